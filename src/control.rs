@@ -1,0 +1,69 @@
+//! What long work is handed by the doors: where to report progress, and whether to stop.
+//!
+//! The library neither prints nor listens for Ctrl-C. It is given a [`Control`], tells it how far it is, and
+//! asks it between units of work whether the user wants to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, Result};
+
+/// Where progress goes. The terminal draws bars; tests and `--json` without a terminal draw nothing.
+pub trait Progress: Send + Sync {
+    /// A piece of work begins: what it is ("finetuning"), how many units in all, and their name ("steps").
+    fn begin(&self, label: &str, total: u64, unit: &str) -> Box<dyn Task>;
+}
+
+/// One piece of work under way. Dropping it ends it.
+pub trait Task: Send {
+    /// Units done so far, and a short remark such as "loss 1.23".
+    fn update(&mut self, done: u64, remark: &str);
+}
+
+/// Progress that goes nowhere.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _label: &str, _total: u64, _unit: &str) -> Box<dyn Task> {
+        Box::new(Silent)
+    }
+}
+
+impl Task for Silent {
+    fn update(&mut self, _done: u64, _remark: &str) {}
+}
+
+/// Progress and the wish to stop, cheap to clone and shared by everything one run does.
+#[derive(Clone)]
+pub struct Control {
+    progress: Arc<dyn Progress>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Control {
+    pub fn new(progress: Arc<dyn Progress>, stop: Arc<AtomicBool>) -> Self {
+        Self { progress, stop }
+    }
+
+    /// No progress, never stopped.
+    pub fn silent() -> Self {
+        Self::new(Arc::new(Silent), Arc::new(AtomicBool::new(false)))
+    }
+
+    pub fn begin(&self, label: &str, total: u64, unit: &str) -> Box<dyn Task> {
+        self.progress.begin(label, total, unit)
+    }
+
+    /// `Err(Error::Interrupted)` once the user has asked to stop. Call it between units of work.
+    pub fn check(&self) -> Result<()> {
+        match self.stop.load(Ordering::Relaxed) {
+            true => Err(Error::Interrupted),
+            false => Ok(()),
+        }
+    }
+
+    /// The flag itself, for a script engine's own progress hook and for the signal handler.
+    pub fn stop_flag(&self) -> &Arc<AtomicBool> {
+        &self.stop
+    }
+}

@@ -1,0 +1,36 @@
+//! What a value looks like to a person, whoever shows it: a text, a table, a chart or prose.
+//!
+//! The script surface turns values into an [`Output`]; the terminal and the reports draw it.
+
+use crate::plot::Chart;
+
+/// Something to show.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Plain text, shown as it is (control characters escaped by whoever draws it).
+    Text(String),
+    Table(Table),
+    Chart(Chart),
+    /// Prose in Markdown.
+    Markdown(String),
+}
+
+/// A table as text cells, with what was left out said in `caption`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    pub columns: Vec<Column>,
+    /// One entry per shown row, one text per column; `None` is a missing value.
+    pub rows: Vec<Vec<Option<String>>>,
+    /// "240 rows × 5 columns; 8 rows shown".
+    pub caption: String,
+}
+
+/// A table's column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    pub name: String,
+    /// The column's type in a word: "text", "integer", "number", "boolean", "list", "struct".
+    pub kind: String,
+    /// Numbers are set flush right.
+    pub numeric: bool,
+}

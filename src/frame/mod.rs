@@ -1,0 +1,1 @@
+//! Tables: polars in, polars out.

@@ -1,0 +1,1 @@
+//! Cells, the run record, reports.

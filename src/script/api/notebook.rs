@@ -1,0 +1,5 @@
+//! Script functions: notebook.
+
+use crate::script::record::Record;
+
+pub const RECORDS: &[Record] = &[];

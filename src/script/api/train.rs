@@ -1,0 +1,5 @@
+//! Script functions: train.
+
+use crate::script::record::Record;
+
+pub const RECORDS: &[Record] = &[];

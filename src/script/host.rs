@@ -1,0 +1,163 @@
+//! What the script functions share during a session: permissions, parameters, the seed, progress, and what was shown.
+
+use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
+
+use crate::control::Control;
+use crate::display::Output;
+use crate::error::{Error, Result};
+
+/// Which paths a script may touch. Roots are canonical folders or files.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    pub read: Vec<PathBuf>,
+    pub write: Vec<PathBuf>,
+    /// No network at all.
+    pub offline: bool,
+}
+
+/// A parameter a script asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    pub name: String,
+    pub value: serde_json::Value,
+    pub default: serde_json::Value,
+    pub doc: String,
+}
+
+/// What a script function tells the run that it is part of.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// `show(value)`, or a plot made to be seen.
+    Shown(Output),
+    /// `print(text)`.
+    Printed(String),
+    /// `log(map)`: a line of the run's metrics.
+    Metrics(serde_json::Map<String, serde_json::Value>),
+    /// A file or model was read: its name, and its hash where it has one.
+    Input {
+        name: String,
+        sha256: Option<String>,
+    },
+    /// Something worth a word that is not an error: rows left out, texts cut.
+    Note(String),
+}
+
+/// The state behind the script functions of one session.
+pub struct Host {
+    pub control: Control,
+    pub access: Access,
+    /// Where relative paths start.
+    pub working_folder: PathBuf,
+    /// Values given on the command line, by parameter name, as typed.
+    pub given: RefCell<Vec<(String, String)>>,
+    /// Parameters asked for so far.
+    pub parameters: RefCell<Vec<Parameter>>,
+    /// The session's seed: `seed(n)` sets it, functions with a `seed` option default to it.
+    pub seed: Cell<u64>,
+    /// "auto", "cpu" or "cuda:0".
+    pub device: String,
+    /// The run folder, when there is one.
+    pub run_folder: Option<PathBuf>,
+    /// Folders whose files override the embedded standard library, first one first.
+    pub library: Vec<PathBuf>,
+    /// The Hub's cache folder and token, handed in by the door.
+    pub hub: crate::hub::Settings,
+    /// Told of every event, in order.
+    pub listener: RefCell<Box<dyn FnMut(Event)>>,
+}
+
+impl Host {
+    /// A host for tests and examples: the given working folder is readable and writable, nothing is reported.
+    pub fn quiet(working_folder: PathBuf) -> Self {
+        let root = working_folder
+            .canonicalize()
+            .unwrap_or_else(|_| working_folder.clone());
+        Self {
+            control: Control::silent(),
+            access: Access {
+                read: vec![root.clone()],
+                write: vec![root.clone()],
+                offline: true,
+            },
+            working_folder: root,
+            given: RefCell::default(),
+            parameters: RefCell::default(),
+            seed: Cell::new(0),
+            device: "cpu".to_string(),
+            run_folder: None,
+            library: Vec::new(),
+            hub: crate::hub::Settings::default(),
+            listener: RefCell::new(Box::new(|_| {})),
+        }
+    }
+
+    /// Tells the run about `event`.
+    pub fn tell(&self, event: Event) {
+        (self.listener.borrow_mut())(event);
+    }
+
+    /// The absolute form of a path that a script wants to read, if it may.
+    pub fn readable(&self, path: &str) -> Result<PathBuf> {
+        let full = self.absolute(path);
+        let real = full
+            .canonicalize()
+            .map_err(|error| Error::io("read", path, error))?;
+        match self
+            .access
+            .read
+            .iter()
+            .chain(&self.access.write)
+            .any(|root| real.starts_with(root))
+        {
+            true => Ok(real),
+            false => Err(Error::NotAllowed {
+                operation: "read",
+                path: PathBuf::from(path),
+            }),
+        }
+    }
+
+    /// The absolute form of a path that a script wants to write, if it may. The file need not exist yet.
+    pub fn writable(&self, path: &str) -> Result<PathBuf> {
+        let full = normal_form(&self.absolute(path));
+        // The nearest folder that exists decides: a link below an allowed folder must not lead out of it.
+        let mut existing = full.as_path();
+        while !existing.exists() {
+            match existing.parent() {
+                Some(parent) => existing = parent,
+                None => break,
+            }
+        }
+        let real = existing
+            .canonicalize()
+            .map_err(|error| Error::io("write", path, error))?;
+        match self.access.write.iter().any(|root| real.starts_with(root)) {
+            true => Ok(full),
+            false => Err(Error::NotAllowed {
+                operation: "write",
+                path: PathBuf::from(path),
+            }),
+        }
+    }
+
+    fn absolute(&self, path: &str) -> PathBuf {
+        self.working_folder.join(path)
+    }
+}
+
+/// `a/./b/../c` → `a/c`, without asking the file system.
+fn normal_form(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut out = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}

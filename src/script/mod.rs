@@ -1,0 +1,12 @@
+//! The Rhai surface: the only room that knows rhai.
+//!
+//! Every function that a script can call is one [`record::Record`]: its names, signatures, summary, doc, example and
+//! how it is registered. From the records come registration, help, completion, the reference page and a test that
+//! runs every example.
+
+pub mod api;
+pub mod convert;
+pub mod failure;
+pub mod host;
+pub mod options;
+pub mod record;

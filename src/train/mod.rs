@@ -1,0 +1,1 @@
+//! Finetuning: batches, loss, optimiser, schedule, trainer.
