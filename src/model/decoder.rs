@@ -1,8 +1,12 @@
-//! Running a decoder: token ids in, hidden states and logits out.
+//! Running a decoder: token ids in, hidden states and logits out, with a cache of keys and values.
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 
-use crate::error::Result;
+use super::Weights;
+use super::adapter::Adapter;
+use super::config::Config;
+use super::llama::Llama;
+use crate::error::{Error, Result};
 use crate::random::Stream;
 
 /// One forward pass's circumstances.
@@ -17,40 +21,137 @@ pub struct Pass<'a> {
 }
 
 /// Keys and values of each layer, preallocated as (batch, capacity, kv_heads, head_dim).
-pub struct Cache {}
+pub struct Cache {
+    layers: Vec<(Tensor, Tensor)>,
+    capacity: usize,
+    len: usize,
+}
 
 impl Cache {
     /// Tokens held.
     pub fn len(&self) -> usize {
-        unimplemented!()
+        self.len
     }
+
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len == 0
     }
+
     /// Keeps only the given rows, in that order: finished rows leave the batch.
     pub fn keep_rows(&mut self, rows: &[usize]) -> Result<()> {
-        let _ = rows;
-        unimplemented!()
+        let Some((first, _)) = self.layers.first() else {
+            return Ok(());
+        };
+        let index: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
+        let index = Tensor::from_vec(index, rows.len(), first.device())?;
+        for (keys, values) in &mut self.layers {
+            *keys = keys.index_select(&index, 0)?;
+            *values = values.index_select(&index, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Writes keys and values (batch, time, kv_heads, head_dim) behind those of `layer`, and returns all of them.
+    /// Every layer writes at the same place; [`Cache::advance`] moves it on when the pass is done.
+    pub(super) fn append(
+        &mut self,
+        layer: usize,
+        k: &Tensor,
+        v: &Tensor,
+    ) -> Result<(Tensor, Tensor)> {
+        let time = k.dim(1)?;
+        let end = self.len + time;
+        if end > self.capacity {
+            return Err(Error::invalid(
+                "decoding",
+                format!("at most {} tokens", self.capacity),
+                end.to_string(),
+            ));
+        }
+        let Some((keys, values)) = self.layers.get(layer) else {
+            return Err(Error::failed(format!("the cache has no layer {layer}")));
+        };
+        keys.slice_set(&k.contiguous()?, 1, self.len)?;
+        values.slice_set(&v.contiguous()?, 1, self.len)?;
+        Ok((keys.narrow(1, 0, end)?, values.narrow(1, 0, end)?))
+    }
+
+    pub(super) fn advance(&mut self, time: usize) {
+        self.len += time;
     }
 }
 
 /// A decoder ready to run.
-pub struct Decoder {}
+pub struct Decoder {
+    family: Family,
+    config: Config,
+    device: Device,
+    dtype: DType,
+}
+
+/// One variant a family; each is a file of its own.
+enum Family {
+    Llama(Llama),
+}
 
 impl Decoder {
+    pub(super) fn new(
+        config: &Config,
+        weights: &Weights,
+        adapter: Option<&Adapter>,
+    ) -> Result<Self> {
+        let Some(any) = weights.values().next() else {
+            return Err(Error::failed("the model has no weights"));
+        };
+        Ok(Self {
+            family: Family::Llama(Llama::new(config, weights, adapter)?),
+            config: config.clone(),
+            device: any.device().clone(),
+            dtype: any.dtype(),
+        })
+    }
+
     /// ids (batch, time) u32 → final hidden states (batch, time, width), normed, ready for [`Decoder::logits`].
     pub fn hidden(&self, ids: &Tensor, pass: &mut Pass) -> Result<Tensor> {
-        let _ = (ids, pass);
-        unimplemented!()
+        let past = pass.cache.as_ref().map_or(0, |cache| cache.len());
+        let tokens = past + ids.dim(1)?;
+        if tokens > self.config.max_position_embeddings {
+            return Err(Error::invalid(
+                "running the model",
+                format!("at most {} tokens", self.config.max_position_embeddings),
+                tokens.to_string(),
+            )
+            .with_hint("lower max_length, or use a model with a longer context"));
+        }
+        match &self.family {
+            Family::Llama(llama) => llama.hidden(ids, pass),
+        }
     }
+
     /// hidden (…, width) → logits (…, vocabulary) in f32.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        let _ = hidden;
-        unimplemented!()
+        match &self.family {
+            Family::Llama(llama) => llama.logits(hidden),
+        }
     }
+
     /// An empty cache for `batch` rows of at most `capacity` tokens.
     pub fn cache(&self, batch: usize, capacity: usize) -> Result<Cache> {
-        let _ = (batch, capacity);
-        unimplemented!()
+        let capacity = capacity.min(self.config.max_position_embeddings);
+        let shape = (
+            batch,
+            capacity,
+            self.config.num_key_value_heads,
+            self.config.head_dim,
+        );
+        let empty = || Tensor::zeros(shape, self.dtype, &self.device);
+        let layers = (0..self.config.num_hidden_layers)
+            .map(|_| Ok((empty()?, empty()?)))
+            .collect::<Result<_>>()?;
+        Ok(Cache {
+            layers,
+            capacity,
+            len: 0,
+        })
     }
 }

@@ -1,32 +1,159 @@
-//! Text to token ids and back: a `tokenizer.json` with the special tokens the model uses.
+//! Text to token ids and back: a `tokenizer.json` with the special tokens that a model uses.
 
-use crate::error::Result;
+use std::path::Path;
+
+use serde_json::Value;
+use tokenizers::Tokenizer;
+
+use super::config::Config;
+use crate::error::{Error, Result};
 
 /// A tokenizer with what a model needs to know about it.
-pub struct TextTokenizer {}
+#[derive(Clone)]
+pub struct TextTokenizer {
+    tokenizer: Tokenizer,
+    end_ids: Vec<u32>,
+    pad_id: u32,
+    /// `tokenizer_config.json` as it was read, to be saved again.
+    settings: Value,
+}
 
 impl TextTokenizer {
+    /// From the bytes of `tokenizer.json`, and of `tokenizer_config.json` where there is one. The end and pad tokens are
+    /// the configuration's, else the tokenizer's own.
+    pub fn from_bytes(tokenizer: &[u8], settings: Option<&[u8]>, config: &Config) -> Result<Self> {
+        let mut tokenizer = Tokenizer::from_bytes(tokenizer)
+            .map_err(|error| Error::failed(format!("tokenizer.json cannot be read: {error}")))?;
+        // Padding and truncation are the batches' business, whatever the file asks for.
+        tokenizer.with_padding(None);
+        let cleared = tokenizer.with_truncation(None);
+        cleared
+            .map_err(|error| Error::failed(format!("tokenizer.json cannot be read: {error}")))?;
+        let settings = match settings {
+            None => Value::Null,
+            Some(bytes) => serde_json::from_slice(bytes).map_err(|error| {
+                Error::failed(format!("tokenizer_config.json cannot be read: {error}"))
+            })?,
+        };
+        let named = |key: &str| -> Option<u32> {
+            let token = settings.get(key)?;
+            let text = token.as_str().or_else(|| token.get("content")?.as_str())?;
+            tokenizer.token_to_id(text)
+        };
+        let mut end_ids = config.eos_token_ids.clone();
+        end_ids.extend(named("eos_token").filter(|id| !config.eos_token_ids.contains(id)));
+        let Some(first) = end_ids.first().copied() else {
+            return Err(Error::failed_with_hint(
+                "the model names no end-of-text token",
+                "set eos_token_id in config.json or eos_token in tokenizer_config.json",
+            ));
+        };
+        let pad_id = config
+            .pad_token_id
+            .or_else(|| named("pad_token"))
+            .unwrap_or(first);
+        let largest = end_ids.iter().chain([&pad_id]).max().copied().unwrap_or(0);
+        if largest as usize >= config.vocab_size {
+            return Err(Error::invalid(
+                "reading the special tokens",
+                format!("ids below the vocabulary size {}", config.vocab_size),
+                largest.to_string(),
+            ));
+        }
+        Ok(Self {
+            tokenizer,
+            end_ids,
+            pad_id,
+            settings,
+        })
+    }
+
     /// Ids of `text` as the tokenizer's own post-processor makes them (a LLaMA tokenizer puts its begin token in front).
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let _ = text;
-        unimplemented!()
+        self.encode_with(text, true)
     }
+
     /// Ids of `text` without any special token: the continuation of a prompt.
     pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>> {
-        let _ = text;
-        unimplemented!()
+        self.encode_with(text, false)
     }
+
+    fn encode_with(&self, text: &str, specials: bool) -> Result<Vec<u32>> {
+        match self.tokenizer.encode_fast(text, specials) {
+            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
+            Err(error) => Err(Error::failed(format!(
+                "the text cannot be tokenized: {error}"
+            ))),
+        }
+    }
+
     /// The text of ids, special tokens left out.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
-        let _ = ids;
-        unimplemented!()
+        self.tokenizer
+            .decode(ids, true)
+            .map_err(|error| Error::failed(format!("the ids cannot be turned into text: {error}")))
     }
+
+    /// The text that `new` adds when it follows `before`. Decoded together, so that a space or a character that is spread
+    /// over tokens comes out as it stands in the whole.
+    pub fn decode_continuation(&self, before: &[u32], new: &[u32]) -> Result<String> {
+        // A few tokens in front are enough context for spaces; more would only cost time.
+        let context = before
+            .get(before.len().saturating_sub(8)..)
+            .unwrap_or(before);
+        let head = self.decode(context)?;
+        let whole = self.decode(&[context, new].concat())?;
+        match whole.strip_prefix(&head) {
+            Some(rest) => Ok(rest.to_string()),
+            None => self.decode(new),
+        }
+    }
+
     /// Tokens that end a text; the first one is appended to training texts.
     pub fn end_ids(&self) -> &[u32] {
-        unimplemented!()
+        &self.end_ids
     }
+
     /// The token that fills short rows (the end token where there is none of its own).
     pub fn pad_id(&self) -> u32 {
-        unimplemented!()
+        self.pad_id
+    }
+
+    /// Tokens known, added ones included.
+    pub fn vocab_size(&self) -> usize {
+        self.tokenizer.get_vocab_size(true)
+    }
+
+    /// The id of a token by its text.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(token)
+    }
+
+    /// Writes `tokenizer.json` and `tokenizer_config.json` as transformers reads them.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        let text = self
+            .tokenizer
+            .to_string(true)
+            .map_err(|error| Error::failed(format!("the tokenizer cannot be saved: {error}")))?;
+        crate::files::write_bytes(&folder.join("tokenizer.json"), text.as_bytes())?;
+        let mut settings = match &self.settings {
+            Value::Object(map) => map.clone(),
+            _ => serde_json::Map::new(),
+        };
+        let fallback = [
+            ("eos_token", self.end_ids.first().copied()),
+            ("pad_token", Some(self.pad_id)),
+        ];
+        for (key, id) in fallback {
+            let token = id.and_then(|id| self.tokenizer.id_to_token(id));
+            if let (false, Some(token)) = (settings.contains_key(key), token) {
+                settings.insert(key.to_string(), Value::String(token));
+            }
+        }
+        settings
+            .entry("tokenizer_class")
+            .or_insert_with(|| Value::String("PreTrainedTokenizerFast".to_string()));
+        let text = serde_json::to_string_pretty(&settings).unwrap_or_default();
+        crate::files::write_bytes(&folder.join("tokenizer_config.json"), text.as_bytes())
     }
 }

@@ -1,0 +1,47 @@
+//! Training a byte-level BPE tokenizer (Sennrich et al. 2016; bytes as GPT-2 has them) on texts.
+
+use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::{AddedToken, NormalizerWrapper, TokenizerBuilder};
+
+use crate::error::{Error, Result};
+
+/// Trains a tokenizer of `vocab_size` tokens and returns its `tokenizer.json`. The special tokens take the first ids; all
+/// 256 bytes are in the vocabulary, so every text can be written.
+pub fn train(texts: &[String], vocab_size: usize, special_tokens: &[String]) -> Result<String> {
+    let least = 256 + special_tokens.len();
+    if vocab_size < least {
+        return Err(Error::invalid(
+            "train_tokenizer",
+            format!("a vocab_size of at least {least} (256 bytes and the special tokens)"),
+            vocab_size.to_string(),
+        ));
+    }
+    let fail = |error: tokenizers::Error| {
+        Error::failed(format!("the tokenizer cannot be trained: {error}"))
+    };
+    let mut trainer = BpeTrainerBuilder::new()
+        .vocab_size(vocab_size)
+        .min_frequency(2)
+        .show_progress(false)
+        .special_tokens(
+            special_tokens
+                .iter()
+                .map(|token| AddedToken::from(token.clone(), true))
+                .collect(),
+        )
+        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+        .build();
+    let bytes = ByteLevel::new(false, false, true);
+    let mut tokenizer =
+        TokenizerBuilder::<BPE, NormalizerWrapper, ByteLevel, ByteLevel, ByteLevel>::new()
+            .with_model(BPE::default())
+            .with_normalizer(None)
+            .with_pre_tokenizer(Some(bytes))
+            .with_post_processor(Some(bytes))
+            .with_decoder(Some(bytes))
+            .build()
+            .map_err(fail)?;
+    tokenizer.train(&mut trainer, texts.iter()).map_err(fail)?;
+    tokenizer.to_string(true).map_err(fail)
+}
