@@ -1,0 +1,85 @@
+//! AdamW over a set of variables, with the norm of the whole gradient and clipping by it.
+
+use std::collections::BTreeMap;
+
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Tensor, Var};
+
+use crate::error::{Error, Result};
+use crate::ops::{self, AdamW};
+
+/// The moments of every variable.
+pub struct Optimiser {
+    moments: BTreeMap<String, (Var, Var)>,
+}
+
+/// The gradients of one update, by the variables' names.
+pub type Gradients = BTreeMap<String, Tensor>;
+
+impl Optimiser {
+    pub fn new(variables: &BTreeMap<String, Var>) -> Result<Self> {
+        let mut moments = BTreeMap::new();
+        for (name, variable) in variables {
+            let zeros = || Var::zeros(variable.shape(), DType::F32, variable.device());
+            moments.insert(name.clone(), (zeros()?, zeros()?));
+        }
+        Ok(Self { moments })
+    }
+
+    /// One update. `scale` multiplies the gradients (clipping).
+    pub fn step(
+        &self,
+        variables: &BTreeMap<String, Var>,
+        gradients: &Gradients,
+        scale: f64,
+        settings: &AdamW,
+    ) -> Result<()> {
+        for (name, variable) in variables {
+            if let (Some(gradient), Some((first, second))) =
+                (gradients.get(name), self.moments.get(name))
+            {
+                ops::adamw_step(variable, first, second, gradient, scale, settings)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Adds the gradients of one batch to those of the update. A variable without a gradient is an error: it would never be
+/// trained, and nothing else would tell.
+pub fn accumulate(
+    into: &mut Gradients,
+    variables: &BTreeMap<String, Var>,
+    mut store: GradStore,
+) -> Result<()> {
+    for (name, variable) in variables {
+        let Some(gradient) = store.remove(variable.as_tensor()) else {
+            return Err(Error::failed(format!(
+                "the parameter `{name}` received no gradient"
+            )));
+        };
+        let sum = match into.remove(name) {
+            Some(sum) => (sum + gradient)?,
+            None => gradient,
+        };
+        into.insert(name.clone(), sum);
+    }
+    Ok(())
+}
+
+/// The Euclidean norm of all gradients together, summed in the order of the names.
+pub fn norm(gradients: &Gradients) -> Result<f64> {
+    let mut sum = 0.0;
+    for gradient in gradients.values() {
+        sum += ops::sum_of_squares(gradient)?;
+    }
+    Ok(sum.sqrt())
+}
+
+/// What gradients of norm `norm` are multiplied by so that the norm is at most `clip` (torch's clip_grad_norm_).
+pub fn clip_scale(norm: f64, clip: f64) -> f64 {
+    match clip > 0.0 {
+        true => (clip / (norm + 1e-6)).min(1.0),
+        false => 1.0,
+    }
+}

@@ -1,0 +1,201 @@
+//! The settings of a finetuning, with the study's defaults (REFERENCE: AdamW, 2e-4, linear decay, LoRA r 8 α 16).
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// Which parameters are trained.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Every weight.
+    Full,
+    /// Low-rank adapters beside the named modules; the base stays frozen.
+    Lora {
+        rank: usize,
+        alpha: f64,
+        dropout: f64,
+        targets: Vec<String>,
+    },
+    /// The last decoder block alone.
+    LastBlock,
+    /// The output head alone (with a tied head, the embedding it is tied to).
+    Head,
+}
+
+/// How long to train.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duration {
+    Steps(usize),
+    Epochs(f64),
+}
+
+/// How the learning rate moves after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Down to 0 at the last step, in a line.
+    Linear,
+    /// Down to 0 along half a cosine.
+    Cosine,
+    Constant,
+}
+
+/// What the loss of an update is the mean of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossAverage {
+    /// All trained tokens of the update.
+    Token,
+    /// The means of its batches: the older convention, in which a token of a short batch counts for more.
+    Batch,
+}
+
+/// All settings of a finetuning.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Options {
+    pub method: Method,
+    pub duration: Duration,
+    /// Rows of one forward pass.
+    pub batch_size: usize,
+    /// Batches of one update.
+    pub gradient_accumulation: usize,
+    pub learning_rate: f64,
+    pub schedule: Schedule,
+    pub warmup_steps: usize,
+    pub weight_decay: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    /// The largest norm of the whole gradient; 0 turns clipping off.
+    pub clip: f64,
+    /// Longer texts are cut to this many tokens; the model's context when `None`.
+    pub max_length: Option<usize>,
+    pub seed: u64,
+    /// A new order every epoch; `false` keeps the order given.
+    pub shuffle: bool,
+    /// Measure the validation loss every so many steps (and after the last).
+    pub validate_every: Option<usize>,
+    pub loss_average: LossAverage,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            method: Method::Full,
+            duration: Duration::Epochs(1.0),
+            batch_size: 4,
+            gradient_accumulation: 1,
+            learning_rate: 2e-4,
+            schedule: Schedule::Linear,
+            warmup_steps: 0,
+            weight_decay: 0.0,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            clip: 1.0,
+            max_length: None,
+            seed: 0,
+            shuffle: true,
+            validate_every: None,
+            loss_average: LossAverage::Token,
+        }
+    }
+}
+
+impl Options {
+    /// Refuses settings that cannot train.
+    pub fn check(&self) -> Result<()> {
+        let rule = |holds: bool, name: &str, expected: &str, got: String| match holds {
+            true => Ok(()),
+            false => Err(Error::invalid(
+                format!("option `{name}` of finetune"),
+                expected,
+                got,
+            )),
+        };
+        let count =
+            |value: usize, name: &str| rule(value > 0, name, "at least 1", value.to_string());
+        let within = |value: f64, name: &str, low: f64, high: f64| {
+            let expected = format!("a number from {low} to {high}");
+            rule(
+                (low..=high).contains(&value),
+                name,
+                &expected,
+                value.to_string(),
+            )
+        };
+        count(self.batch_size, "batch_size")?;
+        count(self.gradient_accumulation, "gradient_accumulation")?;
+        within(self.learning_rate, "learning_rate", 0.0, 1e3)?;
+        within(self.weight_decay, "weight_decay", 0.0, 1e3)?;
+        within(self.beta1, "beta1", 0.0, 0.999_999_999)?;
+        within(self.beta2, "beta2", 0.0, 0.999_999_999)?;
+        within(self.epsilon, "epsilon", 0.0, 1.0)?;
+        within(self.clip, "clip", 0.0, f64::MAX)?;
+        match self.duration {
+            Duration::Steps(steps) => count(steps, "steps")?,
+            Duration::Epochs(epochs) => rule(
+                epochs > 0.0 && epochs <= 1e6,
+                "epochs",
+                "a number above 0",
+                epochs.to_string(),
+            )?,
+        }
+        if let Some(length) = self.max_length {
+            rule(
+                length >= 2,
+                "max_length",
+                "at least 2 tokens",
+                length.to_string(),
+            )?;
+        }
+        if let Method::Lora {
+            rank,
+            dropout,
+            alpha,
+            targets,
+        } = &self.method
+        {
+            count(*rank, "rank")?;
+            within(*alpha, "alpha", f64::MIN_POSITIVE, 1e6)?;
+            within(*dropout, "dropout", 0.0, 0.99)?;
+            rule(
+                !targets.is_empty(),
+                "targets",
+                "at least one module",
+                "none".to_string(),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Updates in all, for `rows` of data.
+    pub fn steps(&self, rows: usize) -> usize {
+        match self.duration {
+            Duration::Steps(steps) => steps,
+            Duration::Epochs(epochs) => {
+                let update = (self.batch_size * self.gradient_accumulation) as f64;
+                ((rows as f64 * epochs / update).ceil() as usize).max(1)
+            }
+        }
+    }
+
+    /// The learning rate of a step (from 1) of `steps`, as transformers schedules it: the first step of a linear decay
+    /// without warm-up has the whole rate.
+    pub fn learning_rate_at(&self, step: usize, steps: usize) -> f64 {
+        let done = step.saturating_sub(1) as f64;
+        let warmup = self.warmup_steps as f64;
+        if done < warmup {
+            return self.learning_rate * done / warmup.max(1.0);
+        }
+        let progress = (done - warmup) / (steps as f64 - warmup).max(1.0);
+        let factor = match self.schedule {
+            Schedule::Linear => (1.0 - progress).max(0.0),
+            Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * progress.min(1.0)).cos()),
+            Schedule::Constant => 1.0,
+        };
+        self.learning_rate * factor
+    }
+}
