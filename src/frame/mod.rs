@@ -1,1 +1,12 @@
-//! Tables: polars in, polars out.
+//! Tables: polars in, polars out. Reading and writing by extension, and what scripts need beyond polars.
+
+pub mod bundled;
+pub mod describe;
+pub mod json;
+pub mod query;
+pub mod read;
+pub mod sample;
+pub mod table;
+pub mod write;
+
+pub use polars::prelude::DataFrame;

@@ -6,7 +6,10 @@
 
 pub mod api;
 pub mod convert;
+pub mod engine;
 pub mod failure;
 pub mod host;
+pub mod modules;
 pub mod options;
 pub mod record;
+pub mod report;

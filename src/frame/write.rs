@@ -1,0 +1,65 @@
+//! Writing tables by extension, whole or not at all.
+
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use polars::prelude::*;
+use polars_io::prelude::*;
+
+use super::read::{Format, format_of};
+use crate::error::{Context, Error, Result};
+use crate::files;
+
+/// Writes a frame in the format of the path's extension, gzipped where it ends in `.gz`.
+pub fn file(frame: &DataFrame, path: &Path) -> Result<()> {
+    let (format, gzipped) = format_of(path)?;
+    files::write_whole(path, |out| match gzipped {
+        false => table(frame, format, out, path),
+        true => {
+            let mut packed = GzEncoder::new(out, Compression::default());
+            table(frame, format, &mut packed, path)?;
+            packed
+                .finish()
+                .map(|_| ())
+                .map_err(|error| Error::io("write", path, error))
+        }
+    })
+}
+
+fn table(frame: &DataFrame, format: Format, out: &mut impl Write, path: &Path) -> Result<()> {
+    let operation = format!("writing {}", path.display());
+    let mut frame = frame.clone();
+    match format {
+        Format::Parquet => {
+            let mut bytes = Vec::new();
+            ParquetWriter::new(&mut bytes)
+                .finish(&mut frame)
+                .during(operation)?;
+            out.write_all(&bytes)
+                .map_err(|error| Error::io("write", path, error))
+        }
+        Format::Separated(separator) => CsvWriter::new(out)
+            .with_separator(separator)
+            .finish(&mut frame)
+            .during(operation),
+        Format::JsonLines => lines(&frame, out, path),
+        Format::Json => {
+            let rows = super::json::rows(&frame)?;
+            serde_json::to_writer(out, &rows)
+                .map_err(|error| Error::io("write", path, error.into()))
+        }
+    }
+}
+
+/// A JSON map a line; NaN and infinities are null, as JSON has none.
+fn lines(frame: &DataFrame, out: &mut impl Write, path: &Path) -> Result<()> {
+    for row in super::json::rows(frame)? {
+        serde_json::to_writer(&mut *out, &row)
+            .map_err(|error| Error::io("write", path, error.into()))?;
+        out.write_all(b"\n")
+            .map_err(|error| Error::io("write", path, error))?;
+    }
+    Ok(())
+}

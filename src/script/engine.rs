@@ -1,0 +1,203 @@
+//! A session: one rhai engine and scope in which cells are evaluated one after another.
+//!
+//! rhai keeps only variables from one evaluation to the next. So that functions, closures and imports last too, each
+//! cell's functions are merged into a library (its statements cleared), and the imports seen so far stand in front of
+//! every later cell. All cells together are one text, with one count of lines, from which errors quote.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rhai::{AST, ASTNode, Dynamic, Engine, ParseError, Scope, Stmt};
+
+use super::api;
+use super::failure::Failure;
+use super::host::{Event, Host};
+use super::modules::Library;
+use super::report::{self, ScriptError};
+
+/// Calls deep enough for any script, and far from the end of the stack.
+const CALL_DEPTH: usize = 64;
+const EXPRESSION_DEPTH: usize = 128;
+/// Characters in a string and elements in an array or map: larger than any honest script's, smaller than memory.
+const LARGEST_STRING: usize = 1 << 28;
+const LARGEST_ARRAY: usize = 1 << 24;
+const LARGEST_MAP: usize = 1 << 20;
+
+/// A notebook under way.
+pub struct Session {
+    engine: Engine,
+    host: Rc<Host>,
+    scope: Scope<'static>,
+    library: AST,
+    imports: Vec<(String, String)>,
+    text: String,
+    name: String,
+}
+
+impl Session {
+    /// `name` is what errors call the text: the script's path, or "input".
+    pub fn new(host: Rc<Host>, name: &str) -> Self {
+        Self {
+            engine: engine(&host),
+            host,
+            scope: Scope::new(),
+            library: AST::empty(),
+            imports: Vec::new(),
+            text: String::new(),
+            name: name.to_string(),
+        }
+    }
+
+    pub fn host(&self) -> &Rc<Host> {
+        &self.host
+    }
+
+    /// Everything evaluated so far, from which an error's line is drawn.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Evaluates the next cell and returns its last value. `lines_before` are lines of the file in front of it that are not
+    /// code (markers, prose), so that lines count as in the file.
+    pub fn evaluate(&mut self, lines_before: &str, cell: &str) -> Result<Dynamic, ScriptError> {
+        self.text.push_str(lines_before);
+        let before = self.text.matches('\n').count();
+        self.text.push_str(cell);
+        if !cell.ends_with('\n') {
+            self.text.push('\n');
+        }
+        self.evaluate_at(before, cell).map_err(|error| {
+            report::explain(&error, &self.engine, &self.scope, &self.name, &self.text)
+        })
+    }
+
+    fn evaluate_at(
+        &mut self,
+        before: usize,
+        cell: &str,
+    ) -> Result<Dynamic, Box<rhai::EvalAltResult>> {
+        let imports: String = self
+            .imports
+            .iter()
+            .map(|(path, alias)| format!("import {path:?} as {alias}; "))
+            .collect();
+        // The imports share the line before the cell: every line of the cell keeps its number.
+        let padding = "\n".repeat(before.saturating_sub(1));
+        let source = match before {
+            0 => cell.to_string(),
+            _ => format!("{padding}{imports}\n{cell}"),
+        };
+        let ast = self.engine.compile(&source)?;
+        let merged = self.library.merge(&ast);
+        let value = self
+            .engine
+            .eval_ast_with_scope::<Dynamic>(&mut self.scope, &merged);
+        let value = match value {
+            Err(error) if matches!(*error, rhai::EvalAltResult::Return(..)) => match *error {
+                rhai::EvalAltResult::Return(value, _) => Ok(value),
+                other => Err(Box::new(other)),
+            },
+            other => other,
+        }?;
+        self.remember_imports(&ast);
+        self.library = merged;
+        self.library.clear_statements();
+        Ok(value)
+    }
+
+    fn remember_imports(&mut self, ast: &AST) {
+        ast.walk(&mut |nodes: &[ASTNode]| {
+            if let [ASTNode::Stmt(Stmt::Import(parts, _))] = nodes {
+                let (path, alias) = parts.as_ref();
+                if let rhai::Expr::StringConstant(path, _) = path {
+                    let alias = alias.as_str().to_string();
+                    self.imports.retain(|(_, known)| *known != alias);
+                    if !alias.is_empty() {
+                        self.imports.push((path.to_string(), alias));
+                    }
+                }
+            }
+            true
+        });
+    }
+
+    /// The names of the variables in scope, newest first.
+    pub fn variables(&self) -> Vec<String> {
+        self.scope
+            .iter()
+            .map(|(name, _, _)| name.to_string())
+            .collect()
+    }
+
+    /// Whether a text is the beginning of something longer, so that a prompt should ask for more lines.
+    pub fn is_unfinished(&self, text: &str) -> bool {
+        match self.engine.compile(text) {
+            Ok(_) => false,
+            Err(error) => unfinished(&error, text),
+        }
+    }
+}
+
+fn unfinished(error: &ParseError, text: &str) -> bool {
+    use rhai::{LexError, ParseErrorType};
+    let trimmed = text.trim_end();
+    let at_end = error.position().is_none() || {
+        let last = trimmed.lines().count();
+        error.position().line().is_none_or(|line| line >= last)
+            && error.position().position().is_none_or(|column| {
+                column
+                    > trimmed
+                        .lines()
+                        .last()
+                        .map_or(0, |line| line.chars().count())
+            })
+    };
+    let open_comment = trimmed.matches("/*").count() > trimmed.matches("*/").count();
+    let hanging = trimmed.ends_with(['.', '|', ',', '=', '+', '(', '[', '{']);
+    match error.err_type() {
+        ParseErrorType::UnexpectedEOF => true,
+        ParseErrorType::BadInput(LexError::UnterminatedString) => true,
+        ParseErrorType::MissingToken(..) => at_end || hanging,
+        _ => open_comment || (hanging && at_end),
+    }
+}
+
+/// An engine with every record registered, limits set and the standard library at hand.
+fn engine(host: &Rc<Host>) -> Engine {
+    let mut engine = Engine::new();
+    engine.set_max_call_levels(CALL_DEPTH);
+    engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
+    engine.set_max_string_size(LARGEST_STRING);
+    engine.set_max_array_size(LARGEST_ARRAY);
+    engine.set_max_map_size(LARGEST_MAP);
+    engine.disable_symbol("eval");
+    engine
+        .register_type_with_name::<Failure>("error")
+        .register_fn("to_string", |failure: &mut Failure| failure.to_string())
+        .register_fn("to_debug", |failure: &mut Failure| failure.to_string())
+        .register_get("message", |failure: &mut Failure| failure.message.clone())
+        .register_get("hint", |failure: &mut Failure| {
+            failure.hint.clone().map_or(Dynamic::UNIT, Dynamic::from)
+        });
+    for record in api::all() {
+        (record.register)(&mut engine, host);
+    }
+    let printed = host.clone();
+    engine.on_print(move |text| printed.tell(Event::Printed(text.to_string())));
+    let debugged = host.clone();
+    engine.on_debug(move |text, _, position| {
+        debugged.tell(Event::Printed(format!("{position:?} {text}")));
+    });
+    let stop = Arc::clone(host.control.stop_flag());
+    engine.on_progress(move |_| stop.load(Ordering::Relaxed).then_some(Dynamic::UNIT));
+    engine.set_module_resolver(Library::new(host.clone()));
+    engine
+}
+
+/// An engine that only parses: to read a script's parameters without running it.
+pub fn parser() -> Engine {
+    let mut engine = Engine::new_raw();
+    engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
+    engine
+}

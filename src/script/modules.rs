@@ -1,0 +1,109 @@
+//! Where `import` finds modules: the standard library (embedded, or a folder that overrides it), and .rhai files beside
+//! the script, never outside what the run may read.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+
+use include_dir::{Dir, include_dir};
+use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
+
+use super::failure::raise_at;
+use super::host::Host;
+use crate::error::{Error, Result};
+
+static STANDARD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
+
+/// Resolves and keeps modules: each is evaluated once a session.
+pub struct Library {
+    host: Rc<Host>,
+    known: RefCell<BTreeMap<String, Shared<Module>>>,
+}
+
+impl Library {
+    pub fn new(host: Rc<Host>) -> Self {
+        Self {
+            host,
+            known: RefCell::default(),
+        }
+    }
+
+    fn text(&self, path: &str) -> Result<String> {
+        match path.strip_prefix("std/") {
+            Some(name) => self.standard(name),
+            None => self.beside(path),
+        }
+    }
+
+    fn standard(&self, name: &str) -> Result<String> {
+        let file = format!("{name}.rhai");
+        let plain = !name.contains(['/', '\\', '.']);
+        let folders = self.host.library.iter().filter(|_| plain);
+        if let Some(path) = folders
+            .map(|folder| folder.join(&file))
+            .find(|path| path.is_file())
+        {
+            return crate::files::read_text(&path);
+        }
+        STANDARD
+            .get_file(&file)
+            .and_then(|file| file.contents_utf8())
+            .map(str::to_string)
+            .ok_or_else(|| Error::unknown("module", format!("std/{name}"), standard_names()))
+    }
+
+    fn beside(&self, path: &str) -> Result<String> {
+        if Path::new(path).is_absolute()
+            || Path::new(path)
+                .components()
+                .any(|part| part.as_os_str() == "..")
+        {
+            return Err(Error::failed_with_hint(
+                format!("the module {path:?} may not be imported"),
+                "import a .rhai file below the working folder by its relative path, or \"std/NAME\"",
+            ));
+        }
+        crate::files::read_text(&self.host.readable(&format!("{path}.rhai"))?)
+    }
+}
+
+/// "std/bbq", "std/mixture", …
+pub fn standard_names() -> Vec<String> {
+    let stems = STANDARD.files().filter_map(|file| file.path().file_stem());
+    stems
+        .map(|stem| format!("std/{}", stem.to_string_lossy()))
+        .collect()
+}
+
+impl ModuleResolver for Library {
+    fn resolve(
+        &self,
+        engine: &Engine,
+        _source: Option<&str>,
+        path: &str,
+        position: Position,
+    ) -> std::result::Result<Shared<Module>, Box<EvalAltResult>> {
+        if let Some(module) = self.known.borrow().get(path) {
+            return Ok(module.clone());
+        }
+        let text = self.text(path).map_err(|error| raise_at(position, error))?;
+        let in_module = |error| {
+            Box::new(EvalAltResult::ErrorInModule(
+                path.to_string(),
+                error,
+                position,
+            ))
+        };
+        let mut ast = engine
+            .compile(&text)
+            .map_err(|error| in_module(error.into()))?;
+        ast.set_source(path);
+        let module = Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?;
+        let module: Shared<Module> = module.into();
+        self.known
+            .borrow_mut()
+            .insert(path.to_string(), module.clone());
+        Ok(module)
+    }
+}
