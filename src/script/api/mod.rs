@@ -7,22 +7,22 @@ pub mod metrics;
 pub mod model;
 pub mod notebook;
 pub mod plot;
+pub mod texts;
 pub mod train;
 
 use super::record::Record;
 
 /// Every record of every noun.
 pub fn all() -> impl Iterator<Item = &'static Record> {
-    [
-        frame::RECORDS,
-        expr::RECORDS,
+    let others = [
         model::RECORDS,
         train::RECORDS,
         generate::RECORDS,
         metrics::RECORDS,
         plot::RECORDS,
         notebook::RECORDS,
-    ]
-    .into_iter()
-    .flatten()
+    ];
+    frame::records()
+        .chain(expr::records())
+        .chain(others.into_iter().flatten())
 }
