@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use candle_core::{D, DType, Device, Result, Tensor, Var};
+use candle_core::{CpuStorage, CustomOp1, D, DType, Device, Layout, Result, Shape, Tensor, Var};
 use ebb::ops::{self, AdamW, AttentionSpan};
 use ebb::random::Stream;
 
@@ -53,10 +53,33 @@ fn compare(
     Ok(())
 }
 
-/// Forward and backward of a result.
-fn both(out: Result<Tensor>) -> Result<()> {
-    black_box(out?.sum_all()?.backward()?);
-    Ok(())
+/// A scalar whose gradient is ones: the sum, without the time that candle takes to sum up.
+struct Total(Tensor);
+
+impl CustomOp1 for Total {
+    fn name(&self) -> &'static str {
+        "total"
+    }
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        Ok((CpuStorage::F32(vec![0.0]), Shape::from(())))
+    }
+    fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some(self.0.clone()))
+    }
+}
+
+/// Times an operation and its gradients by us and by candle.
+fn compare_blocks(
+    name: &str,
+    ours: impl Fn() -> Result<Tensor>,
+    candle: impl Fn() -> Result<Tensor>,
+) -> Result<()> {
+    let ones = ours()?.ones_like()?;
+    let both = |out: Result<Tensor>| {
+        black_box(out?.apply_op1(Total(ones.clone()))?.backward()?);
+        Ok(())
+    };
+    compare(name, || both(ours()), || both(candle()))
 }
 
 /// The operations of a decoder, by us or by candle.
@@ -260,50 +283,46 @@ fn blocks(angles: &Angles, ids: &Tensor, targets: &Tensor) -> Result<()> {
             variable("x", &[tokens, inputs])?,
             variable("w", &[outputs, inputs])?,
         );
-        compare(
-            name,
-            || both(Ours::linear(&x, &w)),
-            || both(Candle::linear(&x, &w)),
-        )?;
+        compare_blocks(name, || Ours::linear(&x, &w), || Candle::linear(&x, &w))?;
     }
     let table = variable("embedding", &[VOCABULARY, WIDTH])?;
-    compare(
+    compare_blocks(
         "embedding",
-        || both(Ours::embedding(ids, &table)),
-        || both(Candle::embedding(ids, &table)),
+        || Ours::embedding(ids, &table),
+        || Candle::embedding(ids, &table),
     )?;
     let norm = Var::ones(WIDTH, DType::F32, &Device::Cpu)?;
-    compare(
+    compare_blocks(
         "rms_norm",
-        || both(Ours::rms_norm(&x, &norm)),
-        || both(Candle::rms_norm(&x, &norm)),
+        || Ours::rms_norm(&x, &norm),
+        || Candle::rms_norm(&x, &norm),
     )?;
     let heads = |name| variable(name, &[BATCH, TIME, HEADS, HEAD_DIM]);
     let (q, k, v) = (heads("q")?, heads("k")?, heads("v")?);
-    compare(
+    compare_blocks(
         "rope",
-        || both(Ours::rope(&q, angles)),
-        || both(Candle::rope(&q, angles)),
+        || Ours::rope(&q, angles),
+        || Candle::rope(&q, angles),
     )?;
-    compare(
+    compare_blocks(
         "attention",
-        || both(Ours::attention(&q, &k, &v)),
-        || both(Candle::attention(&q, &k, &v)),
+        || Ours::attention(&q, &k, &v),
+        || Candle::attention(&q, &k, &v),
     )?;
     let (gate, up) = (
         variable("gate", &[tokens, INNER])?,
         variable("up", &[tokens, INNER])?,
     );
-    compare(
+    compare_blocks(
         "swiglu",
-        || both(Ours::swiglu(&gate, &up)),
-        || both(Candle::swiglu(&gate, &up)),
+        || Ours::swiglu(&gate, &up),
+        || Candle::swiglu(&gate, &up),
     )?;
     let logits = variable("logits", &[tokens, VOCABULARY])?;
-    compare(
+    compare_blocks(
         "cross_entropy",
-        || both(Ours::cross_entropy(&logits, targets)),
-        || both(Candle::cross_entropy(&logits, targets)),
+        || Ours::cross_entropy(&logits, targets),
+        || Candle::cross_entropy(&logits, targets),
     )
 }
 
@@ -352,6 +371,9 @@ fn training_step(angles: &Angles, ids: &Tensor, targets: &Tensor) -> Result<()> 
 }
 
 fn main() -> Result<()> {
+    // SAFETY: no other thread runs yet. candle's threads for elementwise work wait by spinning, on the processors that
+    // the kernels and candle's own matrix products need; the program turns them off likewise.
+    unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
     println!("{} threads", rayon::current_num_threads());
     let angles = Angles::new()?;
     let token = |i: usize| (i * 7919 % VOCABULARY) as u32;
