@@ -161,6 +161,12 @@ pub fn combinations(factors: Factors, count: usize, b: Rows, out: Target) {
     });
 }
 
+/// Rows further apart than this, in elements, fall into the same few places of the cache: a page or more.
+const FAR_APART: usize = 512;
+
+/// Output rows from which on copying the columns at hand side by side is worth it.
+const WORTH_PACKING: usize = 16;
+
 struct Combinations<'a> {
     factors: Factors<'a>,
     count: usize,
@@ -202,21 +208,38 @@ impl Combinations<'_> {
     /// All rows of the `C` vectors of columns from `column` on.
     #[inline(always)]
     fn column<V: Vector, const C: usize>(&mut self, column: usize) {
+        let mut packed = Vec::new();
+        let mut b = Rows {
+            data: &self.b.data[column.min(self.b.data.len())..],
+            width: C * LANES,
+            ..self.b
+        };
+        if self.count >= WORTH_PACKING && b.stride >= FAR_APART {
+            for p in 0..b.count {
+                packed.extend_from_slice(b.row(p));
+            }
+            b = Rows::packed(&packed, b.width);
+        }
         let mut row = 0;
         while row + V::BLOCK <= self.count {
             match V::BLOCK {
-                4 => self.block::<V, 4, C>(row, column),
-                _ => self.block::<V, 2, C>(row, column),
+                4 => self.block::<V, 4, C>(b, row, column),
+                _ => self.block::<V, 2, C>(b, row, column),
             }
             row += V::BLOCK;
         }
         for row in row..self.count {
-            self.block::<V, 1, C>(row, column);
+            self.block::<V, 1, C>(b, row, column);
         }
     }
 
     #[inline(always)]
-    fn block<V: Vector, const R: usize, const C: usize>(&mut self, row: usize, column: usize) {
+    fn block<V: Vector, const R: usize, const C: usize>(
+        &mut self,
+        b: Rows,
+        row: usize,
+        column: usize,
+    ) {
         let Factors {
             data,
             row: row_stride,
@@ -230,9 +253,8 @@ impl Combinations<'_> {
                 sums[i][j] = V::load(&chunks[j]);
             }
         }
-        for p in 0..self.b.count {
-            let source = &self.b.data[p * self.b.stride + column..][..C * LANES];
-            let (chunks, _) = source.as_chunks::<LANES>();
+        for p in 0..b.count {
+            let (chunks, _) = b.data[p * b.stride..][..C * LANES].as_chunks::<LANES>();
             let mut right = [V::splat(0.0); C];
             for j in 0..C {
                 right[j] = V::load(&chunks[j]);
