@@ -1,7 +1,8 @@
 //! How long the building blocks take beside the same mathematics out of candle's own operations.
 //!
-//! `cargo bench --bench ops` prints a line for each: forward and backward together, at the sizes of a LLaMA-shaped
-//! decoder of width 128 with 4 layers, a vocabulary of 2048 and batches of 16 × 80 tokens.
+//! `cargo bench --bench ops` prints a line for each, `cargo bench --bench ops -- step` only the whole step: forward and
+//! backward together, at the sizes of a LLaMA-shaped decoder of width 128 with 4 layers, a vocabulary of 2048 and batches
+//! of 16 × 80 tokens.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -381,6 +382,8 @@ fn main() -> Result<()> {
     let targets: Vec<u32> = (1..=BATCH * TIME).map(token).collect();
     let ids = Tensor::from_vec(ids, (BATCH, TIME), &Device::Cpu)?;
     let targets = Tensor::from_vec(targets, BATCH * TIME, &Device::Cpu)?;
-    blocks(&angles, &ids, &targets)?;
+    if !std::env::args().any(|argument| argument == "step") {
+        blocks(&angles, &ids, &targets)?;
+    }
     training_step(&angles, &ids, &targets)
 }

@@ -1,5 +1,7 @@
 //! What other devices compute, against the kernels: the same results and the same gradients for every input.
 
+#![allow(clippy::unwrap_used)]
+
 use candle_core::{DType, Device, Result, Tensor, Var};
 
 use super::{AdamW, AttentionSpan, adamw, attention, loss, norm, rope};
