@@ -76,7 +76,7 @@ impl AdamW {
     }
 }
 
-fn composed(
+pub(super) fn composed(
     parameter: &Var,
     first: &Var,
     second: &Var,

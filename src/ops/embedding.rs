@@ -27,6 +27,9 @@ pub fn embedding(ids: &Tensor, weight: &Tensor) -> Result<Tensor> {
         .to_dtype(weight.dtype())
 }
 
+/// Rows of the gradient that one task makes.
+const ROWS: usize = 64;
+
 struct Embedding {
     ids: Vec<usize>,
 }
@@ -51,13 +54,17 @@ impl CustomOp1 for Embedding {
         let (vocabulary, width) = weight.dims2()?;
         let grad = grad.contiguous()?;
         let grad = Elements::of(&grad)?;
-        let mut places: Vec<Vec<usize>> = vec![Vec::new(); vocabulary];
-        for (position, id) in self.ids.iter().enumerate() {
-            places[*id].push(position);
-        }
+        let mut places: Vec<(usize, usize)> = self.ids.iter().copied().zip(0..).collect();
+        places.sort_unstable();
         let mut out = vec![0.0; vocabulary * width];
-        fill(&mut out, width, grad.len(), |id, row| {
-            for position in &places[id] {
+        fill(&mut out, ROWS * width, grad.len(), |index, rows| {
+            let first = index * ROWS;
+            let from = places.partition_point(|(id, _)| *id < first);
+            let here = places[from..]
+                .iter()
+                .take_while(|(id, _)| *id < first + ROWS);
+            for (id, position) in here {
+                let row = &mut rows[(id - first) * width..][..width];
                 for (sum, value) in row.iter_mut().zip(&grad[position * width..]) {
                     *sum += value;
                 }

@@ -12,6 +12,12 @@ use super::products::{Factors, Rows, Target, combinations, dots};
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let (outputs, inputs) = weight.dims2()?;
     let width = x.dim(D::Minus1)?;
+    if outputs * inputs == 0 {
+        bail!(
+            "linear: expected a weight with elements, got {:?}",
+            weight.dims()
+        );
+    }
     if width != inputs || bias.is_some_and(|bias| bias.dims() != [outputs]) {
         bail!(
             "linear: expected inputs of width {inputs} and a bias of width {outputs}, got {width} and {:?}",
@@ -202,10 +208,15 @@ fn weight_gradient(grad: &Tensor, x: &Tensor) -> Result<Tensor> {
     let work = rows * inputs * outputs;
     fill(&mut out, GRADIENT_ROWS * inputs, work, |index, data| {
         let count = data.len() / inputs;
+        // The columns of the gradient at hand, side by side.
+        let mut columns = Vec::with_capacity(rows * count);
+        for row in grad.chunks_exact(outputs) {
+            columns.extend_from_slice(&row[index * GRADIENT_ROWS..][..count]);
+        }
         let factors = Factors {
-            data: &grad[index * GRADIENT_ROWS..],
+            data: &columns,
             row: 1,
-            step: outputs,
+            step: count,
         };
         let stride = inputs;
         combinations(

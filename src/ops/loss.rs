@@ -29,7 +29,7 @@ pub fn token_losses(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(losses, rows, &Device::Cpu)
 }
 
-fn composed(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+pub(super) fn composed(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     candle_nn::ops::log_softmax(&logits.to_dtype(DType::F32)?, D::Minus1)?
         .gather(&targets.unsqueeze(1)?, 1)?
         .squeeze(1)?

@@ -15,6 +15,8 @@ mod norm;
 mod products;
 mod rope;
 mod swiglu;
+#[cfg(test)]
+mod tests;
 mod vector;
 
 pub use adamw::{AdamW, adamw_step, sum_of_squares};

@@ -22,9 +22,7 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<Tensor> {
             .apply_op2(&prepared(weight)?, norm)?
             .to_dtype(x.dtype());
     }
-    scaled_to_unit(&x.to_dtype(DType::F32)?, epsilon)?
-        .to_dtype(x.dtype())?
-        .broadcast_mul(weight)
+    composed_rms_norm(x, weight, epsilon)
 }
 
 /// `(x − mean) / √(variance + epsilon) · weight + bias` over the last axis.
@@ -39,16 +37,17 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> R
             .apply_op3(&prepared(weight)?, &prepared(bias)?, norm)?
             .to_dtype(x.dtype());
     }
-    let wide = x.to_dtype(DType::F32)?;
-    let centred = wide.broadcast_sub(&wide.mean_keepdim(D::Minus1)?)?;
-    scaled_to_unit(&centred, epsilon)?
-        .to_dtype(x.dtype())?
-        .broadcast_mul(weight)?
-        .broadcast_add(bias)
+    composed_layer_norm(x, weight, bias, epsilon)
 }
 
 fn check(operation: &str, x: &Tensor, parameters: &[&Tensor]) -> Result<()> {
     let width = x.dim(D::Minus1)?;
+    if width == 0 {
+        bail!(
+            "{operation}: expected rows with elements, got {:?}",
+            x.dims()
+        );
+    }
     match parameters.iter().find(|given| given.dims() != [width]) {
         Some(given) => bail!(
             "{operation}: expected parameters of shape [{width}], got {:?}",
@@ -56,6 +55,26 @@ fn check(operation: &str, x: &Tensor, parameters: &[&Tensor]) -> Result<()> {
         ),
         None => Ok(()),
     }
+}
+
+pub(super) fn composed_rms_norm(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<Tensor> {
+    scaled_to_unit(&x.to_dtype(DType::F32)?, epsilon)?
+        .to_dtype(x.dtype())?
+        .broadcast_mul(weight)
+}
+
+pub(super) fn composed_layer_norm(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    epsilon: f64,
+) -> Result<Tensor> {
+    let wide = x.to_dtype(DType::F32)?;
+    let centred = wide.broadcast_sub(&wide.mean_keepdim(D::Minus1)?)?;
+    scaled_to_unit(&centred, epsilon)?
+        .to_dtype(x.dtype())?
+        .broadcast_mul(weight)?
+        .broadcast_add(bias)
 }
 
 /// `x / √(mean(x²) + epsilon)` over the last axis.

@@ -3,6 +3,9 @@
 //! [`dots`] makes each element as sixteen running sums over the inner axis, [`combinations`] as one running sum. Neither
 //! depends on how many rows are computed together, which is why a text generated in a batch equals the same text alone.
 
+// Loops over constant bounds become straight code on registers; over iterators they do not always.
+#![allow(clippy::needless_range_loop)]
+
 use super::vector::{self, Kernel, LANES, Vector};
 
 /// Rows of contiguous elements, `stride` elements from one row to the next.
@@ -87,45 +90,7 @@ impl Dots<'_> {
     #[inline(always)]
     fn block<V: Vector, const R: usize>(&mut self, row: usize, column: usize) {
         let columns = COLUMNS.min(self.b.count - column);
-        let mut a = [[].as_slice(); R];
-        let mut b = [[].as_slice(); COLUMNS];
-        let mut a_rest = [[].as_slice(); R];
-        let mut b_rest = [[].as_slice(); COLUMNS];
-        for i in 0..R {
-            (a[i], a_rest[i]) = self.a.row(row + i).as_chunks::<LANES>();
-        }
-        for j in 0..COLUMNS {
-            // Past the last column, the last one again: computed, not written.
-            (b[j], b_rest[j]) = self.b.row(column + j.min(columns - 1)).as_chunks::<LANES>();
-        }
-        let whole = a[0].len();
-        let mut sums = [[V::splat(0.0); COLUMNS]; R];
-        for i in 0..R {
-            a[i] = &a[i][..whole];
-        }
-        for j in 0..COLUMNS {
-            b[j] = &b[j][..whole];
-        }
-        for step in 0..whole {
-            let mut right = [V::splat(0.0); COLUMNS];
-            for j in 0..COLUMNS {
-                right[j] = V::load(&b[j][step]);
-            }
-            for i in 0..R {
-                let left = V::load(&a[i][step]);
-                for j in 0..COLUMNS {
-                    sums[i][j] = left.mul_add(right[j], sums[i][j]);
-                }
-            }
-        }
-        if !a_rest[0].is_empty() {
-            for i in 0..R {
-                let left = V::load_some(a_rest[i]);
-                for j in 0..COLUMNS {
-                    sums[i][j] = left.mul_add(V::load_some(b_rest[j]), sums[i][j]);
-                }
-            }
-        }
+        let sums = self.running_sums::<V, R>(row, column, columns - 1);
         // Apart from the loop that writes, so that the running sums stay in registers.
         let mut totals = [[0.0; COLUMNS]; R];
         for i in 0..R {
@@ -140,6 +105,50 @@ impl Dots<'_> {
             self.out.data[(row + i) * self.out.stride + column..][..columns]
                 .copy_from_slice(&totals[..columns]);
         }
+    }
+
+    /// Products of `R` rows with the columns from `column` on, summed up lane by lane. Columns past the `last` one
+    /// repeat it: they are computed and never written.
+    #[inline(always)]
+    fn running_sums<V: Vector, const R: usize>(
+        &self,
+        row: usize,
+        column: usize,
+        last: usize,
+    ) -> [[V; COLUMNS]; R] {
+        let whole = self.a.width / LANES;
+        let mut a = [([].as_slice(), [].as_slice()); R];
+        let mut b = [([].as_slice(), [].as_slice()); COLUMNS];
+        for i in 0..R {
+            let (chunks, rest) = self.a.row(row + i).as_chunks::<LANES>();
+            a[i] = (&chunks[..whole], rest);
+        }
+        for j in 0..COLUMNS {
+            let (chunks, rest) = self.b.row(column + j.min(last)).as_chunks::<LANES>();
+            b[j] = (&chunks[..whole], rest);
+        }
+        let mut sums = [[V::splat(0.0); COLUMNS]; R];
+        for step in 0..whole {
+            let mut right = [V::splat(0.0); COLUMNS];
+            for j in 0..COLUMNS {
+                right[j] = V::load(&b[j].0[step]);
+            }
+            for i in 0..R {
+                let left = V::load(&a[i].0[step]);
+                for j in 0..COLUMNS {
+                    sums[i][j] = left.mul_add(right[j], sums[i][j]);
+                }
+            }
+        }
+        if !self.a.width.is_multiple_of(LANES) {
+            for i in 0..R {
+                let left = V::load_some(a[i].1);
+                for j in 0..COLUMNS {
+                    sums[i][j] = left.mul_add(V::load_some(b[j].1), sums[i][j]);
+                }
+            }
+        }
+        sums
     }
 }
 
@@ -160,6 +169,12 @@ pub fn combinations(factors: Factors, count: usize, b: Rows, out: Target) {
         out,
     });
 }
+
+/// Rows further apart than this, in elements, fall into the same few places of the cache: a page or more.
+const FAR_APART: usize = 512;
+
+/// Output rows from which on copying the columns at hand side by side is worth it.
+const WORTH_PACKING: usize = 16;
 
 struct Combinations<'a> {
     factors: Factors<'a>,
@@ -202,21 +217,38 @@ impl Combinations<'_> {
     /// All rows of the `C` vectors of columns from `column` on.
     #[inline(always)]
     fn column<V: Vector, const C: usize>(&mut self, column: usize) {
+        let mut packed = Vec::new();
+        let mut b = Rows {
+            data: &self.b.data[column.min(self.b.data.len())..],
+            width: C * LANES,
+            ..self.b
+        };
+        if self.count >= WORTH_PACKING && b.stride >= FAR_APART {
+            for p in 0..b.count {
+                packed.extend_from_slice(b.row(p));
+            }
+            b = Rows::packed(&packed, b.width);
+        }
         let mut row = 0;
         while row + V::BLOCK <= self.count {
             match V::BLOCK {
-                4 => self.block::<V, 4, C>(row, column),
-                _ => self.block::<V, 2, C>(row, column),
+                4 => self.block::<V, 4, C>(b, row, column),
+                _ => self.block::<V, 2, C>(b, row, column),
             }
             row += V::BLOCK;
         }
         for row in row..self.count {
-            self.block::<V, 1, C>(row, column);
+            self.block::<V, 1, C>(b, row, column);
         }
     }
 
     #[inline(always)]
-    fn block<V: Vector, const R: usize, const C: usize>(&mut self, row: usize, column: usize) {
+    fn block<V: Vector, const R: usize, const C: usize>(
+        &mut self,
+        b: Rows,
+        row: usize,
+        column: usize,
+    ) {
         let Factors {
             data,
             row: row_stride,
@@ -230,9 +262,8 @@ impl Combinations<'_> {
                 sums[i][j] = V::load(&chunks[j]);
             }
         }
-        for p in 0..self.b.count {
-            let source = &self.b.data[p * self.b.stride + column..][..C * LANES];
-            let (chunks, _) = source.as_chunks::<LANES>();
+        for p in 0..b.count {
+            let (chunks, _) = b.data[p * b.stride..][..C * LANES].as_chunks::<LANES>();
             let mut right = [V::splat(0.0); C];
             for j in 0..C {
                 right[j] = V::load(&chunks[j]);

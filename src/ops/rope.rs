@@ -10,7 +10,11 @@ use super::cpu::{elements, fill, prepared};
 pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor, positions: &Tensor) -> Result<Tensor> {
     let (batch, time, _, head_dim) = x.dims4()?;
     let half = cos.dim(D::Minus1)?;
-    if cos.dims() != sin.dims() || 2 * half > head_dim || positions.elem_count() != batch * time {
+    if head_dim == 0
+        || cos.dims() != sin.dims()
+        || 2 * half > head_dim
+        || positions.elem_count() != batch * time
+    {
         bail!(
             "rope: expected a position for each of {batch} × {time} tokens and tables of at most {} columns, got \
              {:?}, {:?} and {:?}",
@@ -20,14 +24,10 @@ pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor, positions: &Tensor) -> Resul
             sin.dims()
         );
     }
-    let positions = positions.flatten_all()?;
-    let angles = |table: &Tensor| {
-        table
-            .index_select(&positions, 0)?
-            .to_dtype(DType::F32)?
-            .reshape((batch, time, 1, half))
-    };
-    let (cos, sin) = (angles(cos)?, angles(sin)?);
+    let (cos, sin) = (
+        angles(cos, positions, (batch, time))?,
+        angles(sin, positions, (batch, time))?,
+    );
     if !x.device().is_cpu() {
         return composed(x, &cos, &sin);
     }
@@ -39,7 +39,19 @@ pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor, positions: &Tensor) -> Resul
     prepared(x)?.apply_op1(rotation)?.to_dtype(x.dtype())
 }
 
-fn composed(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
+/// The rows of a table for each token, (batch, time, 1, half).
+pub(super) fn angles(
+    table: &Tensor,
+    positions: &Tensor,
+    (batch, time): (usize, usize),
+) -> Result<Tensor> {
+    table
+        .index_select(&positions.flatten_all()?, 0)?
+        .to_dtype(DType::F32)?
+        .reshape((batch, time, 1, table.dim(D::Minus1)?))
+}
+
+pub(super) fn composed(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
     let (head_dim, half) = (x.dim(D::Minus1)?, cos.dim(D::Minus1)?);
     let wide = x.to_dtype(DType::F32)?;
     let first = wide.narrow(D::Minus1, 0, half)?;

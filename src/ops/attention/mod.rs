@@ -3,7 +3,7 @@
 //!
 //! Neither the scores nor their softmax are kept for the backward pass: it computes them again, block by block.
 
-mod composed;
+pub(super) mod composed;
 mod kernel;
 
 use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Tensor, bail};
@@ -62,7 +62,7 @@ fn check(q: &Tensor, k: &Tensor, v: &Tensor, span: &AttentionSpan) -> Result<()>
         && key_batch == batch
         && key_dim == head_dim
         && keys >= queries
-        && kv_heads > 0
+        && kv_heads * head_dim > 0
         && heads.is_multiple_of(kv_heads);
     if !fits {
         bail!(

@@ -7,6 +7,7 @@ pub mod metrics;
 pub mod model;
 pub mod notebook;
 pub mod plot;
+pub mod random;
 pub mod texts;
 pub mod train;
 
@@ -18,11 +19,12 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         model::RECORDS,
         train::RECORDS,
         generate::RECORDS,
-        metrics::RECORDS,
         plot::RECORDS,
+        random::RECORDS,
         notebook::RECORDS,
     ];
     frame::records()
         .chain(expr::records())
+        .chain(metrics::records())
         .chain(others.into_iter().flatten())
 }

@@ -1,6 +1,6 @@
 //! Looking into frames: counts, rows, columns, and closures over rows.
 
-use polars::prelude::{DataFrame, IntoColumn};
+use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext};
 
 use super::Frame;
@@ -52,6 +52,34 @@ pub const RECORDS: &[Record] = &[
             engine.register_indexer_get(|context: NativeCallContext, f: &mut Frame, name: &str| {
                 column(&f.0, name).at(&context)
             });
+        },
+    ),
+    Record::new(
+        "Frame.with_column",
+        &["f.with_column(name, values) -> Frame"],
+        "Sets a column to the values of an array, one a row",
+        r#"frame(#{ x: [1, 2] }).with_column("y", ["a", "b"])"#,
+        |engine, _| {
+            engine.register_fn(
+                "with_column",
+                |context: NativeCallContext, f: Frame, name: &str, values: Array| {
+                    set_column(f.0, name, &values).map(Frame).at(&context)
+                },
+            );
+        },
+    ),
+    Record::new(
+        "Frame.with_row_index",
+        &["f.with_row_index(name) -> Frame"],
+        "Numbers the rows from 0 in a first column",
+        r#"frame(#{ x: ["a", "b"] }).with_row_index("id")"#,
+        |engine, _| {
+            engine.register_fn(
+                "with_row_index",
+                |context: NativeCallContext, f: Frame, name: &str| {
+                    number_rows(&f.0, name).map(Frame).at(&context)
+                },
+            );
         },
     ),
     Record::new(
@@ -117,6 +145,28 @@ fn each(context: &NativeCallContext, frame: &DataFrame, closure: &FnPtr) -> Scri
         values.push(closure.call_within_context(context, (row,))?);
     }
     Ok(values)
+}
+
+fn set_column(frame: DataFrame, name: &str, values: &[Dynamic]) -> Result<DataFrame> {
+    if values.len() != frame.height() {
+        return Err(Error::invalid(
+            "with_column",
+            format!("{} values, one a row", frame.height()),
+            values.len().to_string(),
+        ));
+    }
+    with_values(frame, name, values)
+}
+
+fn number_rows(frame: &DataFrame, name: &str) -> Result<DataFrame> {
+    if frame.column(name).is_ok() {
+        return Err(Error::failed(format!("there is a column `{name}` already")));
+    }
+    let numbers: Vec<i64> = (0..frame.height() as i64).collect();
+    let mut numbered = frame.clone();
+    let column = Series::new(name.into(), numbers).into_column();
+    numbered.insert_column(0, column).during("with_row_index")?;
+    Ok(numbered)
 }
 
 fn with_values(mut frame: DataFrame, name: &str, values: &[Dynamic]) -> Result<DataFrame> {
