@@ -72,6 +72,12 @@ impl Session {
         })
     }
 
+    /// An error that came after evaluation (a value that cannot be shown), as an error of the script.
+    pub fn failed(&self, error: crate::error::Error) -> ScriptError {
+        let raised = super::failure::raise_at(rhai::Position::NONE, error);
+        report::explain(&raised, &self.engine, &self.scope, &self.name, &self.text)
+    }
+
     fn evaluate_at(
         &mut self,
         before: usize,
