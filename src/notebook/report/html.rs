@@ -174,7 +174,10 @@ fn table(table: &Table) -> String {
 }
 
 fn chart(chart: &Chart) -> String {
-    format!("<figure>\n{}\n</figure>\n", chart.to_svg(CHART.0, CHART.1))
+    match chart.to_svg(CHART.0, CHART.1) {
+        Ok(image) => format!("<figure>\n{image}\n</figure>\n"),
+        Err(error) => format!("<p>{}</p>\n", escape(&error.to_string())),
+    }
 }
 
 fn failure(error: &ScriptError) -> String {
