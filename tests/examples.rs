@@ -1,1 +1,41 @@
-//! Tests: examples.
+//! Every example of every script function runs as it stands.
+
+use std::rc::Rc;
+
+use ebb::script::api;
+use ebb::script::engine::Session;
+use ebb::script::host::Host;
+
+#[test]
+fn every_example_of_the_reference_runs() {
+    let mut failures = Vec::new();
+    for record in api::all() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut session =
+            Session::new(Rc::new(Host::quiet(folder.path().to_path_buf())), "example");
+        if let Err(error) = session.evaluate("", record.example) {
+            failures.push(format!(
+                "{}: {} {:?}",
+                record.name, error.message, error.notes
+            ));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn every_record_says_what_it_does() {
+    for record in api::all() {
+        assert!(
+            !record.signatures.is_empty(),
+            "{} has no signature",
+            record.name
+        );
+        assert!(!record.example.is_empty(), "{} has no example", record.name);
+        assert!(
+            !record.summary.is_empty() && !record.summary.ends_with('.'),
+            "{}",
+            record.name
+        );
+    }
+}

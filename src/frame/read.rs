@@ -5,7 +5,6 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
-use polars_io::prelude::*;
 
 use crate::error::{Context, Error, Result};
 

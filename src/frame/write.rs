@@ -6,7 +6,6 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use polars::prelude::*;
-use polars_io::prelude::*;
 
 use super::read::{Format, format_of};
 use crate::error::{Context, Error, Result};

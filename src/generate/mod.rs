@@ -247,3 +247,15 @@ impl<'a> Running<'a> {
         Ok(choices.collect())
     }
 }
+
+/// The logits of the token that would come after `ids`.
+pub fn last_logits(model: &Model, ids: &[u32]) -> Result<Vec<f32>> {
+    if ids.is_empty() {
+        return Err(Error::failed("an empty text has no next token"));
+    }
+    let decoder = model.decoder()?;
+    let input = Tensor::from_vec(ids.to_vec(), (1, ids.len()), model.device())?;
+    let hidden = decoder.hidden(&input, &mut Pass::default())?;
+    let last = hidden.narrow(1, ids.len() - 1, 1)?.contiguous()?;
+    Ok(decoder.logits(&last)?.flatten_all()?.to_vec1()?)
+}

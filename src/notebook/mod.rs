@@ -1,1 +1,8 @@
-//! Cells, the run record, reports.
+//! A script as a notebook: its cells, how they are run, the record of a run, and reports. It does not know which front
+//! shows it.
+
+pub mod cells;
+pub mod plain;
+pub mod record;
+pub mod report;
+pub mod runner;

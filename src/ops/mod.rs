@@ -6,13 +6,18 @@
 
 mod adamw;
 mod attention;
+mod cpu;
 mod dropout;
 mod embedding;
 mod linear;
 mod loss;
 mod norm;
+mod products;
 mod rope;
 mod swiglu;
+#[cfg(test)]
+mod tests;
+mod vector;
 
 pub use adamw::{AdamW, adamw_step, sum_of_squares};
 pub use attention::{AttentionSpan, attention};

@@ -1,5 +1,13 @@
 //! Charts: one description, drawn as text in a terminal, SVG in a report and PNG in a file.
 
+mod draw;
+mod scale;
+mod terminal;
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
 /// What a chart looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ChartKind {
@@ -28,6 +36,51 @@ pub struct Chart {
 pub struct Series {
     pub name: String,
     pub points: Vec<(f64, f64)>,
-    /// Low and high for each point: a shaded band or error bars. Empty when there is none.
+    /// Low and high for each point: a shaded band. Empty when there is none.
     pub band: Vec<(f64, f64)>,
+}
+
+impl Chart {
+    /// The chart as lines of text of at most `width` characters, in `height` lines. With `colour`, ANSI colours tell the
+    /// series apart; without, their markers do.
+    pub fn to_terminal(&self, width: usize, height: usize, colour: bool) -> String {
+        terminal::draw(self, width.clamp(20, 400), height.clamp(6, 200), colour)
+    }
+
+    /// The chart as an SVG image of that many pixels, on no background, so that it suits light and dark pages.
+    pub fn to_svg(&self, width: u32, height: u32) -> Result<String> {
+        draw::svg(self, width, height)
+    }
+
+    /// The chart as a PNG image on white.
+    pub fn to_png(&self, width: u32, height: u32) -> Result<Vec<u8>> {
+        draw::png(self, width, height)
+    }
+
+    /// Writes an image in the format of the path's extension, svg or png.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let extension = path
+            .extension()
+            .map(|e| e.to_string_lossy().to_lowercase())
+            .unwrap_or_default();
+        let bytes = match extension.as_str() {
+            "svg" => self.to_svg(800, 450)?.into_bytes(),
+            "png" => self.to_png(1200, 675)?,
+            other => return Err(Error::unknown("image format", other, ["svg", "png"])),
+        };
+        crate::files::write_bytes(path, &bytes)
+    }
+
+    /// Whether there is any point to draw.
+    fn is_empty(&self) -> bool {
+        !self
+            .series
+            .iter()
+            .flat_map(|series| &series.points)
+            .any(|(x, y)| x.is_finite() && y.is_finite())
+    }
+
+    fn is_bars(&self) -> bool {
+        matches!(self.kind, ChartKind::Bar | ChartKind::Histogram)
+    }
 }

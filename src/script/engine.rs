@@ -72,6 +72,12 @@ impl Session {
         })
     }
 
+    /// An error that came after evaluation (a value that cannot be shown), as an error of the script.
+    pub fn failed(&self, error: crate::error::Error) -> ScriptError {
+        let raised = super::failure::raise_at(rhai::Position::NONE, error);
+        report::explain(&raised, &self.engine, &self.scope, &self.name, &self.text)
+    }
+
     fn evaluate_at(
         &mut self,
         before: usize,
@@ -172,6 +178,7 @@ fn engine(host: &Rc<Host>) -> Engine {
     engine.set_max_array_size(LARGEST_ARRAY);
     engine.set_max_map_size(LARGEST_MAP);
     engine.disable_symbol("eval");
+    engine.set_fail_on_invalid_map_property(true);
     engine
         .register_type_with_name::<Failure>("error")
         .register_fn("to_string", |failure: &mut Failure| failure.to_string())

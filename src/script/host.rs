@@ -97,6 +97,13 @@ impl Host {
         (self.listener.borrow_mut())(event);
     }
 
+    /// What the command line gave for a parameter, as typed.
+    pub fn given_value(&self, name: &str) -> Option<String> {
+        let given = self.given.borrow();
+        let found = given.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone())
+    }
+
     /// The absolute form of a path that a script wants to read, if it may.
     pub fn readable(&self, path: &str) -> Result<PathBuf> {
         let full = self.absolute(path);

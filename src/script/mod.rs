@@ -6,10 +6,12 @@
 
 pub mod api;
 pub mod convert;
+pub mod display;
 pub mod engine;
 pub mod failure;
 pub mod host;
 pub mod modules;
 pub mod options;
+pub mod parameters;
 pub mod record;
 pub mod report;

@@ -21,3 +21,29 @@ pub struct Record {
     /// Puts it into an engine.
     pub register: fn(&mut Engine, &Rc<Host>),
 }
+
+impl Record {
+    /// A record that its summary says all about.
+    pub const fn new(
+        name: &'static str,
+        signatures: &'static [&'static str],
+        summary: &'static str,
+        example: &'static str,
+        register: fn(&mut Engine, &Rc<Host>),
+    ) -> Self {
+        Self {
+            name,
+            signatures,
+            summary,
+            doc: "",
+            example,
+            register,
+        }
+    }
+
+    /// The same with more to say.
+    pub const fn doc(mut self, doc: &'static str) -> Self {
+        self.doc = doc;
+        self
+    }
+}

@@ -1,5 +1,133 @@
-//! Script functions: generate.
+//! Generation: a string gives a string, an array an array, a frame an array in the order of its rows.
 
+use std::rc::Rc;
+
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
+
+use super::frame::Frame;
+use super::model::{ids_array, prompt_ids};
+use super::texts;
+use crate::error::{Error, Result};
+use crate::generate::{self, Completion};
+use crate::model::Model;
+use crate::script::convert;
+use crate::script::failure::{At, ScriptResult};
+use crate::script::host::{Event, Host};
+use crate::script::options::Options;
 use crate::script::record::Record;
 
-pub const RECORDS: &[Record] = &[];
+pub const RECORDS: &[Record] = &[Record::new(
+    "Model.generate",
+    &["m.generate(prompt) -> string", "m.generate(prompt, opts)"],
+    "What the model writes after a prompt, an array of prompts, or each row of a frame",
+    r#"load_model("ebb/tiny").generate("Hello", #{ max_new_tokens: 5 })"#,
+    register,
+)
+.doc(
+    "A frame's prompts are its column `prompt`, or what `prompt` says: a column, template or closure. Options: \
+     `max_new_tokens` (100), `stop` (strings that end a row), `batch_size` (32; it never changes a text), `temperature` (0: \
+     the likeliest token), `top_k`, `top_p`, `repetition_penalty`, `seed`, `ids` (true: token ids instead of text). Prompts \
+     may be arrays of token ids.",
+)];
+
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let plain = host.clone();
+    engine.register_fn(
+        "generate",
+        move |context: NativeCallContext, m: Model, prompt: Dynamic| {
+            run(&context, &plain, &m, &prompt, Map::new())
+        },
+    );
+    let host = host.clone();
+    engine.register_fn(
+        "generate",
+        move |context: NativeCallContext, m: Model, prompt: Dynamic, opts: Map| {
+            run(&context, &host, &m, &prompt, opts)
+        },
+    );
+}
+
+fn run(
+    context: &NativeCallContext,
+    host: &Host,
+    model: &Model,
+    given: &Dynamic,
+    opts: Map,
+) -> ScriptResult<Dynamic> {
+    let options = Options::new("generate", opts);
+    let settings = settings(&options, host.seed.get()).at(context)?;
+    let ids = options.boolean("ids").at(context)?.unwrap_or(false);
+    let column = options.value("prompt");
+    options.finish().at(context)?;
+    let single = given.is_string() || is_ids(given);
+    let prompts = prompts_of(context, model, given, column)?;
+    let outcome = generate::generate(model, &prompts, &settings, &host.control).at(context)?;
+    if outcome.cut > 0 {
+        host.tell(Event::Note(format!(
+            "generate: {} of {} prompts leave no room in the model's context of {} tokens and lost their beginning",
+            outcome.cut,
+            prompts.len(),
+            model.config().max_position_embeddings
+        )));
+    }
+    let show = |completion: Completion| match ids {
+        true => Dynamic::from(ids_array(&completion.ids)),
+        false => Dynamic::from(completion.text),
+    };
+    let mut shown = outcome.completions.into_iter().map(show);
+    Ok(match single {
+        true => shown.next().unwrap_or(Dynamic::UNIT),
+        false => shown.collect::<Array>().into(),
+    })
+}
+
+/// An array of whole numbers is one prompt of token ids.
+fn is_ids(value: &Dynamic) -> bool {
+    let array = value.read_lock::<Array>();
+    array.is_some_and(|array| !array.is_empty() && array.iter().all(Dynamic::is_int))
+}
+
+fn prompts_of(
+    context: &NativeCallContext,
+    model: &Model,
+    given: &Dynamic,
+    column: Option<Dynamic>,
+) -> ScriptResult<Vec<Vec<u32>>> {
+    if let Some(frame) = given.clone().try_cast::<Frame>() {
+        let how = column.unwrap_or_else(|| "prompt".into());
+        let texts = texts::of_frame(context, &frame.0, &how, "the prompts of generate")?;
+        let ids = texts.iter().map(|text| model.tokenizer().encode(text));
+        return ids.collect::<Result<_>>().at(context);
+    }
+    if given.is_string() || is_ids(given) {
+        return Ok(vec![prompt_ids(model, given).at(context)?]);
+    }
+    let array = given.clone().try_cast::<Array>().ok_or_else(|| {
+        Error::invalid(
+            "generate",
+            "a prompt, an array of prompts or a frame",
+            convert::describe(given),
+        )
+    });
+    let prompts = array.at(context)?;
+    let ids = prompts.iter().map(|prompt| prompt_ids(model, prompt));
+    ids.collect::<Result<_>>().at(context)
+}
+
+fn settings(options: &Options, seed: u64) -> Result<generate::Options> {
+    let default = generate::Options::default();
+    Ok(generate::Options {
+        max_new_tokens: options
+            .count("max_new_tokens", 1)?
+            .unwrap_or(default.max_new_tokens),
+        stop: options.texts("stop")?.unwrap_or_default(),
+        batch_size: options
+            .count("batch_size", 1)?
+            .unwrap_or(default.batch_size),
+        temperature: options.number("temperature")?.unwrap_or(0.0),
+        top_k: options.count("top_k", 0)?.unwrap_or(0),
+        top_p: options.number("top_p")?.unwrap_or(1.0),
+        repetition_penalty: options.number("repetition_penalty")?.unwrap_or(1.0),
+        seed: options.integer("seed")?.map_or(seed, |seed| seed as u64),
+    })
+}

@@ -7,22 +7,24 @@ pub mod metrics;
 pub mod model;
 pub mod notebook;
 pub mod plot;
+pub mod random;
+pub mod texts;
 pub mod train;
 
 use super::record::Record;
 
 /// Every record of every noun.
 pub fn all() -> impl Iterator<Item = &'static Record> {
-    [
-        frame::RECORDS,
-        expr::RECORDS,
+    let others = [
         model::RECORDS,
         train::RECORDS,
         generate::RECORDS,
-        metrics::RECORDS,
         plot::RECORDS,
+        random::RECORDS,
         notebook::RECORDS,
-    ]
-    .into_iter()
-    .flatten()
+    ];
+    frame::records()
+        .chain(expr::records())
+        .chain(metrics::records())
+        .chain(others.into_iter().flatten())
 }

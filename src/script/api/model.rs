@@ -1,5 +1,383 @@
-//! Script functions: model.
+//! Models: loading, making, saving, and looking into them.
 
+use std::rc::Rc;
+use std::sync::Arc;
+
+use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
+
+use super::frame::Frame;
+use crate::error::{Context, Error, Result};
+use crate::generate;
+use crate::model::config::Config;
+use crate::model::load::{self, LoadOptions};
+use crate::model::text::TextTokenizer;
+use crate::model::{Model, bpe, save};
+use crate::script::convert;
+use crate::script::failure::{At, ScriptResult};
+use crate::script::host::{Event, Host};
+use crate::script::options::Options;
 use crate::script::record::Record;
 
-pub const RECORDS: &[Record] = &[];
+/// A tokenizer without a model: what `train_tokenizer` gives and `new_model` takes.
+#[derive(Clone)]
+pub struct TokenizerFile(Rc<String>);
+
+pub const RECORDS: &[Record] = &[
+    Record::new(
+        "load_model",
+        &["load_model(source) -> Model", "load_model(source, opts) -> Model"],
+        "A model from a bundled name, a folder or the Hub",
+        r#"load_model("ebb/tiny").config().hidden_size"#,
+        register_load,
+    )
+    .doc(
+        "`ebb/NAME` is bundled; a folder has save_pretrained layout or is a PEFT adapter folder; `org/name@revision` is a Hub \
+         repository. Options: `device` (\"auto\", \"cpu\", \"cuda:0\"), `dtype` (\"f32\", \"bf16\", \"f16\"), `revision`.",
+    ),
+    Record::new(
+        "train_tokenizer",
+        &["train_tokenizer(texts, opts) -> Tokenizer"],
+        "A byte-level BPE tokenizer made from texts",
+        r#"train_tokenizer(["the cat sat on the mat"], #{ vocab_size: 270, special_tokens: ["<end>"] })"#,
+        register_tokenizer,
+    )
+    .doc("Options: `vocab_size` (2048), `special_tokens` ([\"<end>\"]); they take the first ids, and the first of them ends a text."),
+    Record::new(
+        "new_model",
+        &["new_model(config, tokenizer, seed) -> Model"],
+        "A model with random weights from a config map in transformers' terms",
+        r#"let t = train_tokenizer(["the cat sat"], #{ vocab_size: 270 });
+new_model(#{ hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 64 }, t, 0).parameters().len()"#,
+        register_new,
+    )
+    .doc("`vocab_size` and `eos_token_id` default to the tokenizer's."),
+    Record::new(
+        "Model.save",
+        &["m.save(folder) -> Model", "m.save(folder, opts) -> Model"],
+        "Writes a folder that transformers loads, or with an adapter one that peft loads",
+        r#"load_model("ebb/tiny").save("copy")"#,
+        register_save,
+    )
+    .doc("Options: `dtype` (\"f32\"): how the weights are stored. The folder appears whole or not at all."),
+    Record::new(
+        "Model.merge",
+        &["m.merge() -> Model"],
+        "The model with its adapter folded into its weights",
+        r#"load_model("ebb/tiny").merge()"#,
+        |engine, _| {
+            engine.register_fn("merge", |context: NativeCallContext, m: Model| m.merge().at(&context));
+        },
+    ),
+    Record::new(
+        "Model.config",
+        &["m.config() -> map", "m.lineage() -> map"],
+        "The config in transformers' terms; how the model came to be: source, hash, and each finetuning",
+        r#"load_model("ebb/tiny").lineage().source"#,
+        |engine, _| {
+            engine.register_fn("config", |m: &mut Model| convert::from_json(&m.config().to_json("float32")));
+            engine.register_fn("lineage", |m: &mut Model| {
+                convert::from_json(&serde_json::to_value(m.lineage()).unwrap_or_default())
+            });
+        },
+    ),
+    Record::new(
+        "Model.parameters",
+        &["m.parameters() -> Frame"],
+        "Name, shape, dtype and number of values of every weight",
+        r#"load_model("ebb/tiny").parameters().select(col("values").sum())"#,
+        |engine, _| {
+            engine.register_fn("parameters", |context: NativeCallContext, m: Model| {
+                parameters(&m).map(Frame).at(&context)
+            });
+        },
+    ),
+    Record::new(
+        "Model.log",
+        &["m.log() -> Frame"],
+        "The log of the finetuning that made the model: a row a step",
+        r#"load_model("ebb/tiny").log().columns()"#,
+        |engine, _| {
+            engine.register_fn("log", |context: NativeCallContext, m: Model| {
+                log(&m).map(Frame).at(&context)
+            });
+        },
+    )
+    .doc("Columns: step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_second, validation_loss."),
+    Record::new(
+        "Model.tokenize",
+        &["m.tokenize(text) -> array", "m.detokenize(ids) -> string"],
+        "Token ids of a text, begin token included where the model has one; and back",
+        r#"let m = load_model("ebb/tiny"); m.detokenize(m.tokenize("Hello there"))"#,
+        |engine, _| {
+            engine.register_fn("tokenize", |context: NativeCallContext, m: Model, text: &str| {
+                let ids = m.tokenizer().encode(text).at(&context)?;
+                Ok::<_, Box<rhai::EvalAltResult>>(ids_array(&ids))
+            });
+            engine.register_fn("detokenize", |context: NativeCallContext, m: Model, ids: Array| {
+                token_ids(&Dynamic::from(ids)).and_then(|ids| m.tokenizer().decode(&ids)).at(&context)
+            });
+        },
+    ),
+    Record::new(
+        "Model.logits",
+        &["m.logits(text) -> array"],
+        "The logits of the token that would come next",
+        r#"load_model("ebb/tiny").logits("Hello").len()"#,
+        |engine, _| {
+            engine.register_fn("logits", |context: NativeCallContext, m: Model, text: Dynamic| {
+                let ids = prompt_ids(&m, &text).at(&context)?;
+                let logits = generate::last_logits(&m, &ids).at(&context)?;
+                Ok::<_, Box<rhai::EvalAltResult>>(
+                    logits.into_iter().map(|x| Dynamic::from(f64::from(x))).collect::<Array>(),
+                )
+            });
+        },
+    ),
+];
+
+fn register_load(engine: &mut Engine, host: &Rc<Host>) {
+    engine
+        .register_type_with_name::<Model>("Model")
+        .register_fn("to_string", |m: &mut Model| summary(m))
+        .register_fn("to_debug", |m: &mut Model| summary(m));
+    let plain = host.clone();
+    engine.register_fn(
+        "load_model",
+        move |context: NativeCallContext, source: &str| {
+            open(&plain, source, Options::none("load_model")).at(&context)
+        },
+    );
+    let host = host.clone();
+    engine.register_fn(
+        "load_model",
+        move |context: NativeCallContext, source: &str, opts: Map| {
+            open(&host, source, Options::new("load_model", opts)).at(&context)
+        },
+    );
+}
+
+fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
+    let settings = LoadOptions {
+        dtype: options.text("dtype")?,
+        device: options
+            .text("device")?
+            .unwrap_or_else(|| host.device.clone()),
+        revision: options.text("revision")?,
+    };
+    options.finish()?;
+    let folder = match source.starts_with("ebb/") || !host.working_folder.join(source).is_dir() {
+        true => None,
+        false => Some(host.readable(source)?),
+    };
+    let mut hub = host.hub.clone();
+    hub.offline |= host.access.offline;
+    let model = load::open(source, folder.as_deref(), &settings, &hub, &host.control)?;
+    host.tell(Event::Input {
+        name: source.to_string(),
+        sha256: model.lineage().sha256.clone(),
+    });
+    Ok(model)
+}
+
+/// One line about a model.
+pub fn summary(model: &Model) -> String {
+    let config = model.config();
+    let adapter = match model.adapter() {
+        Some(adapter) => format!(
+            ", LoRA rank {} on {}",
+            adapter.rank,
+            adapter.targets.join(" ")
+        ),
+        None => String::new(),
+    };
+    let stages = match model.lineage().stages.len() {
+        0 => String::new(),
+        1 => ", finetuned once".to_string(),
+        n => format!(", finetuned {n} times"),
+    };
+    format!(
+        "{} from {}: {} parameters, {} layers of width {}, vocabulary {}, context {}{adapter}{stages}",
+        config.model_type,
+        model.lineage().source,
+        model.parameter_count(),
+        config.num_hidden_layers,
+        config.hidden_size,
+        config.vocab_size,
+        config.max_position_embeddings,
+    )
+}
+
+fn register_tokenizer(engine: &mut Engine, _host: &Rc<Host>) {
+    engine.register_type_with_name::<TokenizerFile>("Tokenizer");
+    engine.register_fn(
+        "train_tokenizer",
+        |context: NativeCallContext, texts: Array, opts: Map| -> ScriptResult<TokenizerFile> {
+            let run = || {
+                let options = Options::new("train_tokenizer", opts);
+                let size = options.count("vocab_size", 1)?.unwrap_or(2048);
+                let specials = options
+                    .texts("special_tokens")?
+                    .unwrap_or_else(|| vec!["<end>".to_string()]);
+                options.finish()?;
+                let texts = strings("train_tokenizer", &texts)?;
+                Ok::<_, Error>(TokenizerFile(Rc::new(bpe::train(&texts, size, &specials)?)))
+            };
+            run().at(&context)
+        },
+    );
+}
+
+/// An array of strings.
+pub fn strings(operation: &str, values: &Array) -> Result<Vec<String>> {
+    let text = |value: &Dynamic| {
+        value
+            .clone()
+            .into_string()
+            .map_err(|_| Error::invalid(operation, "an array of strings", convert::describe(value)))
+    };
+    values.iter().map(text).collect()
+}
+
+fn register_new(engine: &mut Engine, host: &Rc<Host>) {
+    let host = host.clone();
+    engine.register_fn(
+        "new_model",
+        move |context: NativeCallContext, config: Map, tokenizer: TokenizerFile, seed: i64| {
+            new_model(&host, config, &tokenizer, seed as u64).at(&context)
+        },
+    );
+}
+
+fn new_model(host: &Host, config: Map, tokenizer: &TokenizerFile, seed: u64) -> Result<Model> {
+    let mut config = convert::to_json(&Dynamic::from(config))?;
+    let file: serde_json::Value = serde_json::from_str(&tokenizer.0).unwrap_or_default();
+    let size = file
+        .pointer("/model/vocab")
+        .and_then(|vocab| vocab.as_object())
+        .map_or(0, |v| v.len());
+    if let Some(map) = config.as_object_mut() {
+        map.entry("vocab_size").or_insert(size.into());
+        map.entry("eos_token_id").or_insert(0.into());
+    }
+    let config = Config::from_json(&config)?;
+    let tokenizer = TextTokenizer::from_bytes(tokenizer.0.as_bytes(), None, &config)?;
+    let options = LoadOptions {
+        device: host.device.clone(),
+        ..LoadOptions::default()
+    };
+    load::random(config, Arc::new(tokenizer), seed, &options)
+}
+
+fn register_save(engine: &mut Engine, host: &Rc<Host>) {
+    let plain = host.clone();
+    engine.register_fn(
+        "save",
+        move |context: NativeCallContext, m: Model, folder: &str| {
+            write(&plain, m, folder, Options::none("save")).at(&context)
+        },
+    );
+    let host = host.clone();
+    engine.register_fn(
+        "save",
+        move |context: NativeCallContext, m: Model, folder: &str, opts: Map| {
+            write(&host, m, folder, Options::new("save", opts)).at(&context)
+        },
+    );
+}
+
+fn write(host: &Host, model: Model, folder: &str, options: Options) -> Result<Model> {
+    use candle_core::DType;
+    let dtype = match options.text("dtype")?.as_deref() {
+        None | Some("f32") => DType::F32,
+        Some("f16") => DType::F16,
+        Some("bf16") => DType::BF16,
+        Some(other) => return Err(Error::unknown("dtype", other, ["f32", "f16", "bf16"])),
+    };
+    options.finish()?;
+    save::to_folder(&model, &host.writable(folder)?, dtype)?;
+    Ok(model)
+}
+
+fn parameters(model: &Model) -> Result<DataFrame> {
+    let adapter = model.adapter().map(|adapter| &adapter.weights);
+    let all: Vec<_> = model
+        .weights()
+        .iter()
+        .chain(adapter.into_iter().flatten())
+        .collect();
+    let text = |name: &str, values: Vec<String>| Series::new(name.into(), values).into_column();
+    let values: Vec<i64> = all
+        .iter()
+        .map(|(_, weight)| weight.elem_count() as i64)
+        .collect();
+    let columns = vec![
+        text(
+            "name",
+            all.iter().map(|(name, _)| (*name).clone()).collect(),
+        ),
+        text(
+            "shape",
+            all.iter()
+                .map(|(_, weight)| format!("{:?}", weight.dims()))
+                .collect(),
+        ),
+        text(
+            "dtype",
+            all.iter()
+                .map(|(_, weight)| weight.dtype().as_str().to_string())
+                .collect(),
+        ),
+        Series::new("values".into(), values).into_column(),
+    ];
+    DataFrame::new(all.len(), columns).during("parameters")
+}
+
+fn log(model: &Model) -> Result<DataFrame> {
+    let log = model.log();
+    let number = |name: &str, value: fn(&crate::model::lineage::StepRecord) -> f64| {
+        Series::new(name.into(), log.iter().map(value).collect::<Vec<_>>()).into_column()
+    };
+    let validation: Vec<Option<f64>> = log.iter().map(|record| record.validation_loss).collect();
+    let steps: Vec<i64> = log.iter().map(|record| record.step as i64).collect();
+    let tokens: Vec<i64> = log.iter().map(|record| record.tokens as i64).collect();
+    let columns = vec![
+        Series::new("step".into(), steps).into_column(),
+        number("epoch", |record| record.epoch),
+        number("loss", |record| record.loss),
+        number("learning_rate", |record| record.learning_rate),
+        number("grad_norm", |record| record.grad_norm),
+        Series::new("tokens".into(), tokens).into_column(),
+        number("tokens_per_second", |record| record.tokens_per_second),
+        Series::new("validation_loss".into(), validation).into_column(),
+    ];
+    DataFrame::new(log.len(), columns).during("log")
+}
+
+/// Ids as a script's array.
+pub fn ids_array(ids: &[u32]) -> Array {
+    ids.iter().map(|id| Dynamic::from(i64::from(*id))).collect()
+}
+
+/// An array of token ids.
+pub fn token_ids(value: &Dynamic) -> Result<Vec<u32>> {
+    let refuse = || {
+        Error::invalid(
+            "token ids",
+            "an array of whole numbers from 0",
+            convert::describe(value),
+        )
+    };
+    let array = value.clone().try_cast::<Array>().ok_or_else(refuse)?;
+    let id =
+        |item: Dynamic| u32::try_from(item.as_int().map_err(|_| refuse())?).map_err(|_| refuse());
+    array.into_iter().map(id).collect()
+}
+
+/// A prompt as token ids: a text, or ids as they are.
+pub fn prompt_ids(model: &Model, prompt: &Dynamic) -> Result<Vec<u32>> {
+    match prompt.clone().into_string() {
+        Ok(text) => model.tokenizer().encode(&text),
+        Err(_) => token_ids(prompt),
+    }
+}

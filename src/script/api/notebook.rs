@@ -1,5 +1,159 @@
-//! Script functions: notebook.
+//! The notebook itself: parameters, what is shown and logged, the seed, the run folder and the device.
 
+use std::rc::Rc;
+
+use rhai::{Dynamic, Engine, Map, NativeCallContext};
+
+use crate::error::{Error, Result};
+use crate::script::convert;
+use crate::script::display;
+use crate::script::failure::{At, ScriptResult};
+use crate::script::host::{Event, Host, Parameter};
+use crate::script::parameters;
 use crate::script::record::Record;
 
-pub const RECORDS: &[Record] = &[];
+pub const RECORDS: &[Record] = &[
+    Record::new(
+        "param",
+        &["param(name, default, doc)", "param(name, default)"],
+        "The value that the command line gives for a parameter, or its default",
+        r#"param("rows", 240, "noisy training rows")"#,
+        register_param,
+    )
+    .doc(
+        "Name, default and doc stand there as literals, so that `ebb run SCRIPT --help` can list them. The value has the \
+         default's kind: whole number, number, string or boolean.",
+    ),
+    Record::new(
+        "show",
+        &["show(value)"],
+        "Shows a value in the middle of a cell, as a cell's last value is shown",
+        "show(#{ rows: 3 })",
+        register_show,
+    ),
+    Record::new(
+        "print",
+        &["print(value)"],
+        "Prints a value as a line of text",
+        r#"print("half way")"#,
+        |_, _| {}, // rhai's own; the session hands its text to the run
+    ),
+    Record::new(
+        "seed",
+        &["seed(n)", "seed() -> integer"],
+        "Sets, or gives, the seed that functions draw from when they are given none",
+        "seed(7); seed()",
+        register_seed,
+    ),
+    Record::new(
+        "log",
+        &["log(map)"],
+        "Adds a line to the run's metrics",
+        "log(#{ round: 1, f1: 0.9 })",
+        register_log,
+    )
+    .doc("The run folder's metrics.jsonl gets one JSON object a call, at once."),
+    Record::new(
+        "run_dir",
+        &["run_dir() -> string"],
+        "The folder that holds the record of this run, or () where there is none",
+        "run_dir()",
+        register_run_dir,
+    ),
+    Record::new(
+        "device",
+        &["device() -> string"],
+        "What models run on unless a call says otherwise",
+        "device()",
+        register_device,
+    ),
+];
+
+fn register_param(engine: &mut Engine, host: &Rc<Host>) {
+    let short = host.clone();
+    engine.register_fn(
+        "param",
+        move |context: NativeCallContext, name: &str, default: Dynamic| {
+            param(&short, name, &default, "").at(&context)
+        },
+    );
+    let host = host.clone();
+    engine.register_fn(
+        "param",
+        move |context: NativeCallContext, name: &str, default: Dynamic, doc: &str| {
+            param(&host, name, &default, doc).at(&context)
+        },
+    );
+}
+
+fn param(host: &Host, name: &str, default: &Dynamic, doc: &str) -> Result<Dynamic> {
+    let default = parameters::default_value(default).ok_or_else(|| {
+        Error::invalid(
+            format!("the default of parameter `{name}`"),
+            "a number, string or boolean",
+            convert::describe(default),
+        )
+    })?;
+    let typed = host.given_value(name);
+    let value = match &typed {
+        Some(typed) => parameters::read_value(name, typed, &default)?,
+        None => default.clone(),
+    };
+    let parameter = Parameter {
+        name: name.to_string(),
+        value: value.clone(),
+        default,
+        doc: doc.to_string(),
+    };
+    let mut known = host.parameters.borrow_mut();
+    known.retain(|other| other.name != name);
+    known.push(parameter);
+    Ok(convert::from_json(&value))
+}
+
+fn register_show(engine: &mut Engine, host: &Rc<Host>) {
+    let host = host.clone();
+    engine.register_fn(
+        "show",
+        move |context: NativeCallContext, value: Dynamic| -> ScriptResult<()> {
+            if let Some(output) = display::output(&value).at(&context)? {
+                host.tell(Event::Shown(output));
+            }
+            Ok(())
+        },
+    );
+}
+
+fn register_seed(engine: &mut Engine, host: &Rc<Host>) {
+    let reader = host.clone();
+    engine.register_fn("seed", move || reader.seed.get() as i64);
+    let host = host.clone();
+    engine.register_fn("seed", move |seed: i64| host.seed.set(seed as u64));
+}
+
+fn register_log(engine: &mut Engine, host: &Rc<Host>) {
+    let host = host.clone();
+    engine.register_fn(
+        "log",
+        move |context: NativeCallContext, map: Map| -> ScriptResult<()> {
+            let value = convert::to_json(&Dynamic::from(map)).at(&context)?;
+            if let serde_json::Value::Object(map) = value {
+                host.tell(Event::Metrics(map));
+            }
+            Ok(())
+        },
+    );
+}
+
+fn register_run_dir(engine: &mut Engine, host: &Rc<Host>) {
+    let host = host.clone();
+    engine.register_fn("run_dir", move || match &host.run_folder {
+        Some(folder) => Dynamic::from(folder.display().to_string()),
+        None => Dynamic::UNIT,
+    });
+}
+
+fn register_device(engine: &mut Engine, host: &Rc<Host>) {
+    let host = host.clone();
+    engine.register_fn("device", move || host.device.clone());
+}

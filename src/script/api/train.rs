@@ -1,5 +1,378 @@
-//! Script functions: train.
+//! Finetuning and the losses of texts.
 
+use std::rc::Rc;
+
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
+
+use super::frame::Frame;
+use super::model::token_ids;
+use super::texts;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::script::convert;
+use crate::script::failure::{At, ScriptResult};
+use crate::script::host::{Event, Host};
+use crate::script::options::Options;
 use crate::script::record::Record;
+use crate::train::evaluate::token_losses;
+use crate::train::examples::{self, Example, Source};
+use crate::train::options::{Duration, LossAverage, Method, Options as Settings, Schedule};
 
-pub const RECORDS: &[Record] = &[];
+pub const RECORDS: &[Record] = &[
+    Record::new(
+        "Model.finetune",
+        &["m.finetune(data, opts) -> Model"],
+        "A new model, finetuned on the rows of a frame or an array of texts",
+        r#"let m = load_model("ebb/tiny").finetune(["The sky is blue.", "Grass is green."], #{ steps: 2, batch_size: 2 });
+m.log().select(["step", "loss"])"#,
+        register_finetune,
+    )
+    .doc(
+        "Data: a frame, or an array of texts, of token-id arrays, or of maps #{ ids, labels } (label -100 is not trained on). \
+         Texts: `text` (a column, template or closure; the whole text is trained on; default the column `text`), or `prompt` \
+         and `completion` (the prompt is not trained on). Method: `method` (\"full\", \"lora\", \"last_block\", \"head\"), and \
+         for LoRA `rank` (8), `alpha` (16), `dropout` (0.05), `targets` ([\"q_proj\", \"v_proj\"]). Length: `steps` or `epochs` \
+         (1). Batches: `batch_size` (4), `gradient_accumulation` (1), `max_length` (the context), `shuffle` (true), `seed`. \
+         Optimiser: `learning_rate` or `lr` (2e-4), `schedule` (\"linear\", \"cosine\", \"constant\"), `warmup_steps` (0), \
+         `weight_decay` (0), `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-8), `clip` (1.0; 0 is off), `loss_average` \
+         (\"token\", \"batch\"). Validation: `validation` (rows like the data), `validate_every` (steps). The model it is \
+         called on stays as it is.",
+    ),
+    Record::new(
+        "Model.loss",
+        &["m.loss(texts) -> array", "m.perplexity(texts) -> array", "m.log_probs(text) -> array"],
+        "Mean token loss of each text in nats, the exponential of it, and the log-probability of each token",
+        r#"load_model("ebb/tiny").perplexity(["The sky is blue."])"#,
+        register_losses,
+    )
+    .doc("A single string gives a single number. The first token has no log-probability: nothing predicts it."),
+];
+
+fn register_finetune(engine: &mut Engine, host: &Rc<Host>) {
+    let plain = host.clone();
+    engine.register_fn(
+        "finetune",
+        move |context: NativeCallContext, m: Model, data: Dynamic| {
+            finetune(&context, &plain, &m, &data, Map::new())
+        },
+    );
+    let host = host.clone();
+    engine.register_fn(
+        "finetune",
+        move |context: NativeCallContext, m: Model, data: Dynamic, opts: Map| {
+            finetune(&context, &host, &m, &data, opts)
+        },
+    );
+}
+
+fn finetune(
+    context: &NativeCallContext,
+    host: &Host,
+    model: &Model,
+    data: &Dynamic,
+    opts: Map,
+) -> ScriptResult<Model> {
+    let options = Options::new("finetune", opts);
+    let settings = settings(&options, host.seed.get()).at(context)?;
+    let columns = Columns {
+        text: options.value("text"),
+        prompt: options.value("prompt"),
+        completion: options.value("completion"),
+    };
+    let validation = options.value("validation");
+    options.finish().at(context)?;
+    settings.check().at(context)?;
+    let limit = model.config().max_position_embeddings;
+    let limit = settings
+        .max_length
+        .map_or(limit, |length| length.min(limit));
+    let rows = examples_of(context, host, model, data, &columns, limit)?;
+    let held_out = match validation {
+        Some(data) => examples_of(context, host, model, &data, &columns, limit)?,
+        None => Vec::new(),
+    };
+    crate::train::finetune(model, &rows, &held_out, &settings, &host.control).at(context)
+}
+
+/// Where the texts of a frame are.
+struct Columns {
+    text: Option<Dynamic>,
+    prompt: Option<Dynamic>,
+    completion: Option<Dynamic>,
+}
+
+fn settings(options: &Options, seed: u64) -> Result<Settings> {
+    let default = Settings::default();
+    let method = options
+        .text("method")?
+        .unwrap_or_else(|| "full".to_string());
+    let rank = options.count("rank", 1)?;
+    let alpha = options.number("alpha")?;
+    let dropout = options.number("dropout")?;
+    let targets = options.texts("targets")?;
+    let lora_only = rank.is_some() || alpha.is_some() || dropout.is_some() || targets.is_some();
+    if lora_only && method != "lora" {
+        return Err(Error::failed_with_hint(
+            format!(
+                "the options rank, alpha, dropout and targets are for method \"lora\", and the method is {method:?}"
+            ),
+            "set method: \"lora\", or leave them out",
+        ));
+    }
+    let method = match method.as_str() {
+        "full" => Method::Full,
+        "lora" => Method::Lora {
+            rank: rank.unwrap_or(8),
+            alpha: alpha.unwrap_or(16.0),
+            dropout: dropout.unwrap_or(0.05),
+            targets: targets.unwrap_or_else(|| vec!["q_proj".to_string(), "v_proj".to_string()]),
+        },
+        "last_block" => Method::LastBlock,
+        "head" => Method::Head,
+        other => {
+            return Err(Error::unknown(
+                "method",
+                other,
+                ["full", "lora", "last_block", "head"],
+            ));
+        }
+    };
+    let duration = match (options.count("steps", 1)?, options.number("epochs")?) {
+        (Some(_), Some(_)) => {
+            return Err(Error::failed(
+                "give finetune either `steps` or `epochs`, not both",
+            ));
+        }
+        (Some(steps), None) => Duration::Steps(steps),
+        (None, Some(epochs)) => Duration::Epochs(epochs),
+        (None, None) => default.duration,
+    };
+    let rate = options.number("learning_rate")?;
+    let short = options.number("lr")?;
+    Ok(Settings {
+        method,
+        duration,
+        batch_size: options
+            .count("batch_size", 1)?
+            .unwrap_or(default.batch_size),
+        gradient_accumulation: options
+            .count("gradient_accumulation", 1)?
+            .unwrap_or(default.gradient_accumulation),
+        learning_rate: rate.or(short).unwrap_or(default.learning_rate),
+        schedule: schedule(options.text("schedule")?)?,
+        warmup_steps: options.count("warmup_steps", 0)?.unwrap_or(0),
+        weight_decay: options
+            .number("weight_decay")?
+            .unwrap_or(default.weight_decay),
+        beta1: options.number("beta1")?.unwrap_or(default.beta1),
+        beta2: options.number("beta2")?.unwrap_or(default.beta2),
+        epsilon: options.number("epsilon")?.unwrap_or(default.epsilon),
+        clip: options.number("clip")?.unwrap_or(default.clip),
+        max_length: options.count("max_length", 2)?,
+        seed: options.integer("seed")?.map_or(seed, |seed| seed as u64),
+        shuffle: options.boolean("shuffle")?.unwrap_or(true),
+        validate_every: options.count("validate_every", 1)?,
+        loss_average: match options.text("loss_average")?.as_deref() {
+            None | Some("token") => LossAverage::Token,
+            Some("batch") => LossAverage::Batch,
+            Some(other) => return Err(Error::unknown("loss average", other, ["token", "batch"])),
+        },
+    })
+}
+
+fn schedule(name: Option<String>) -> Result<Schedule> {
+    match name.as_deref() {
+        None | Some("linear") => Ok(Schedule::Linear),
+        Some("cosine") => Ok(Schedule::Cosine),
+        Some("constant") => Ok(Schedule::Constant),
+        Some(other) => Err(Error::unknown(
+            "schedule",
+            other,
+            ["linear", "cosine", "constant"],
+        )),
+    }
+}
+
+fn examples_of(
+    context: &NativeCallContext,
+    host: &Host,
+    model: &Model,
+    data: &Dynamic,
+    columns: &Columns,
+    limit: usize,
+) -> ScriptResult<Vec<Example>> {
+    let sources: Vec<Source> = if let Some(frame) = data.clone().try_cast::<Frame>() {
+        match (&columns.prompt, &columns.completion) {
+            (Some(prompt), Some(completion)) => {
+                let prompts =
+                    texts::of_frame(context, &frame.0, prompt, "option `prompt` of finetune")?;
+                let what = "option `completion` of finetune";
+                let completions = texts::of_frame(context, &frame.0, completion, what)?;
+                let pairs = prompts.into_iter().zip(completions);
+                pairs
+                    .map(|(prompt, completion)| Source::Pair { prompt, completion })
+                    .collect()
+            }
+            (None, None) => {
+                let text = columns.text.clone().unwrap_or_else(|| "text".into());
+                let made = texts::of_frame(context, &frame.0, &text, "option `text` of finetune")?;
+                made.into_iter().map(Source::Text).collect()
+            }
+            _ => {
+                let error =
+                    Error::failed("finetune needs both `prompt` and `completion`, or neither");
+                return Err(error).at(context);
+            }
+        }
+    } else {
+        let array = data.clone().try_cast::<Array>().ok_or_else(|| {
+            Error::invalid("finetune", "a frame or an array", convert::describe(data))
+        });
+        let array = array.at(context)?;
+        if array.first().is_some_and(|first| !first.is_string()) {
+            return token_examples(&array, limit).at(context);
+        }
+        let made = texts::of_array(&array, "finetune").at(context)?;
+        made.into_iter().map(Source::Text).collect()
+    };
+    let (rows, cut) = examples::tokenize(model.tokenizer(), &sources, limit).at(context)?;
+    if cut > 0 {
+        host.tell(Event::Note(format!(
+            "finetune: {cut} of {} texts are longer than {limit} tokens and were cut at their end",
+            rows.len()
+        )));
+    }
+    Ok(rows)
+}
+
+/// Arrays of ids, or maps of `ids` and `labels`.
+fn token_examples(array: &Array, limit: usize) -> Result<Vec<Example>> {
+    let one = |(row, item): (usize, &Dynamic)| -> Result<Example> {
+        let mut example = match item.clone().try_cast::<Map>() {
+            None => Example::whole(token_ids(item)?),
+            Some(map) => {
+                let ids = token_ids(map.get("ids").unwrap_or(&Dynamic::UNIT))?;
+                let labels = map
+                    .get("labels")
+                    .cloned()
+                    .and_then(|labels| labels.try_cast::<Array>());
+                let labels: Option<Vec<i64>> = labels.map(|labels| {
+                    labels
+                        .iter()
+                        .filter_map(|label| label.as_int().ok())
+                        .collect()
+                });
+                let example = Example {
+                    labels: labels.unwrap_or_default(),
+                    ids,
+                };
+                if example.labels.len() != example.ids.len() {
+                    return Err(Error::invalid(
+                        format!("row {row}"),
+                        format!("{} labels, one a token", example.ids.len()),
+                        example.labels.len().to_string(),
+                    ));
+                }
+                example
+            }
+        };
+        example.ids.truncate(limit);
+        example.labels.truncate(limit);
+        match example.trained_tokens() {
+            0 => Err(Error::failed(format!("row {row} has no token to train on"))),
+            _ => Ok(example),
+        }
+    };
+    array.iter().enumerate().map(one).collect()
+}
+
+fn register_losses(engine: &mut Engine, host: &Rc<Host>) {
+    let shared = host.clone();
+    engine.register_fn(
+        "loss",
+        move |context: NativeCallContext, m: Model, texts: Dynamic| {
+            losses(&shared, &m, &texts, mean).at(&context)
+        },
+    );
+    let shared = host.clone();
+    engine.register_fn(
+        "perplexity",
+        move |context: NativeCallContext, m: Model, texts: Dynamic| {
+            losses(&shared, &m, &texts, |losses| mean(losses).exp()).at(&context)
+        },
+    );
+    let shared = host.clone();
+    engine.register_fn(
+        "log_probs",
+        move |context: NativeCallContext, m: Model, text: &str| {
+            let run = || {
+                let rows = [whole_text(&m, text)?];
+                let losses = token_losses(&m, &rows, &shared.control)?;
+                let values = losses
+                    .into_iter()
+                    .flatten()
+                    .map(|loss| Dynamic::from(-loss));
+                Ok::<_, Error>(values.collect::<Array>())
+            };
+            run().at(&context)
+        },
+    );
+}
+
+fn mean(losses: &[f64]) -> f64 {
+    losses.iter().sum::<f64>() / losses.len() as f64
+}
+
+fn losses(
+    host: &Host,
+    model: &Model,
+    given: &Dynamic,
+    score: fn(&[f64]) -> f64,
+) -> Result<Dynamic> {
+    if let Ok(text) = given.clone().into_string() {
+        let losses = token_losses(model, &[whole_text(model, &text)?], &host.control)?;
+        return Ok(losses
+            .first()
+            .map_or(Dynamic::UNIT, |losses| score(losses).into()));
+    }
+    let array = given.clone().try_cast::<Array>().ok_or_else(|| {
+        Error::invalid(
+            "loss",
+            "a text or an array of texts",
+            convert::describe(given),
+        )
+    })?;
+    let texts = texts::of_array(&array, "loss")?;
+    let rows = texts
+        .iter()
+        .map(|text| whole_text(model, text))
+        .collect::<Result<Vec<_>>>()?;
+    let losses = token_losses(model, &rows, &host.control)?;
+    Ok(losses
+        .iter()
+        .map(|losses| Dynamic::from(score(losses)))
+        .collect::<Array>()
+        .into())
+}
+
+/// A text as it stands, without an end token.
+fn whole_text(model: &Model, text: &str) -> Result<Example> {
+    let mut ids = model.tokenizer().encode(text)?;
+    let limit = model.config().max_position_embeddings;
+    if ids.len() > limit {
+        return Err(Error::invalid(
+            "loss",
+            format!("texts of at most {limit} tokens"),
+            ids.len().to_string(),
+        )
+        .with_hint("cut the text, or score it in parts"));
+    }
+    if let ([only], Some(end)) = (ids.as_slice(), model.tokenizer().end_ids().first()) {
+        // A single token has nothing before it; the end token stands in.
+        ids = vec![*end, *only];
+    }
+    match ids.len() {
+        0 => Err(Error::failed("an empty text has no loss")),
+        _ => Ok(Example::whole(ids)),
+    }
+}

@@ -1,0 +1,168 @@
+//! Runs a script cell by cell and keeps what each cell showed.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::cells::{Cell, Content};
+use super::record::Record;
+use crate::display::Output;
+use crate::error::Error;
+use crate::script::display::CellValue;
+use crate::script::engine::Session;
+use crate::script::host::Event;
+use crate::script::report::ScriptError;
+
+/// Something a cell showed.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// A value: shown on purpose, or a cell's last one.
+    Output(Output),
+    /// Lines printed one after another.
+    Printed(String),
+    /// A remark of the program.
+    Note(String),
+}
+
+/// A cell that was run, or prose that was passed.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    pub cell: Cell,
+    pub items: Vec<Item>,
+    pub seconds: f64,
+}
+
+/// Where what a notebook shows goes while it runs.
+pub trait Front {
+    /// A cell of code begins.
+    fn begin(&mut self, cell: &Cell);
+    fn show(&mut self, item: &Item);
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    pub ran: Vec<Ran>,
+    /// The last cell's value.
+    pub last: CellValue,
+    pub error: Option<ScriptError>,
+}
+
+/// What the session's events are handed to: the front, the items of the present cell, and the record.
+pub struct Desk {
+    front: Box<dyn Front>,
+    items: Vec<Item>,
+    record: Option<Record>,
+    /// The first metrics line that could not be written.
+    trouble: Option<Error>,
+}
+
+impl Desk {
+    pub fn new(front: Box<dyn Front>, record: Option<Record>) -> Rc<RefCell<Self>> {
+        Rc::new(RefCell::new(Self {
+            front,
+            items: Vec::new(),
+            record,
+            trouble: None,
+        }))
+    }
+
+    /// What a session's listener does with an event.
+    pub fn hear(&mut self, event: Event) {
+        match event {
+            Event::Shown(output) => self.show(Item::Output(output)),
+            Event::Printed(text) => self.show(Item::Printed(text)),
+            Event::Note(text) => self.show(Item::Note(text)),
+            Event::Metrics(map) => {
+                if let Some(record) = &mut self.record
+                    && let Err(error) = record.metrics(map)
+                {
+                    self.trouble.get_or_insert(error);
+                }
+            }
+            Event::Input { name, sha256 } => {
+                if let Some(record) = &mut self.record {
+                    record.input(name, sha256);
+                }
+            }
+        }
+    }
+
+    /// Shows an item at once and keeps it for the report.
+    pub fn show(&mut self, item: Item) {
+        self.front.show(&item);
+        match (&item, self.items.last_mut()) {
+            (Item::Printed(text), Some(Item::Printed(before))) => {
+                before.push('\n');
+                before.push_str(text);
+            }
+            _ => self.items.push(item),
+        }
+    }
+
+    pub fn record(&mut self) -> Option<&mut Record> {
+        self.record.as_mut()
+    }
+}
+
+/// Runs cells in order until one fails. `script` is the text they were split from.
+pub fn run(
+    session: &mut Session,
+    desk: &Rc<RefCell<Desk>>,
+    script: &str,
+    cells: &[Cell],
+) -> Outcome {
+    let lines: Vec<&str> = script.split_inclusive('\n').collect();
+    let mut outcome = Outcome::default();
+    let mut read = 0;
+    for cell in cells {
+        let Content::Code(code) = &cell.content else {
+            outcome.ran.push(Ran {
+                cell: cell.clone(),
+                items: Vec::new(),
+                seconds: 0.0,
+            });
+            continue;
+        };
+        desk.borrow_mut().front.begin(cell);
+        let started = Instant::now();
+        let before = lines
+            .get(read..cell.lines_before)
+            .unwrap_or_default()
+            .concat();
+        read = cell.lines_before + code.split_inclusive('\n').count();
+        let result = one(session, desk, &before, code);
+        outcome.ran.push(Ran {
+            cell: cell.clone(),
+            items: std::mem::take(&mut desk.borrow_mut().items),
+            seconds: started.elapsed().as_secs_f64(),
+        });
+        match result {
+            Ok(value) => outcome.last = value,
+            Err(error) => {
+                outcome.error = Some(error);
+                return outcome;
+            }
+        }
+    }
+    outcome
+}
+
+/// Evaluates one cell and shows its last value.
+pub fn one(
+    session: &mut Session,
+    desk: &Rc<RefCell<Desk>>,
+    before: &str,
+    code: &str,
+) -> Result<CellValue, ScriptError> {
+    let value = CellValue::from(session.evaluate(before, code)?);
+    let shown = value.output().map_err(|error| session.failed(error))?;
+    if let Some(output) = shown {
+        desk.borrow_mut().show(Item::Output(output));
+    }
+    let trouble = desk.borrow_mut().trouble.take();
+    match trouble {
+        Some(error) => Err(session.failed(error)),
+        None => Ok(value),
+    }
+}

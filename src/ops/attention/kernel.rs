@@ -1,0 +1,399 @@
+//! Attention on the CPU, a block of queries of one head at a time.
+//!
+//! Every query's arithmetic runs over its own visible keys, first to last. Keys that only its neighbours see get the
+//! weight zero, which adds nothing, so neither padding nor the batch changes a bit.
+
+use std::ops::Range;
+
+use candle_core::{Layout, Result, bail};
+
+use super::AttentionSpan;
+use crate::ops::cpu::{collect, fill};
+use crate::ops::products::{Factors, Rows, Target, combinations, dots};
+use crate::ops::vector::{self, Kernel, LANES, Vector};
+
+/// Queries computed together.
+const BLOCK: usize = 16;
+
+/// A tensor (batch, time, heads, head_dim) with contiguous heads, wherever in memory.
+#[derive(Clone, Copy)]
+pub struct Heads<'a> {
+    data: &'a [f32],
+    strides: [usize; 3],
+    batch: usize,
+    time: usize,
+    heads: usize,
+    head_dim: usize,
+}
+
+impl<'a> Heads<'a> {
+    pub fn of(storage: &'a [f32], layout: &Layout) -> Result<Self> {
+        let (batch, time, heads, head_dim) = layout.shape().dims4()?;
+        let [of_batch, of_time, of_head, 1] = *layout.stride() else {
+            bail!(
+                "attention: expected contiguous heads, got strides {:?}",
+                layout.stride()
+            );
+        };
+        Ok(Self {
+            data: &storage[layout.start_offset()..],
+            strides: [of_batch, of_time, of_head],
+            batch,
+            time,
+            heads,
+            head_dim,
+        })
+    }
+
+    pub fn packed(data: &'a [f32], shape: (usize, usize, usize, usize)) -> Self {
+        let (batch, time, heads, head_dim) = shape;
+        Self {
+            data,
+            strides: [time * heads * head_dim, heads * head_dim, head_dim],
+            batch,
+            time,
+            heads,
+            head_dim,
+        }
+    }
+
+    /// One head of one row of the batch at a range of times.
+    fn rows(&self, row: usize, head: usize, times: Range<usize>) -> Rows<'a> {
+        let [of_batch, of_time, of_head] = self.strides;
+        let start = row * of_batch + head * of_head + times.start * of_time;
+        Rows {
+            data: &self.data[start.min(self.data.len())..],
+            stride: of_time,
+            count: times.len(),
+            width: self.head_dim,
+        }
+    }
+}
+
+/// A block of queries of one row of the batch, and all keys that any of them sees.
+struct Block<'a> {
+    row: usize,
+    queries: Range<usize>,
+    /// Keys before the first query of the call.
+    earlier: usize,
+    span: &'a AttentionSpan,
+}
+
+impl Block<'_> {
+    /// The keys that query `index` of the block sees.
+    fn visible(&self, index: usize) -> Range<usize> {
+        self.span
+            .visible(self.row, self.earlier + self.queries.start + index)
+    }
+
+    /// The keys that any query of the block sees: windows move on, so the first sees the oldest.
+    fn keys(&self) -> Range<usize> {
+        self.visible(0).start..self.visible(self.queries.len().saturating_sub(1)).end
+    }
+
+    /// The attention weights (queries, keys of the block), zero where a key is not seen.
+    fn weights(&self, q: Rows, k: Rows, scale: f32) -> Vec<f32> {
+        let keys = self.keys();
+        let mut weights = vec![0.0; q.count * keys.len()];
+        let target = Target {
+            data: &mut weights,
+            stride: keys.len(),
+        };
+        dots(q, k, None, target);
+        for (index, row) in weights.chunks_exact_mut(keys.len().max(1)).enumerate() {
+            let visible = self.visible(index);
+            let visible = visible.start - keys.start..visible.end - keys.start;
+            row[..visible.start].fill(0.0);
+            row[visible.end..].fill(0.0);
+            vector::run(Softmax {
+                row: &mut row[visible],
+                scale,
+            });
+        }
+        weights
+    }
+}
+
+/// The forward pass.
+pub struct Forward<'a> {
+    pub q: Heads<'a>,
+    pub k: Heads<'a>,
+    pub v: Heads<'a>,
+    pub scale: f32,
+    pub span: &'a AttentionSpan,
+}
+
+impl Forward<'_> {
+    /// (batch, queries, heads, head_dim), contiguous.
+    pub fn run(&self) -> Vec<f32> {
+        let Heads {
+            batch,
+            time,
+            heads,
+            head_dim,
+            ..
+        } = self.q;
+        let width = heads * head_dim;
+        let mut out = vec![0.0; batch * time * width];
+        let work = 2 * batch * time * self.k.time * width;
+        if time == 1 {
+            // One new token: heads are the pieces, so that a single text uses all threads.
+            fill(&mut out, head_dim, work, |index, out| {
+                self.block(index / heads, index % heads, 0..1, out, head_dim);
+            });
+            return out;
+        }
+        let blocks = time.div_ceil(BLOCK);
+        let pieces = collect(batch * blocks, work, |index| {
+            let (row, start) = (index / blocks, index % blocks * BLOCK);
+            let queries = start..time.min(start + BLOCK);
+            let mut piece = vec![0.0; queries.len() * width];
+            for head in 0..heads {
+                let piece = &mut piece[head * head_dim..];
+                self.block(row, head, queries.clone(), piece, width);
+            }
+            piece
+        });
+        let mut rest = out.as_mut_slice();
+        for piece in &pieces {
+            let (head, tail) = rest.split_at_mut(piece.len());
+            head.copy_from_slice(piece);
+            rest = tail;
+        }
+        out
+    }
+
+    /// Adds one head of a block of queries to `out`, `stride` elements from query to query.
+    fn block(
+        &self,
+        row: usize,
+        head: usize,
+        queries: Range<usize>,
+        out: &mut [f32],
+        stride: usize,
+    ) {
+        let kv_head = head / (self.q.heads / self.k.heads);
+        let block = Block {
+            row,
+            queries: queries.clone(),
+            earlier: self.k.time - self.q.time,
+            span: self.span,
+        };
+        let keys = block.keys();
+        let q = self.q.rows(row, head, queries);
+        let k = self.k.rows(row, kv_head, keys.clone());
+        let weights = block.weights(q, k, self.scale);
+        let factors = Factors {
+            data: &weights,
+            row: keys.len(),
+            step: 1,
+        };
+        let v = self.v.rows(row, kv_head, keys);
+        combinations(factors, q.count, v, Target { data: out, stride });
+    }
+}
+
+/// The backward pass; all tensors contiguous.
+pub struct Backward<'a> {
+    pub q: Heads<'a>,
+    pub k: Heads<'a>,
+    pub v: Heads<'a>,
+    pub grad: Heads<'a>,
+    pub scale: f32,
+    pub span: &'a AttentionSpan,
+}
+
+/// Gradients of one key/value head of one row: of the queries of its group, (group, queries, head_dim), and of the keys
+/// and values, (keys, head_dim).
+struct HeadGradients {
+    to_q: Vec<f32>,
+    to_k: Vec<f32>,
+    to_v: Vec<f32>,
+}
+
+impl Backward<'_> {
+    /// The gradients of q, k and v, contiguous and in their shapes.
+    pub fn run(&self) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+        let (batch, kv_heads, head_dim) = (self.q.batch, self.k.heads, self.q.head_dim);
+        let group = self.q.heads / kv_heads;
+        let work = 5 * batch * self.q.time * self.k.time * self.q.heads * head_dim;
+        let parts = collect(batch * kv_heads, work, |index| {
+            self.head(index / kv_heads, index % kv_heads)
+        });
+        let per_token = |heads: usize| heads * head_dim;
+        let mut to_q = vec![0.0; batch * self.q.time * per_token(self.q.heads)];
+        let mut to_k = vec![0.0; batch * self.k.time * per_token(kv_heads)];
+        let mut to_v = to_k.clone();
+        for (index, part) in parts.iter().enumerate() {
+            let (row, kv_head) = (index / kv_heads, index % kv_heads);
+            for (place, from) in part
+                .to_q
+                .chunks_exact((self.q.time * head_dim).max(1))
+                .enumerate()
+            {
+                let head = kv_head * group + place;
+                spread(&mut to_q, self.q, row, head, from);
+            }
+            spread(&mut to_k, self.k, row, kv_head, &part.to_k);
+            spread(&mut to_v, self.v, row, kv_head, &part.to_v);
+        }
+        (to_q, to_k, to_v)
+    }
+
+    fn head(&self, row: usize, kv_head: usize) -> HeadGradients {
+        let group = self.q.heads / self.k.heads;
+        let (time, head_dim) = (self.q.time, self.q.head_dim);
+        let mut gradients = HeadGradients {
+            to_q: vec![0.0; group * time * head_dim],
+            to_k: vec![0.0; self.k.time * head_dim],
+            to_v: vec![0.0; self.k.time * head_dim],
+        };
+        for place in 0..group {
+            for start in (0..time).step_by(BLOCK) {
+                let block = Block {
+                    row,
+                    queries: start..time.min(start + BLOCK),
+                    earlier: self.k.time - time,
+                    span: self.span,
+                };
+                self.block(&block, kv_head, place, &mut gradients);
+            }
+        }
+        gradients
+    }
+
+    /// With p the weights and dp = grad · vᵀ: dv = pᵀ · grad, ds = p · (dp − Σ p · dp) · scale, dq = ds · k, dk = dsᵀ · q.
+    fn block(&self, block: &Block, kv_head: usize, place: usize, gradients: &mut HeadGradients) {
+        let head = kv_head * (self.q.heads / self.k.heads) + place;
+        let (keys, stride) = (block.keys(), self.q.head_dim);
+        if keys.is_empty() {
+            return;
+        }
+        let q = self.q.rows(block.row, head, block.queries.clone());
+        let grad = self.grad.rows(block.row, head, block.queries.clone());
+        let k = self.k.rows(block.row, kv_head, keys.clone());
+        let v = self.v.rows(block.row, kv_head, keys.clone());
+        let mut weights = block.weights(q, k, self.scale);
+        let data = &mut gradients.to_v[keys.start * stride..];
+        combinations(
+            transposed(&weights, keys.len()),
+            keys.len(),
+            grad,
+            Target { data, stride },
+        );
+        self.to_scores(&mut weights, grad, v);
+        let first = (place * self.q.time + block.queries.start) * stride;
+        let data = &mut gradients.to_q[first..];
+        let factors = Factors {
+            data: &weights,
+            row: keys.len(),
+            step: 1,
+        };
+        combinations(factors, q.count, k, Target { data, stride });
+        let data = &mut gradients.to_k[keys.start * stride..];
+        combinations(
+            transposed(&weights, keys.len()),
+            keys.len(),
+            q,
+            Target { data, stride },
+        );
+    }
+
+    /// Turns a block's weights p into the gradient ds of its scores.
+    fn to_scores(&self, weights: &mut [f32], grad: Rows, v: Rows) {
+        let mut to_weights = vec![0.0; weights.len()];
+        let target = Target {
+            data: &mut to_weights,
+            stride: v.count,
+        };
+        dots(grad, v, None, target);
+        for (weights, to_weights) in weights
+            .chunks_exact_mut(v.count)
+            .zip(to_weights.chunks_exact(v.count))
+        {
+            vector::run(SoftmaxGradient {
+                weights,
+                to_weights,
+                scale: self.scale,
+            });
+        }
+    }
+}
+
+/// The factors of a matrix turned over.
+fn transposed(data: &[f32], width: usize) -> Factors<'_> {
+    Factors {
+        data,
+        row: 1,
+        step: width,
+    }
+}
+
+/// Copies one head's rows (time, head_dim) to their places in a tensor shaped as `shape`.
+fn spread(all: &mut [f32], shape: Heads, row: usize, head: usize, from: &[f32]) {
+    let [of_batch, of_time, of_head] = shape.strides;
+    for (time, from) in from.chunks_exact(shape.head_dim.max(1)).enumerate() {
+        all[row * of_batch + time * of_time + head * of_head..][..from.len()].copy_from_slice(from);
+    }
+}
+
+/// `row = softmax(row · scale)` in place.
+struct Softmax<'a> {
+    row: &'a mut [f32],
+    scale: f32,
+}
+
+impl Kernel for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let maximum = vector::largest::<V>(self.row);
+        let (maximum, scale) = (V::splat(maximum), V::splat(self.scale));
+        let mut sum = V::splat(0.0);
+        for start in (0..self.row.len()).step_by(LANES) {
+            let score = V::load_at(self.row, start);
+            score
+                .sub(maximum)
+                .mul(scale)
+                .exp()
+                .store_at(self.row, start);
+            // Loaded again: lanes past the end count as zero.
+            sum = sum.add(V::load_at(self.row, start));
+        }
+        let share = V::splat(1.0 / sum.sum());
+        for start in (0..self.row.len()).step_by(LANES) {
+            V::load_at(self.row, start)
+                .mul(share)
+                .store_at(self.row, start);
+        }
+    }
+}
+
+/// `weights = weights · (to_weights − Σ weights · to_weights) · scale` in place.
+struct SoftmaxGradient<'a> {
+    weights: &'a mut [f32],
+    to_weights: &'a [f32],
+    scale: f32,
+}
+
+impl Kernel for SoftmaxGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let mut mean = V::splat(0.0);
+        for start in (0..self.weights.len()).step_by(LANES) {
+            mean =
+                V::load_at(self.weights, start).mul_add(V::load_at(self.to_weights, start), mean);
+        }
+        let (mean, scale) = (V::splat(mean.sum()), V::splat(self.scale));
+        for start in (0..self.weights.len()).step_by(LANES) {
+            let difference = V::load_at(self.to_weights, start).sub(mean);
+            V::load_at(self.weights, start)
+                .mul(difference)
+                .mul(scale)
+                .store_at(self.weights, start);
+        }
+    }
+}

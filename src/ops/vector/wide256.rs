@@ -1,0 +1,195 @@
+//! Vectors as two AVX2 registers.
+//!
+//! SAFETY, for every `unsafe` below: values of [`Wide`] are made only inside [`run`], whose caller has checked that the
+//! processor has the instructions; loads and stores go through references to sixteen elements, or are masked to the
+//! length of the slice.
+
+use std::arch::x86_64::*;
+
+use super::{Kernel, LANES, Vector};
+
+#[derive(Clone, Copy)]
+pub struct Wide(__m256, __m256);
+
+/// Whether this processor has AVX2 and fused multiply-adds.
+#[inline]
+pub fn available() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+}
+
+/// Runs a kernel compiled for AVX2.
+///
+/// # Safety
+/// [`available`] must be true.
+#[target_feature(enable = "avx2,fma")]
+pub unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Wide>()
+}
+
+/// Masks for the first `count` lanes.
+#[inline(always)]
+unsafe fn first(count: usize) -> (__m256i, __m256i) {
+    const LANES_ON_THEN_OFF: [i32; 2 * LANES] = {
+        let mut lanes = [0; 2 * LANES];
+        let mut lane = 0;
+        while lane < LANES {
+            lanes[lane] = -1;
+            lane += 1;
+        }
+        lanes
+    };
+    let mask = &LANES_ON_THEN_OFF[LANES - count.min(LANES)..][..LANES];
+    unsafe {
+        (
+            _mm256_loadu_si256(mask.as_ptr().cast()),
+            _mm256_loadu_si256(mask[8..].as_ptr().cast()),
+        )
+    }
+}
+
+/// Halves of a vector of sixteen added up, twice: the first two steps of a sum by halves.
+#[inline(always)]
+unsafe fn four_sums(x: Wide) -> __m128 {
+    unsafe {
+        let eight = _mm256_add_ps(x.0, x.1);
+        _mm_add_ps(
+            _mm256_castps256_ps128(eight),
+            _mm256_extractf128_ps::<1>(eight),
+        )
+    }
+}
+
+/// The last two steps of a sum by halves, for four vectors at once.
+#[inline(always)]
+pub unsafe fn finish_sums(a: __m128, b: __m128, c: __m128, d: __m128) -> [f32; 4] {
+    unsafe {
+        let ab = _mm_add_ps(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
+        let cd = _mm_add_ps(_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
+        let sums = _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab));
+        let mut out = [0.0; 4];
+        _mm_storeu_ps(out.as_mut_ptr(), sums);
+        out
+    }
+}
+
+impl Vector for Wide {
+    const BLOCK: usize = 2;
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        unsafe { Self(_mm256_set1_ps(value), _mm256_set1_ps(value)) }
+    }
+    #[inline(always)]
+    fn load(source: &[f32; LANES]) -> Self {
+        unsafe {
+            Self(
+                _mm256_loadu_ps(source.as_ptr()),
+                _mm256_loadu_ps(source.as_ptr().add(8)),
+            )
+        }
+    }
+    #[inline(always)]
+    fn store(self, target: &mut [f32; LANES]) {
+        unsafe {
+            _mm256_storeu_ps(target.as_mut_ptr(), self.0);
+            _mm256_storeu_ps(target.as_mut_ptr().add(8), self.1);
+        }
+    }
+    #[inline(always)]
+    fn load_some(source: &[f32]) -> Self {
+        unsafe {
+            let (low, high) = first(source.len());
+            Self(
+                _mm256_maskload_ps(source.as_ptr(), low),
+                _mm256_maskload_ps(source.as_ptr().wrapping_add(8), high),
+            )
+        }
+    }
+    #[inline(always)]
+    fn store_some(self, target: &mut [f32]) {
+        unsafe {
+            let (low, high) = first(target.len());
+            _mm256_maskstore_ps(target.as_mut_ptr(), low, self.0);
+            _mm256_maskstore_ps(target.as_mut_ptr().wrapping_add(8), high, self.1);
+        }
+    }
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        unsafe {
+            Self(
+                _mm256_add_ps(self.0, other.0),
+                _mm256_add_ps(self.1, other.1),
+            )
+        }
+    }
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        unsafe {
+            Self(
+                _mm256_sub_ps(self.0, other.0),
+                _mm256_sub_ps(self.1, other.1),
+            )
+        }
+    }
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        unsafe {
+            Self(
+                _mm256_mul_ps(self.0, other.0),
+                _mm256_mul_ps(self.1, other.1),
+            )
+        }
+    }
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        unsafe {
+            Self(
+                _mm256_div_ps(self.0, other.0),
+                _mm256_div_ps(self.1, other.1),
+            )
+        }
+    }
+    #[inline(always)]
+    fn mul_add(self, factor: Self, addend: Self) -> Self {
+        unsafe {
+            Self(
+                _mm256_fmadd_ps(self.0, factor.0, addend.0),
+                _mm256_fmadd_ps(self.1, factor.1, addend.1),
+            )
+        }
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        unsafe {
+            Self(
+                _mm256_max_ps(self.0, other.0),
+                _mm256_max_ps(self.1, other.1),
+            )
+        }
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        unsafe {
+            Self(
+                _mm256_min_ps(self.0, other.0),
+                _mm256_min_ps(self.1, other.1),
+            )
+        }
+    }
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        #[inline(always)]
+        unsafe fn half(power: __m256) -> __m256 {
+            unsafe {
+                let biased = _mm256_add_epi32(_mm256_cvtps_epi32(power), _mm256_set1_epi32(127));
+                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
+            }
+        }
+        unsafe { Self(half(self.0), half(self.1)) }
+    }
+    #[inline(always)]
+    fn sums(of: [Self; 4]) -> [f32; 4] {
+        let [a, b, c, d] = of;
+        unsafe { finish_sums(four_sums(a), four_sums(b), four_sums(c), four_sums(d)) }
+    }
+}

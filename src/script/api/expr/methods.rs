@@ -1,0 +1,249 @@
+//! Methods of expressions: aggregates, missing values, types, numbers, lists and structs.
+
+use polars::prelude as pl;
+use rhai::{Array, Dynamic, Engine, NativeCallContext};
+
+use super::{Expr, names, value};
+use crate::error::{Context, Error, Result};
+use crate::script::convert;
+use crate::script::failure::{At, ScriptResult};
+use crate::script::record::Record;
+
+/// Registers a method without arguments.
+fn method(engine: &mut Engine, name: &str, apply: fn(pl::Expr) -> pl::Expr) {
+    engine.register_fn(name, move |e: Expr| Expr(apply(e.0)));
+}
+
+pub const RECORDS: &[Record] = &[
+    Record::new(
+        "Expr.alias",
+        &["e.alias(name) -> Expr"],
+        "Names the column that the expression makes",
+        r#"frame(#{ x: [1] }).select(col("x").alias("y"))"#,
+        |engine, _| {
+            engine.register_fn("alias", |e: Expr, name: &str| Expr(e.0.alias(name)));
+        },
+    ),
+    Record::new(
+        "Expr.mean",
+        &[
+            "e.mean()",
+            "e.sum()",
+            "e.min()",
+            "e.max()",
+            "e.std()",
+            "e.var()",
+            "e.median()",
+        ],
+        "Aggregates of numbers, over all rows or each group",
+        r#"frame(#{ x: [1, 2, 6] }).select([col("x").mean().alias("mean"), col("x").max().alias("max")])"#,
+        |engine, _| {
+            method(engine, "mean", |e| e.mean());
+            method(engine, "sum", |e| e.sum());
+            method(engine, "min", |e| e.min());
+            method(engine, "max", |e| e.max());
+            method(engine, "std", |e| e.std(1));
+            method(engine, "var", |e| e.var(1));
+            method(engine, "median", |e| e.median());
+        },
+    ),
+    Record::new(
+        "Expr.count",
+        &[
+            "e.count()",
+            "e.n_unique()",
+            "e.null_count()",
+            "e.first()",
+            "e.last()",
+            "e.implode()",
+        ],
+        "Counts (without missing values), distinct values, the first and last, and all values as a list",
+        r#"frame(#{ k: ["a", "a"], x: [1, 2] }).group_by("k").agg([col("x").count().alias("n"), col("x").first()])"#,
+        |engine, _| {
+            let whole: fn(pl::Expr) -> pl::Expr = |e| e.count().cast(pl::DataType::Int64);
+            method(engine, "count", whole);
+            method(engine, "n_unique", |e| {
+                e.n_unique().cast(pl::DataType::Int64)
+            });
+            method(engine, "null_count", |e| {
+                e.null_count().cast(pl::DataType::Int64)
+            });
+            method(engine, "first", |e| e.first());
+            method(engine, "last", |e| e.last());
+            method(engine, "implode", |e| e.implode(true));
+        },
+    ),
+    Record::new(
+        "Expr.quantile",
+        &["e.quantile(q) -> Expr"],
+        "The value below which a share q of the rows lies (linear between rows)",
+        r#"frame(#{ x: [1, 2, 3, 4, 5] }).select(col("x").quantile(0.5))"#,
+        |engine, _| {
+            engine.register_fn("quantile", |e: Expr, q: f64| {
+                Expr(e.0.quantile(pl::lit(q), pl::QuantileMethod::Linear))
+            });
+        },
+    ),
+    Record::new(
+        "Expr.over",
+        &["e.over(columns) -> Expr"],
+        "The aggregate of the row's group, on every row of it",
+        r#"frame(#{ k: ["a", "a", "b"], x: [1, 3, 5] }).with_columns(col("x").mean().over("k").alias("group_mean"))"#,
+        |engine, _| {
+            engine.register_fn(
+                "over",
+                |context: NativeCallContext, e: Expr, columns: Dynamic| {
+                    let by: Vec<pl::Expr> = names("over", &columns)
+                        .at(&context)?
+                        .into_iter()
+                        .map(pl::col)
+                        .collect();
+                    e.0.over(by).during("over").map(Expr).at(&context)
+                },
+            );
+        },
+    ),
+    Record::new(
+        "Expr.is_null",
+        &[
+            "e.is_null()",
+            "e.is_not_null()",
+            "e.is_nan()",
+            "e.fill_null(value)",
+        ],
+        "Missing values: which rows have none, and what to put there",
+        r#"frame(#{ x: [1, ()] }).with_columns(col("x").fill_null(0))"#,
+        |engine, _| {
+            method(engine, "is_null", |e| e.is_null());
+            method(engine, "is_not_null", |e| e.is_not_null());
+            method(engine, "is_nan", |e| e.is_nan());
+            engine.register_fn(
+                "fill_null",
+                |context: NativeCallContext, e: Expr, given: Dynamic| {
+                    let given = value("fill_null", &given).at(&context)?;
+                    Ok::<_, Box<rhai::EvalAltResult>>(Expr(e.0.fill_null(given)))
+                },
+            );
+        },
+    ),
+    Record::new(
+        "Expr.is_in",
+        &["e.is_in(values) -> Expr", "e.is_between(low, high) -> Expr"],
+        "Whether the value is one of an array's, or from low to high, both included",
+        r#"frame(#{ x: ["a", "b", "c"] }).filter(col("x").is_in(["a", "c"]))"#,
+        |engine, _| {
+            engine.register_fn(
+                "is_in",
+                |context: NativeCallContext, e: Expr, values: Array| {
+                    is_in(e.0, &values).map(Expr).at(&context)
+                },
+            );
+            engine.register_fn(
+                "is_between",
+                |context: NativeCallContext,
+                 e: Expr,
+                 low: Dynamic,
+                 high: Dynamic|
+                 -> ScriptResult<Expr> {
+                    let low = value("is_between", &low).at(&context)?;
+                    let high = value("is_between", &high).at(&context)?;
+                    Ok(Expr(e.0.is_between(low, high, pl::ClosedInterval::Both)))
+                },
+            );
+        },
+    ),
+    Record::new(
+        "Expr.cast",
+        &["e.cast(type) -> Expr", "e.try_cast(type) -> Expr"],
+        "Another type: \"int\", \"float\", \"str\" or \"bool\"",
+        r#"frame(#{ x: ["1", "2"] }).with_columns(col("x").cast("int"))"#,
+        |engine, _| {
+            engine.register_fn("cast", |context: NativeCallContext, e: Expr, name: &str| {
+                dtype(name)
+                    .map(|dtype| Expr(e.0.strict_cast(dtype)))
+                    .at(&context)
+            });
+            engine.register_fn(
+                "try_cast",
+                |context: NativeCallContext, e: Expr, name: &str| {
+                    dtype(name).map(|dtype| Expr(e.0.cast(dtype))).at(&context)
+                },
+            );
+        },
+    )
+    .doc("`cast` refuses values that do not fit; `try_cast` makes them missing."),
+    Record::new(
+        "Expr.abs",
+        &[
+            "e.abs()",
+            "e.floor()",
+            "e.ceil()",
+            "e.round(decimals)",
+            "e.exp()",
+            "e.log()",
+            "e.sqrt()",
+            "e.cum_sum()",
+            "e.rank()",
+            "e.shift(n)",
+        ],
+        "Numbers by row; cum_sum, rank and shift look along the rows",
+        r#"frame(#{ x: [1.26, -2.5] }).select([col("x").abs().alias("abs"), col("x").round(1).alias("round")])"#,
+        |engine, _| {
+            method(engine, "abs", |e| e.abs());
+            method(engine, "floor", |e| e.floor());
+            method(engine, "ceil", |e| e.ceil());
+            method(engine, "exp", |e| e.exp());
+            method(engine, "log", |e| e.log(pl::lit(std::f64::consts::E)));
+            method(engine, "sqrt", |e| e.sqrt());
+            method(engine, "cum_sum", |e| e.cum_sum(false));
+            method(engine, "rank", |e| e.rank(pl::RankOptions::default(), None));
+            engine.register_fn("shift", |e: Expr, n: i64| Expr(e.0.shift(pl::lit(n))));
+            engine.register_fn("round", |e: Expr, decimals: i64| {
+                Expr(e.0.round(
+                    decimals.clamp(0, 15) as u32,
+                    pl::RoundMode::HalfAwayFromZero,
+                ))
+            });
+        },
+    ),
+    Record::new(
+        "Expr.field",
+        &[
+            "e.field(name) -> Expr",
+            "e.item(i) -> Expr",
+            "e.list_len() -> Expr",
+        ],
+        "A field of a struct column, an item of a list column (from the end when negative), a list's length",
+        r#"frame([#{ info: #{ group: "a" }, pair: [1, 2] }]).select([col("info").field("group"), col("pair").item(-1)])"#,
+        |engine, _| {
+            engine.register_fn("field", |e: Expr, name: &str| {
+                Expr(e.0.struct_().field_by_name(name))
+            });
+            engine.register_fn("item", |e: Expr, index: i64| {
+                Expr(e.0.list().get(pl::lit(index), true))
+            });
+            method(engine, "list_len", |e| {
+                e.list().len().cast(pl::DataType::Int64)
+            });
+        },
+    ),
+];
+
+fn is_in(e: pl::Expr, values: &[Dynamic]) -> Result<pl::Expr> {
+    let values = convert::column("", values)?;
+    Ok(e.is_in(pl::lit(values).implode(true), false))
+}
+
+fn dtype(name: &str) -> Result<pl::DataType> {
+    match name {
+        "int" | "integer" => Ok(pl::DataType::Int64),
+        "float" | "number" => Ok(pl::DataType::Float64),
+        "str" | "string" | "text" => Ok(pl::DataType::String),
+        "bool" | "boolean" => Ok(pl::DataType::Boolean),
+        other => Err(Error::unknown(
+            "type",
+            other,
+            ["int", "float", "str", "bool"],
+        )),
+    }
+}

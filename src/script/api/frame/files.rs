@@ -1,0 +1,188 @@
+//! Reading, making and writing frames.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
+
+use super::Frame;
+use crate::error::{Context, Error, Result};
+use crate::files::sha256;
+use crate::frame::{bundled, read, table, write};
+use crate::script::convert;
+use crate::script::failure::{At, ScriptResult};
+use crate::script::host::{Event, Host};
+use crate::script::options::Options;
+use crate::script::record::Record;
+
+pub const RECORDS: &[Record] = &[
+    Record::new(
+        "read",
+        &["read(path) -> Frame", "read(path, opts) -> Frame"],
+        "A frame from a file, folder, glob or bundled data set",
+        r#"read("ebb/tasks-sample").head(3)"#,
+        register_read,
+    )
+    .doc(
+        "By extension: jsonl, ndjson, json, csv, tsv, parquet, each also with .gz. A folder or glob puts its files below each \
+         other and adds the column `file`. `ebb/NAME` is bundled. Options: `columns` (keep only these).",
+    ),
+    Record::new(
+        "frame",
+        &["frame(rows) -> Frame", "frame(#{ column: values }) -> Frame"],
+        "A frame from an array of maps or a map of arrays",
+        r#"frame([#{ name: "a", n: 1 }, #{ name: "b", n: 2 }])"#,
+        |engine, _| {
+            engine
+                .register_type_with_name::<Frame>("Frame")
+                .register_fn("to_string", |f: &mut Frame| text(&f.0))
+                .register_fn("to_debug", |f: &mut Frame| text(&f.0))
+                .register_fn("==", |a: Frame, b: Frame| a.0.equals_missing(&b.0))
+                .register_fn("!=", |a: Frame, b: Frame| !a.0.equals_missing(&b.0));
+            engine.register_fn("frame", |context: NativeCallContext, rows: Array| {
+                convert::frame_of_rows(&rows).map(Frame).at(&context)
+            });
+            engine.register_fn("frame", |context: NativeCallContext, columns: Map| {
+                convert::frame_of_columns(&columns).map(Frame).at(&context)
+            });
+        },
+    ),
+    Record::new(
+        "exists",
+        &["exists(path) -> boolean"],
+        "Whether there is such a file or folder that the script may read",
+        r#"exists("no-such-file.jsonl")"#,
+        |engine, host| {
+            let host = host.clone();
+            engine.register_fn("exists", move |path: &str| host.readable(path).is_ok());
+        },
+    ),
+    Record::new(
+        "Frame.write",
+        &["f.write(path) -> Frame"],
+        "Writes the frame by extension, whole or not at all, and returns it",
+        r#"frame(#{ x: [1, 2] }).write("numbers.jsonl.gz")"#,
+        |engine, host| {
+            let host = host.clone();
+            engine.register_fn("write", move |context: NativeCallContext, f: Frame, path: &str| {
+                let written = host.writable(path).and_then(|full| write::file(&f.0, &full));
+                written.map(|()| f).at(&context)
+            });
+        },
+    ),
+];
+
+fn register_read(engine: &mut Engine, host: &Rc<Host>) {
+    let plain = host.clone();
+    engine.register_fn("read", move |context: NativeCallContext, path: &str| {
+        open(&plain, path, Options::none("read"))
+            .map(Frame)
+            .at(&context)
+    });
+    let host = host.clone();
+    engine.register_fn(
+        "read",
+        move |context: NativeCallContext, path: &str, options: Map| -> ScriptResult<Frame> {
+            open(&host, path, Options::new("read", options))
+                .map(Frame)
+                .at(&context)
+        },
+    );
+}
+
+fn open(host: &Host, path: &str, options: Options) -> Result<DataFrame> {
+    let columns = options.texts("columns")?;
+    options.finish()?;
+    let frame = match (path.strip_prefix("ebb/"), path.starts_with("hf/")) {
+        (Some(name), _) => {
+            let (file, bytes) = bundled::find(name)?;
+            host.tell(Event::Input {
+                name: path.to_string(),
+                sha256: Some(sha256(bytes)),
+            });
+            read::parse(Path::new(&file), bytes)?
+        }
+        (None, true) => {
+            return Err(Error::failed_with_hint(
+                "data sets from the Hub cannot be read yet",
+                "download the file and give its path",
+            ));
+        }
+        (None, false) => from_disk(host, path)?,
+    };
+    match columns {
+        None => Ok(frame),
+        Some(names) => {
+            for name in &names {
+                crate::frame::query::known(&frame, name)?;
+            }
+            frame.select(names).during("read")
+        }
+    }
+}
+
+fn from_disk(host: &Host, path: &str) -> Result<DataFrame> {
+    let files = read::files_of(path, |path| host.readable(path))?;
+    let single = matches!(files.as_slice(), [one] if !path.contains('*') && one.is_file() && !host.readable(path)?.is_dir());
+    let mut frames = Vec::with_capacity(files.len());
+    for file in &files {
+        host.control.check()?;
+        let bytes = std::fs::read(file).map_err(|error| Error::io("read", file, error))?;
+        host.tell(Event::Input {
+            name: file.display().to_string(),
+            sha256: Some(sha256(&bytes)),
+        });
+        let mut frame = read::parse(file, &bytes)?;
+        if !single {
+            let name = file
+                .file_name()
+                .map(|name| name.to_string_lossy().to_string())
+                .unwrap_or_default();
+            let column = Series::new("file".into(), vec![name; frame.height()]);
+            frame.with_column(column.into_column()).during("read")?;
+        }
+        frames.push(frame);
+    }
+    match frames.as_slice() {
+        [one] => Ok(one.clone()),
+        several => read::concatenate(several),
+    }
+}
+
+/// A frame as plain lines of text, for `print` and string interpolation.
+fn text(frame: &DataFrame) -> String {
+    let Ok(table) = table::table(frame, 10) else {
+        return "Frame".to_string();
+    };
+    let names: Vec<&str> = table
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
+    let mut lines = vec![names.join(" | ")];
+    for row in &table.rows {
+        let cells: Vec<&str> = row
+            .iter()
+            .map(|cell| cell.as_deref().unwrap_or("—"))
+            .collect();
+        lines.push(cells.join(" | "));
+    }
+    lines.push(table.caption);
+    lines.join("\n")
+}
+
+/// An array of frames, for functions that combine several.
+pub fn frames_of(operation: &str, given: &Array) -> Result<Vec<DataFrame>> {
+    given
+        .iter()
+        .map(|item: &Dynamic| match item.clone().try_cast::<Frame>() {
+            Some(frame) => Ok(frame.0),
+            None => Err(Error::invalid(
+                operation,
+                "an array of frames",
+                convert::describe(item),
+            )),
+        })
+        .collect()
+}

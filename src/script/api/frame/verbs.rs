@@ -1,0 +1,224 @@
+//! What is done to one frame: polars' verbs under polars' names.
+
+use polars::prelude::{self as pl, DataFrame, SortMultipleOptions, UniqueKeepStrategy};
+use rhai::{Dynamic, Map, NativeCallContext};
+
+use super::Frame;
+use crate::error::{Context, Error, Result};
+use crate::frame::{describe, query, sample};
+use crate::script::api::expr;
+use crate::script::convert;
+use crate::script::failure::At;
+use crate::script::options::Options;
+use crate::script::record::Record;
+
+pub const RECORDS: &[Record] = &[
+    Record::new(
+        "Frame.select",
+        &["f.select(exprs) -> Frame"],
+        "A frame of the given columns and expressions",
+        r#"frame(#{ x: [1, 2], y: [3, 4] }).select(["x", (col("x") + col("y")).alias("sum")])"#,
+        |engine, _| {
+            engine.register_fn("select", |context: NativeCallContext, f: Frame, exprs: Dynamic| {
+                let run = || {
+                    let exprs = expr::list("select", &exprs)?;
+                    query::run(&f.0, "select", &exprs, |lazy| lazy.select(&exprs))
+                };
+                run().map(Frame).at(&context)
+            });
+        },
+    ),
+    Record::new(
+        "Frame.with_columns",
+        &["f.with_columns(exprs) -> Frame"],
+        "Adds columns, or replaces those of the same name",
+        r#"frame(#{ x: [1, 2] }).with_columns((col("x") * 2).alias("double"))"#,
+        |engine, _| {
+            engine.register_fn("with_columns", |context: NativeCallContext, f: Frame, exprs: Dynamic| {
+                let run = || {
+                    let exprs = expr::list("with_columns", &exprs)?;
+                    query::run(&f.0, "with_columns", &exprs, |lazy| lazy.with_columns(&exprs))
+                };
+                run().map(Frame).at(&context)
+            });
+        },
+    ),
+    Record::new(
+        "Frame.filter",
+        &["f.filter(condition) -> Frame"],
+        "Keeps the rows for which an expression is true",
+        r#"frame(#{ x: [1, 2, 3] }).filter(col("x") > 1)"#,
+        |engine, _| {
+            engine.register_fn("filter", |context: NativeCallContext, f: Frame, condition: Dynamic| {
+                let run = || {
+                    let condition = match condition.clone().try_cast::<expr::Expr>() {
+                        Some(condition) => condition.0,
+                        None => return Err(Error::invalid("filter", "an expression such as col(\"x\") > 1", convert::describe(&condition))),
+                    };
+                    let used = [condition.clone()];
+                    query::run(&f.0, "filter", &used, |lazy| lazy.filter(condition))
+                };
+                run().map(Frame).at(&context)
+            });
+        },
+    ),
+    Record::new(
+        "Frame.sort",
+        &["f.sort(by) -> Frame", "f.sort(by, opts) -> Frame"],
+        "Rows in the order of one or more columns; equal rows keep their order",
+        r#"frame(#{ x: [2, 3, 1] }).sort("x", #{ descending: true })"#,
+        |engine, _| {
+            engine.register_fn("sort", |context: NativeCallContext, f: Frame, by: Dynamic| {
+                sort(&f.0, &by, Options::none("sort")).map(Frame).at(&context)
+            });
+            engine.register_fn("sort", |context: NativeCallContext, f: Frame, by: Dynamic, opts: Map| {
+                sort(&f.0, &by, Options::new("sort", opts)).map(Frame).at(&context)
+            });
+        },
+    )
+    .doc("Options: `descending` (false), `nulls_last` (true)."),
+    Record::new(
+        "Frame.drop",
+        &["f.drop(names) -> Frame"],
+        "The frame without these columns",
+        r#"frame(#{ x: [1], y: [2] }).drop("y")"#,
+        |engine, _| {
+            engine.register_fn("drop", |context: NativeCallContext, f: Frame, names: Dynamic| {
+                let run = || {
+                    let names = known_names("drop", &f.0, &names)?;
+                    Ok::<_, Error>(f.0.drop_many(names))
+                };
+                run().map(Frame).at(&context)
+            });
+        },
+    ),
+    Record::new(
+        "Frame.rename",
+        &["f.rename(#{ old: new }) -> Frame"],
+        "Other names for columns",
+        r#"frame(#{ x: [1] }).rename(#{ x: "y" })"#,
+        |engine, _| {
+            engine.register_fn("rename", |context: NativeCallContext, f: Frame, names: Map| {
+                rename(f.0, &names).map(Frame).at(&context)
+            });
+        },
+    ),
+    Record::new(
+        "Frame.unique",
+        &["f.unique(columns) -> Frame", "f.unique() -> Frame"],
+        "The first row of each distinct combination, in order",
+        r#"frame(#{ x: [1, 1, 2] }).unique("x")"#,
+        |engine, _| {
+            engine.register_fn("unique", |context: NativeCallContext, f: Frame, names: Dynamic| {
+                let run = || {
+                    let names = known_names("unique", &f.0, &names)?;
+                    unique(&f.0, Some(names))
+                };
+                run().map(Frame).at(&context)
+            });
+            engine.register_fn("unique", |context: NativeCallContext, f: Frame| {
+                unique(&f.0, None).map(Frame).at(&context)
+            });
+        },
+    ),
+    Record::new(
+        "Frame.head",
+        &["f.head(n)", "f.tail(n)", "f.slice(start, n)", "f.reverse()"],
+        "The first rows, the last, those from a place on, all in reverse order",
+        r#"frame(#{ x: [1, 2, 3] }).tail(2)"#,
+        |engine, _| {
+            engine.register_fn("head", |f: Frame, n: i64| Frame(f.0.head(Some(n.max(0) as usize))));
+            engine.register_fn("tail", |f: Frame, n: i64| Frame(f.0.tail(Some(n.max(0) as usize))));
+            engine.register_fn("slice", |f: Frame, start: i64, n: i64| {
+                Frame(f.0.slice(start, n.max(0) as usize))
+            });
+            engine.register_fn("reverse", |f: Frame| Frame(f.0.reverse()));
+        },
+    ),
+    Record::new(
+        "Frame.sample",
+        &["f.sample(n, seed) -> Frame", "f.shuffle(seed) -> Frame"],
+        "Random rows without replacement; all rows in random order",
+        r#"frame(#{ x: [1, 2, 3, 4] }).sample(2, 0).len()"#,
+        |engine, _| {
+            engine.register_fn("sample", |context: NativeCallContext, f: Frame, n: i64, seed: i64| {
+                sample::sample(&f.0, n.max(0) as usize, seed as u64).map(Frame).at(&context)
+            });
+            engine.register_fn("shuffle", |context: NativeCallContext, f: Frame, seed: i64| {
+                sample::shuffle(&f.0, seed as u64).map(Frame).at(&context)
+            });
+        },
+    )
+    .doc("The same seed gives the same rows on every machine. Asking for more rows than there are is an error."),
+    Record::new(
+        "Frame.explode",
+        &["f.explode(column) -> Frame"],
+        "A row for each item of a list column",
+        r#"frame([#{ id: 1, words: ["a", "b"] }]).explode("words")"#,
+        |engine, _| {
+            engine.register_fn("explode", |context: NativeCallContext, f: Frame, name: &str| {
+                let run = || {
+                    query::known(&f.0, name)?;
+                    let options = pl::ExplodeOptions { empty_as_null: true, keep_nulls: true };
+                    f.0.explode([name], options).during("explode")
+                };
+                run().map(Frame).at(&context)
+            });
+        },
+    ),
+    Record::new(
+        "Frame.describe",
+        &["f.describe() -> Frame", "f.null_count() -> Frame"],
+        "Statistics of each column; missing values of each column",
+        r#"frame(#{ x: [1, 2, 3] }).describe()"#,
+        |engine, _| {
+            engine.register_fn("describe", |context: NativeCallContext, f: Frame| {
+                describe::describe(&f.0).map(Frame).at(&context)
+            });
+            engine.register_fn("null_count", |context: NativeCallContext, f: Frame| {
+                describe::null_count(&f.0).map(Frame).at(&context)
+            });
+        },
+    ),
+];
+
+fn known_names(operation: &str, frame: &DataFrame, given: &Dynamic) -> Result<Vec<String>> {
+    let names = expr::names(operation, given)?;
+    for name in &names {
+        query::known(frame, name)?;
+    }
+    Ok(names)
+}
+
+fn sort(frame: &DataFrame, by: &Dynamic, options: Options) -> Result<DataFrame> {
+    let descending = options.boolean("descending")?.unwrap_or(false);
+    let nulls_last = options.boolean("nulls_last")?.unwrap_or(true);
+    options.finish()?;
+    let by = expr::list("sort", by)?;
+    let how = SortMultipleOptions::default()
+        .with_order_descending(descending)
+        .with_nulls_last(nulls_last)
+        .with_maintain_order(true);
+    query::run(frame, "sort", &by, |lazy| lazy.sort_by_exprs(&by, how))
+}
+
+fn rename(mut frame: DataFrame, names: &Map) -> Result<DataFrame> {
+    for (old, new) in names {
+        query::known(&frame, old)?;
+        let new = new.clone().into_string().map_err(|_| {
+            Error::invalid(
+                "rename",
+                "new names that are strings",
+                convert::describe(new),
+            )
+        })?;
+        frame.rename(old, new.into()).during("rename")?;
+    }
+    Ok(frame)
+}
+
+fn unique(frame: &DataFrame, names: Option<Vec<String>>) -> Result<DataFrame> {
+    frame
+        .unique_stable(names.as_deref(), UniqueKeepStrategy::First, None)
+        .during("unique")
+}

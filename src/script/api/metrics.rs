@@ -1,5 +1,0 @@
-//! Script functions: metrics.
-
-use crate::script::record::Record;
-
-pub const RECORDS: &[Record] = &[];

@@ -1,0 +1,200 @@
+//! How well a filter finds the unsafe rows.
+
+use std::collections::HashMap;
+
+use polars::prelude::{Column, DataFrame, DataType, NamedFrom, Series};
+use rhai::{Dynamic, Engine, Map, NativeCallContext};
+
+use crate::error::{Context, Error, Result};
+use crate::frame::query;
+use crate::metrics::filter::{Counts, count};
+use crate::script::api::frame::Frame;
+use crate::script::convert;
+use crate::script::failure::At;
+use crate::script::options::Options;
+use crate::script::record::Record;
+
+pub const RECORDS: &[Record] = &[Record::new(
+    "filter_scores",
+    &["filter_scores(dropped, all) -> Frame", "filter_scores(f, opts) -> Frame"],
+    "Precision, recall, F1 and false-positive rate of a filter: a row for all rows and one for each kind",
+    r#"let f = frame(#{ kind: ["unsafe", "safe"], polarity: ["harmful", "nonharmful"], forgetting: [0.9, 0.0] });
+filter_scores(f, #{ phi: 0.1 })"#,
+    register,
+)
+.doc(
+    "A row is unsafe when its `polarity` is \"harmful\". `dropped` is the frame of the rows that the filter took out of `all`. \
+     Options of the second form: `phi` (drop where the column `forgetting` exceeds it; 0.1), `forgetting` (that column's name), \
+     or `dropped` (a boolean column). Columns: kind, rows, dropped, precision, recall, f1, false_positive_rate.",
+)];
+
+fn register(engine: &mut Engine, _host: &std::rc::Rc<crate::script::host::Host>) {
+    engine.register_fn(
+        "filter_scores",
+        |context: NativeCallContext, dropped: Frame, all: Frame| {
+            by_frames(&dropped.0, &all.0).map(Frame).at(&context)
+        },
+    );
+    engine.register_fn(
+        "filter_scores",
+        |context: NativeCallContext, f: Frame, opts: Map| {
+            by_options(&f.0, Options::new("filter_scores", opts))
+                .map(Frame)
+                .at(&context)
+        },
+    );
+    engine.register_fn(
+        "filter_scores",
+        |context: NativeCallContext, f: Dynamic, all: Dynamic| {
+            let got = format!("{} and {}", convert::describe(&f), convert::describe(&all));
+            Err::<Frame, _>(Error::invalid(
+                "filter_scores",
+                "two frames, or a frame and options",
+                got,
+            ))
+            .at(&context)
+        },
+    );
+}
+
+fn by_frames(dropped: &DataFrame, all: &DataFrame) -> Result<DataFrame> {
+    if let Some(odd) = all
+        .get_column_names()
+        .iter()
+        .find(|name| dropped.column(name).is_err())
+    {
+        return Err(
+            Error::unknown("column", odd.to_string(), query::names(dropped))
+                .with_hint("the dropped rows must be rows of the second frame"),
+        );
+    }
+    // Rows are told apart by everything they hold; equal rows are taken as often as they were dropped.
+    let mut left: HashMap<String, usize> = HashMap::new();
+    let names: Vec<&str> = all
+        .get_column_names()
+        .into_iter()
+        .map(|name| name.as_str())
+        .collect();
+    let dropped = dropped.select(names).during("filter_scores")?;
+    for row in crate::frame::json::rows(&dropped)? {
+        *left.entry(row.to_string()).or_default() += 1;
+    }
+    let mut flags = Vec::with_capacity(all.height());
+    for row in crate::frame::json::rows(all)? {
+        let found = left.get_mut(&row.to_string()).filter(|count| **count > 0);
+        flags.push(found.map(|count| *count -= 1).is_some());
+    }
+    if left.values().any(|count| *count > 0) {
+        return Err(Error::failed_with_hint(
+            "filter_scores: some dropped rows are not among all rows",
+            "both frames must have the same columns, and the first be a part of the second",
+        ));
+    }
+    table(all, &flags)
+}
+
+fn by_options(frame: &DataFrame, options: Options) -> Result<DataFrame> {
+    let phi = options.number("phi")?;
+    let forgetting = options.text("forgetting")?;
+    let dropped = options.text("dropped")?;
+    options.finish()?;
+    let flags: Vec<bool> = match dropped {
+        Some(name) => {
+            query::known(frame, &name)?;
+            let column = frame.column(&name)?.as_materialized_series().clone();
+            let flags = column.bool().map_err(|_| {
+                Error::invalid(
+                    "filter_scores",
+                    format!("true or false in column `{name}`"),
+                    column.dtype().to_string(),
+                )
+            })?;
+            flags.iter().map(|flag| flag.unwrap_or(false)).collect()
+        }
+        None => {
+            let name = forgetting.unwrap_or_else(|| "forgetting".to_string());
+            query::known(frame, &name)?;
+            let phi = phi.unwrap_or(0.1);
+            let column = frame
+                .column(&name)?
+                .cast(&DataType::Float64)
+                .during("filter_scores")?;
+            let values = column
+                .as_materialized_series()
+                .f64()
+                .during("filter_scores")?;
+            values
+                .iter()
+                .map(|value| value.is_some_and(|value| value > phi))
+                .collect()
+        }
+    };
+    table(frame, &flags)
+}
+
+fn table(frame: &DataFrame, dropped: &[bool]) -> Result<DataFrame> {
+    query::known(frame, "polarity")?;
+    let texts = |name: &str| -> Result<Vec<String>> {
+        let column: &Column = frame.column(name)?;
+        let column = column.cast(&DataType::String).during("filter_scores")?;
+        let texts = column
+            .as_materialized_series()
+            .str()
+            .during("filter_scores")?;
+        Ok(texts
+            .iter()
+            .map(|text| text.unwrap_or_default().to_string())
+            .collect())
+    };
+    let polarity = texts("polarity")?;
+    let kind = match frame.column("kind") {
+        Ok(_) => texts("kind")?,
+        Err(_) => vec!["rows".to_string(); frame.height()],
+    };
+    let rows = kind.iter().zip(dropped).zip(&polarity);
+    let rows =
+        rows.map(|((kind, dropped), polarity)| (kind.as_str(), *dropped, polarity == "harmful"));
+    let (all, kinds) = count(rows);
+    let lines: Vec<(String, Counts)> = [("all".to_string(), all)]
+        .into_iter()
+        .chain(kinds)
+        .collect();
+    // A kind that is all unsafe has no false positives to speak of, and one without unsafe rows no recall.
+    let score = |value: fn(&Counts) -> f64| -> Vec<Option<f64>> {
+        lines
+            .iter()
+            .map(|(_, counts)| Some(value(counts)).filter(|x| x.is_finite()))
+            .collect()
+    };
+    let f1 = |counts: &Counts| match counts.dropped_unsafe + counts.kept_unsafe {
+        0 => f64::NAN,
+        _ => counts.f1(),
+    };
+    let count = |value: fn(&Counts) -> usize| -> Vec<i64> {
+        lines
+            .iter()
+            .map(|(_, counts)| value(counts) as i64)
+            .collect()
+    };
+    let columns = vec![
+        Series::new(
+            "kind".into(),
+            lines
+                .iter()
+                .map(|(kind, _)| kind.clone())
+                .collect::<Vec<_>>(),
+        )
+        .into(),
+        Series::new("rows".into(), count(Counts::rows)).into(),
+        Series::new("dropped".into(), count(Counts::dropped)).into(),
+        Series::new("precision".into(), score(Counts::precision)).into(),
+        Series::new("recall".into(), score(Counts::recall)).into(),
+        Series::new("f1".into(), score(f1)).into(),
+        Series::new(
+            "false_positive_rate".into(),
+            score(Counts::false_positive_rate),
+        )
+        .into(),
+    ];
+    DataFrame::new(lines.len(), columns).during("filter_scores")
+}

@@ -1,0 +1,36 @@
+//! Random draws for scripts, from named streams of a seed.
+
+use rhai::{Array, Dynamic, NativeCallContext};
+
+use crate::error::Error;
+use crate::random::Stream;
+use crate::script::failure::At;
+use crate::script::record::Record;
+
+pub const RECORDS: &[Record] = &[Record::new(
+    "random_integers",
+    &["random_integers(n, below, seed, stream) -> array"],
+    "n whole numbers from 0 to below - 1, drawn from the named stream of a seed",
+    r#"random_integers(3, 10, 0, "dice")"#,
+    |engine, _| {
+        engine.register_fn(
+            "random_integers",
+            |context: NativeCallContext, n: i64, below: i64, seed: i64, name: &str| {
+                let draws = || match n >= 0 && below > 0 {
+                    true => {
+                        let stream = Stream::new(seed as u64, name);
+                        let draw = |i: i64| Dynamic::from(stream.below(i as u64, below as u64) as i64);
+                        Ok((0..n).map(draw).collect::<Array>())
+                    }
+                    false => Err(Error::invalid(
+                        "random_integers",
+                        "n from 0 and below from 1",
+                        format!("{n} and {below}"),
+                    )),
+                };
+                draws().at(&context)
+            },
+        );
+    },
+)
+.doc("The same seed and stream give the same numbers on every machine; different streams are unrelated.")];

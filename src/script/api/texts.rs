@@ -1,0 +1,85 @@
+//! Texts out of what scripts hand over: a column's name, a template, or a closure over the rows of a frame.
+
+use polars::prelude::{DataFrame, DataType};
+use rhai::{Array, Dynamic, FnPtr, NativeCallContext};
+
+use super::expr::Expr;
+use crate::error::{Context, Error, Result};
+use crate::frame::query;
+use crate::script::convert;
+use crate::script::failure::{At, ScriptResult};
+
+/// One text a row of `frame`: `how` is a column's name, an expression or template, or a closure over the row.
+pub fn of_frame(
+    context: &NativeCallContext,
+    frame: &DataFrame,
+    how: &Dynamic,
+    operation: &str,
+) -> ScriptResult<Vec<String>> {
+    if let Some(closure) = how.clone().try_cast::<FnPtr>() {
+        let mut texts = Vec::with_capacity(frame.height());
+        for index in 0..frame.height() {
+            let row = convert::row(frame, index).at(context)?;
+            let made: Dynamic = closure.call_within_context(context, (row,))?;
+            texts.push(text_of(&made, operation).at(context)?);
+        }
+        return Ok(texts);
+    }
+    by_expression(frame, how, operation).at(context)
+}
+
+fn by_expression(frame: &DataFrame, how: &Dynamic, operation: &str) -> Result<Vec<String>> {
+    let expression = match (how.clone().try_cast::<Expr>(), how.clone().into_string()) {
+        (Some(expression), _) => expression.0,
+        (None, Ok(name)) => {
+            query::known(frame, &name)?;
+            polars::prelude::col(name)
+        }
+        (None, Err(_)) => {
+            return Err(Error::invalid(
+                operation,
+                "a column name, a template(\"…{column}…\") or a closure |row| text",
+                convert::describe(how),
+            ));
+        }
+    };
+    let used = [expression.clone().alias("text")];
+    let made = query::run(frame, operation, &used, |lazy| lazy.select(&used))?;
+    let column = made.column("text").during(operation)?;
+    if column.dtype() != &DataType::String {
+        return Err(Error::invalid(
+            operation,
+            "texts",
+            crate::frame::table::kind(column.dtype()),
+        ));
+    }
+    let texts = column.as_materialized_series().str().during(operation)?;
+    let text = |(row, text): (usize, Option<&str>)| {
+        text.map(str::to_string).ok_or_else(|| {
+            Error::invalid(
+                operation,
+                "a text in every row",
+                format!("nothing in row {row}"),
+            )
+        })
+    };
+    texts.iter().enumerate().map(text).collect()
+}
+
+fn text_of(value: &Dynamic, operation: &str) -> Result<String> {
+    value.clone().into_string().map_err(|_| {
+        Error::invalid(
+            operation,
+            "a closure that gives a text",
+            convert::describe(value),
+        )
+    })
+}
+
+/// The strings of an array.
+pub fn of_array(values: &Array, operation: &str) -> Result<Vec<String>> {
+    values
+        .iter()
+        .map(|value| text_of(value, operation))
+        .collect()
+}

@@ -1,0 +1,146 @@
+//! The parameters of a script, found without running it: every `param("name", default, "doc")` with literal arguments.
+
+use rhai::{ASTNode, Dynamic, Engine, Expr, Position, Scope};
+use serde_json::Value;
+
+use super::convert;
+use super::engine;
+use super::report::{self, ScriptError};
+use crate::error::{Error, Result};
+
+/// A parameter as the script declares it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Declared {
+    pub name: String,
+    /// A string, whole number, number or boolean; a value given on the command line is read as the same.
+    pub default: Value,
+    pub doc: String,
+    /// The line of the script, from 1.
+    pub line: usize,
+}
+
+/// A cell's code with the lines of the file in front of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Code<'a> {
+    pub lines_before: usize,
+    pub text: &'a str,
+}
+
+/// Reads the parameters out of a script's cells in the order in which they stand there. `whole` is the script that an
+/// error's line is quoted from. A text that does not parse is an error, and so is a name or default that is no literal.
+pub fn find(
+    name: &str,
+    whole: &str,
+    cells: &[Code],
+) -> std::result::Result<Vec<Declared>, ScriptError> {
+    let engine = engine::parser();
+    let mut found: Vec<Declared> = Vec::new();
+    for cell in cells {
+        let declared = of_cell(&engine, cell)
+            .map_err(|error| report::explain(&error, &engine, &Scope::new(), name, whole))?;
+        for parameter in declared {
+            if !found.iter().any(|known| known.name == parameter.name) {
+                found.push(parameter);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn of_cell(
+    engine: &Engine,
+    cell: &Code,
+) -> std::result::Result<Vec<Declared>, Box<rhai::EvalAltResult>> {
+    let padded = format!("{}{}", "\n".repeat(cell.lines_before), cell.text);
+    let ast = engine.compile(&padded)?;
+    let mut found = Vec::new();
+    let mut wrong = None;
+    ast.walk(&mut |nodes: &[ASTNode]| {
+        if let Some(ASTNode::Expr(Expr::FnCall(call, position))) = nodes.last()
+            && call.name == "param"
+            && call.namespace.is_empty()
+        {
+            let literals: Option<Vec<Dynamic>> = call
+                .args
+                .iter()
+                .map(|argument| argument.get_literal_value(None))
+                .collect();
+            match literals.and_then(|literals| declared(&literals, *position)) {
+                Some(parameter) => found.push(parameter),
+                None => wrong = wrong.or(Some(*position)),
+            }
+        }
+        true
+    });
+    match wrong {
+        None => Ok(found),
+        Some(position) => Err(super::failure::raise_at(position, not_literal())),
+    }
+}
+
+fn not_literal() -> Error {
+    Error::failed_with_hint(
+        "`param` needs a name and a default that stand there as they are",
+        "it is called as param(\"name\", default, \"what it is\"), where the default is a number, string or boolean; the command \
+         line is read before the script runs",
+    )
+}
+
+fn declared(literals: &[Dynamic], position: Position) -> Option<Declared> {
+    let (name, default, doc) = match literals {
+        [name, default] => (name, default, None),
+        [name, default, doc] => (name, default, Some(doc)),
+        _ => return None,
+    };
+    let doc = match doc {
+        Some(doc) => doc.clone().into_string().ok()?,
+        None => String::new(),
+    };
+    Some(Declared {
+        name: name.clone().into_string().ok()?,
+        default: default_value(default)?,
+        doc,
+        line: position.line().unwrap_or(1),
+    })
+}
+
+/// A default as JSON, if it is of a kind that a command line can give.
+pub fn default_value(default: &Dynamic) -> Option<Value> {
+    let value = convert::to_json(default).ok()?;
+    matches!(
+        value,
+        Value::String(_) | Value::Bool(_) | Value::Number(_)
+    )
+    .then_some(value)
+}
+
+/// What a value of the default's kind is called.
+pub fn kind(default: &Value) -> &'static str {
+    match default {
+        Value::Bool(_) => "true or false",
+        Value::Number(number) if number.is_f64() => "a number",
+        Value::Number(_) => "a whole number",
+        _ => "a text",
+    }
+}
+
+/// Reads what was typed as a value of the default's kind.
+pub fn read_value(name: &str, typed: &str, default: &Value) -> Result<Value> {
+    let read = match default {
+        Value::Bool(_) => typed.parse::<bool>().ok().map(Value::from),
+        Value::Number(number) if number.is_f64() => typed
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite())
+            .map(Value::from),
+        Value::Number(_) => typed.replace('_', "").parse::<i64>().ok().map(Value::from),
+        _ => Some(Value::from(typed)),
+    };
+    read.ok_or_else(|| {
+        Error::invalid(
+            format!("parameter `{name}`"),
+            kind(default),
+            format!("{typed:?}"),
+        )
+    })
+}
