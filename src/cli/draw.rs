@@ -164,7 +164,7 @@ fn fitting(table: &Table, width: usize) -> Vec<usize> {
             .fold(heading(index), usize::max)
     };
     let enough = |index: usize| heading(index).clamp(NARROWEST, WIDEST_HEADING);
-    let least = |index: usize| natural(index).min(enough(index)) + 2;
+    let least = |index: usize| natural(index).min(enough(index)) + 3;
     let mut left = width;
     let mut chosen = Vec::new();
     let (mut low, mut high) = (0, count);
