@@ -327,6 +327,41 @@ fn blocks(angles: &Angles, ids: &Tensor, targets: &Tensor) -> Result<()> {
     )
 }
 
+/// Generating: a thousand times one row through a projection, and one query over 500 cached keys.
+fn one_token() -> Result<()> {
+    let repeated = |task: &dyn Fn() -> Result<Tensor>| {
+        for _ in 0..1000 {
+            black_box(task()?);
+        }
+        Ok(())
+    };
+    for (name, outputs, inputs) in [
+        ("1000 × one row 128 → 2048", VOCABULARY, WIDTH),
+        ("1000 × one row 576 → 1536", 1536, 576),
+    ] {
+        let x = variable("x", &[1, inputs])?.as_detached_tensor();
+        let w = variable("w", &[outputs, inputs])?.as_detached_tensor();
+        compare(
+            name,
+            || repeated(&|| Ours::linear(&x, &w)),
+            || repeated(&|| Candle::linear(&x, &w)),
+        )?;
+    }
+    let q = variable("q", &[1, 1, HEADS, HEAD_DIM])?.as_detached_tensor();
+    let cache = variable("k", &[1, 600, HEADS, HEAD_DIM])?.as_detached_tensor();
+    let k = cache.narrow(1, 0, 500)?;
+    let candle = || {
+        let by_head = |x: &Tensor| x.transpose(1, 2)?.contiguous();
+        let (q, k) = (by_head(&q)?, by_head(&k)?);
+        candle_nn::ops::softmax_last_dim(&(q.matmul(&k.t()?)? * 0.2)?)?.matmul(&k)
+    };
+    compare(
+        "1000 × one query, 500 keys",
+        || repeated(&|| Ours::attention(&q, &k, &k)),
+        || repeated(&candle),
+    )
+}
+
 /// One optimiser step: forward, backward and AdamW over all weights.
 fn training_step(angles: &Angles, ids: &Tensor, targets: &Tensor) -> Result<()> {
     let decoder = Decoder::new()?;
@@ -384,6 +419,7 @@ fn main() -> Result<()> {
     let targets = Tensor::from_vec(targets, BATCH * TIME, &Device::Cpu)?;
     if !std::env::args().any(|argument| argument == "step") {
         blocks(&angles, &ids, &targets)?;
+        one_token()?;
     }
     training_step(&angles, &ids, &targets)
 }

@@ -176,7 +176,10 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
             )
         })
         .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance <= 1 + name.chars().count() / 3)
+        .filter(|(distance, _)| {
+            let length = name.chars().count();
+            *distance < length && *distance <= 1 + length / 3
+        })
         .map(|(_, candidate)| candidate)
 }
 

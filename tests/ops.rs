@@ -315,3 +315,29 @@ fn half_precision_is_computed_in_f32_and_keeps_its_type_and_its_gradients() {
         assert_eq!(grads.get(variable).unwrap().dtype(), DType::BF16);
     }
 }
+
+#[test]
+fn empty_batches_give_empty_results_and_shapes_that_do_not_fit_are_refused() {
+    let empty = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+    let weight = random("weight", &[5, 8]);
+    let none = ops::linear(&empty(&[0, 3, 8]), &weight, None).unwrap();
+    assert_eq!(none.dims(), [0, 3, 5]);
+    let norm = random("norm", &[8]);
+    assert_eq!(
+        ops::rms_norm(&empty(&[0, 8]), &norm, 1e-5).unwrap().dims(),
+        [0, 8]
+    );
+    let heads = empty(&[0, 4, 2, 8]);
+    let span = AttentionSpan::default();
+    let none = ops::attention(&heads, &heads, &heads, 1.0, &span).unwrap();
+    assert_eq!(none.dims(), [0, 4, 2, 8]);
+
+    let x = random("x", &[2, 7]);
+    assert!(ops::linear(&x, &weight, None).is_err());
+    assert!(ops::linear(&x, &empty(&[0, 7]), None).is_err());
+    assert!(ops::rms_norm(&x, &norm, 1e-5).is_err());
+    assert!(ops::rms_norm(&empty(&[2, 0]), &empty(&[0]), 1e-5).is_err());
+    assert!(ops::swiglu(&x, &norm).is_err());
+    let (q, k) = (random("q", &[1, 4, 3, 8]), random("k", &[1, 3, 2, 8]));
+    assert!(ops::attention(&q, &k, &k, 1.0, &span).is_err());
+}

@@ -8,7 +8,7 @@ use candle_core::{
 use rayon::prelude::*;
 
 /// Below this many multiplications or their like, waking threads costs more than it saves.
-const WORTH_SHARING: usize = 1 << 18;
+const WORTH_SHARING: usize = 1 << 19;
 
 /// A tensor on the CPU as the kernels take it: f32, contiguous. Gradients pass through.
 pub fn prepared(x: &Tensor) -> Result<Tensor> {

@@ -131,26 +131,32 @@ impl CustomOp3 for Linear {
 /// All outputs, shared out by blocks of rows where there are many and by blocks of columns where there are few. Each
 /// output is computed by itself, so the division changes no bits.
 fn forward(x: Rows, weight: Rows, bias: Option<&[f32]>) -> Vec<f32> {
-    let outputs = weight.count;
-    let work = x.count * outputs * x.width;
-    let threads = rayon::current_num_threads();
-    let mut out = vec![0.0; x.count * outputs];
-    if x.count >= 8 * threads {
-        let block = x.count.div_ceil(4 * threads).next_multiple_of(4).min(64);
-        fill(&mut out, block * outputs, work, |index, data| {
-            let rows = data.len() / outputs;
-            let stride = outputs;
-            dots(
-                x.range(index * block..index * block + rows),
-                weight,
-                bias,
-                Target { data, stride },
-            );
-        });
-        return out;
+    match x.count >= 8 * rayon::current_num_threads() {
+        true => by_rows(x, weight, bias),
+        false => by_columns(x, weight, bias),
     }
-    let block = outputs.div_ceil(2 * threads).next_multiple_of(16);
-    let panels = collect(outputs.div_ceil(block.max(1)), work, |index| {
+}
+
+fn by_rows(x: Rows, weight: Rows, bias: Option<&[f32]>) -> Vec<f32> {
+    let outputs = weight.count;
+    let tasks = 4 * rayon::current_num_threads();
+    let block = x.count.div_ceil(tasks).next_multiple_of(4).min(64);
+    let mut out = vec![0.0; x.count * outputs];
+    let work = out.len() * x.width;
+    fill(&mut out, block * outputs, work, |index, data| {
+        let rows = x.range(index * block..index * block + data.len() / outputs);
+        let stride = outputs;
+        dots(rows, weight, bias, Target { data, stride });
+    });
+    out
+}
+
+fn by_columns(x: Rows, weight: Rows, bias: Option<&[f32]>) -> Vec<f32> {
+    let outputs = weight.count;
+    let tasks = 2 * rayon::current_num_threads();
+    let block = outputs.div_ceil(tasks).next_multiple_of(16);
+    let mut out = vec![0.0; x.count * outputs];
+    let panels = collect(outputs.div_ceil(block), out.len() * x.width, |index| {
         let columns = index * block..outputs.min((index + 1) * block);
         let stride = columns.len();
         let mut data = vec![0.0; x.count * stride];

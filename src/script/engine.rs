@@ -153,6 +153,7 @@ fn engine(host: &Rc<Host>) -> Engine {
     engine.set_max_array_size(LARGEST_ARRAY);
     engine.set_max_map_size(LARGEST_MAP);
     engine.disable_symbol("eval");
+    engine.set_fail_on_invalid_map_property(true);
     engine
         .register_type_with_name::<Failure>("error")
         .register_fn("to_string", |failure: &mut Failure| failure.to_string())

@@ -149,3 +149,16 @@ fn attention_has_the_same_bits_whatever_the_batch_the_padding_the_threads_or_the
         );
     }
 }
+
+#[test]
+fn a_row_of_padding_alone_gives_zeros() {
+    let x = random("x", &[2, 5, 2, 8]);
+    let span = AttentionSpan {
+        starts: vec![usize::MAX, 0],
+        window: Some(1),
+    };
+    let out = ops::attention(&x, &x, &x, 1.0, &span).unwrap();
+    assert!(wide(&out)[..80].iter().all(|value| *value == 0.0));
+    // A window of one key: a query sees only itself.
+    assert_eq!(bits(&out)[80..], bits(&x)[80..]);
+}

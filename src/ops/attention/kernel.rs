@@ -262,7 +262,7 @@ impl Backward<'_> {
         gradients
     }
 
-    /// With p the weights and dp = grad · v: dv = pᵀ · grad, ds = p · (dp − Σ p · dp) · scale, dq = ds · k, dk = dsᵀ · q.
+    /// With p the weights and dp = grad · vᵀ: dv = pᵀ · grad, ds = p · (dp − Σ p · dp) · scale, dq = ds · k, dk = dsᵀ · q.
     fn block(&self, block: &Block, kv_head: usize, place: usize, gradients: &mut HeadGradients) {
         let head = kv_head * (self.q.heads / self.k.heads) + place;
         let (keys, stride) = (block.keys(), self.q.head_dim);
@@ -281,22 +281,7 @@ impl Backward<'_> {
             grad,
             Target { data, stride },
         );
-        let mut to_weights = vec![0.0; weights.len()];
-        let target = Target {
-            data: &mut to_weights,
-            stride: keys.len(),
-        };
-        dots(grad, v, None, target);
-        for (weights, to_weights) in weights
-            .chunks_exact_mut(keys.len())
-            .zip(to_weights.chunks_exact(keys.len()))
-        {
-            vector::run(SoftmaxGradient {
-                weights,
-                to_weights,
-                scale: self.scale,
-            });
-        }
+        self.to_scores(&mut weights, grad, v);
         let first = (place * self.q.time + block.queries.start) * stride;
         let data = &mut gradients.to_q[first..];
         let factors = Factors {
@@ -312,6 +297,26 @@ impl Backward<'_> {
             q,
             Target { data, stride },
         );
+    }
+
+    /// Turns a block's weights p into the gradient ds of its scores.
+    fn to_scores(&self, weights: &mut [f32], grad: Rows, v: Rows) {
+        let mut to_weights = vec![0.0; weights.len()];
+        let target = Target {
+            data: &mut to_weights,
+            stride: v.count,
+        };
+        dots(grad, v, None, target);
+        for (weights, to_weights) in weights
+            .chunks_exact_mut(v.count)
+            .zip(to_weights.chunks_exact(v.count))
+        {
+            vector::run(SoftmaxGradient {
+                weights,
+                to_weights,
+                scale: self.scale,
+            });
+        }
     }
 }
 

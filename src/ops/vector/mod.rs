@@ -198,8 +198,12 @@ mod tests {
             }
             all.extend(V::sums([x, y, x.mul(y), x.add(y)]));
             all.extend([x.sum(), y.sum(), x.largest()]);
-            x.store_some(&mut lanes[..7]);
-            all.extend(&lanes[..7]);
+            for count in 0..LANES {
+                V::load_some(&self.0[..count]).store(&mut lanes);
+                all.extend(lanes);
+                y.store_some(&mut lanes[..count]);
+                all.extend(lanes);
+            }
             all
         }
     }

@@ -1,7 +1,8 @@
 //! Vectors as two AVX2 registers.
 //!
 //! SAFETY, for every `unsafe` below: values of [`Wide`] are made only inside [`run`], whose caller has checked that the
-//! processor has the instructions; loads and stores go through references to sixteen elements.
+//! processor has the instructions; loads and stores go through references to sixteen elements, or are masked to the
+//! length of the slice.
 
 use std::arch::x86_64::*;
 
@@ -23,6 +24,27 @@ pub fn available() -> bool {
 #[target_feature(enable = "avx2,fma")]
 pub unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Wide>()
+}
+
+/// Masks for the first `count` lanes.
+#[inline(always)]
+unsafe fn first(count: usize) -> (__m256i, __m256i) {
+    const LANES_ON_THEN_OFF: [i32; 2 * LANES] = {
+        let mut lanes = [0; 2 * LANES];
+        let mut lane = 0;
+        while lane < LANES {
+            lanes[lane] = -1;
+            lane += 1;
+        }
+        lanes
+    };
+    let mask = &LANES_ON_THEN_OFF[LANES - count.min(LANES)..][..LANES];
+    unsafe {
+        (
+            _mm256_loadu_si256(mask.as_ptr().cast()),
+            _mm256_loadu_si256(mask[8..].as_ptr().cast()),
+        )
+    }
 }
 
 /// Halves of a vector of sixteen added up, twice: the first two steps of a sum by halves.
@@ -71,6 +93,24 @@ impl Vector for Wide {
         unsafe {
             _mm256_storeu_ps(target.as_mut_ptr(), self.0);
             _mm256_storeu_ps(target.as_mut_ptr().add(8), self.1);
+        }
+    }
+    #[inline(always)]
+    fn load_some(source: &[f32]) -> Self {
+        unsafe {
+            let (low, high) = first(source.len());
+            Self(
+                _mm256_maskload_ps(source.as_ptr(), low),
+                _mm256_maskload_ps(source.as_ptr().wrapping_add(8), high),
+            )
+        }
+    }
+    #[inline(always)]
+    fn store_some(self, target: &mut [f32]) {
+        unsafe {
+            let (low, high) = first(target.len());
+            _mm256_maskstore_ps(target.as_mut_ptr(), low, self.0);
+            _mm256_maskstore_ps(target.as_mut_ptr().wrapping_add(8), high, self.1);
         }
     }
     #[inline(always)]

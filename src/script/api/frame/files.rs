@@ -49,6 +49,16 @@ pub const RECORDS: &[Record] = &[
         },
     ),
     Record::new(
+        "exists",
+        &["exists(path) -> boolean"],
+        "Whether there is such a file or folder that the script may read",
+        r#"exists("no-such-file.jsonl")"#,
+        |engine, host| {
+            let host = host.clone();
+            engine.register_fn("exists", move |path: &str| host.readable(path).is_ok());
+        },
+    ),
+    Record::new(
         "Frame.write",
         &["f.write(path) -> Frame"],
         "Writes the frame by extension, whole or not at all, and returns it",
