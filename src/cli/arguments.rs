@@ -218,6 +218,7 @@ fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
     let mut command = Command::new("run")
         .bin_name(format!("ebb run {script}"))
         .no_binary_name(true)
+        .disable_help_flag(true)
         .override_usage(usage)
         .next_help_heading("Parameters");
     if let Some((title, text)) = cells::introduction(cells) {
@@ -241,7 +242,13 @@ fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
                 .help("The seed of everything random [default: 0]"),
         );
     }
-    with_own_options(command)
+    with_own_options(command).arg(
+        Arg::new("help")
+            .long("help")
+            .short('h')
+            .action(ArgAction::Help)
+            .help("Print this help"),
+    )
 }
 
 fn argument(parameter: &Declared) -> Arg {

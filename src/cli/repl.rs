@@ -90,7 +90,7 @@ impl Prompt {
         stop.store(false, Ordering::Relaxed);
         if let Err(error) = &result {
             let drawn = match error.interrupted {
-                true => "stopped\n".to_string(),
+                true => "\nstopped\n".to_string(),
                 false => self.screen.style().script_error(error),
             };
             self.screen.remark(&drawn);

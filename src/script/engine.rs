@@ -8,13 +8,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rhai::{AST, ASTNode, Dynamic, Engine, ParseError, Scope, Stmt};
+use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt};
 
 use super::api;
 use super::failure::Failure;
 use super::host::{Event, Host};
 use super::modules::Library;
 use super::report::{self, ScriptError};
+use super::unfinished;
 
 /// Calls deep enough for any script, and far from the end of the stack.
 const CALL_DEPTH: usize = 64;
@@ -96,6 +97,9 @@ impl Session {
         };
         let ast = self.engine.compile(&source)?;
         let merged = self.library.merge(&ast);
+        // Functions last even when the cell fails half way: variables that it set may hold closures.
+        self.library = merged.clone();
+        self.library.clear_statements();
         let value = self
             .engine
             .eval_ast_with_scope::<Dynamic>(&mut self.scope, &merged);
@@ -107,8 +111,6 @@ impl Session {
             other => other,
         }?;
         self.remember_imports(&ast);
-        self.library = merged;
-        self.library.clear_statements();
         Ok(value)
     }
 
@@ -138,34 +140,7 @@ impl Session {
 
     /// Whether a text is the beginning of something longer, so that a prompt should ask for more lines.
     pub fn is_unfinished(&self, text: &str) -> bool {
-        match self.engine.compile(text) {
-            Ok(_) => false,
-            Err(error) => unfinished(&error, text),
-        }
-    }
-}
-
-fn unfinished(error: &ParseError, text: &str) -> bool {
-    use rhai::{LexError, ParseErrorType};
-    let trimmed = text.trim_end();
-    let at_end = error.position().is_none() || {
-        let last = trimmed.lines().count();
-        error.position().line().is_none_or(|line| line >= last)
-            && error.position().position().is_none_or(|column| {
-                column
-                    > trimmed
-                        .lines()
-                        .last()
-                        .map_or(0, |line| line.chars().count())
-            })
-    };
-    let open_comment = trimmed.matches("/*").count() > trimmed.matches("*/").count();
-    let hanging = trimmed.ends_with(['.', '|', ',', '=', '+', '(', '[', '{']);
-    match error.err_type() {
-        ParseErrorType::UnexpectedEOF => true,
-        ParseErrorType::BadInput(LexError::UnterminatedString) => true,
-        ParseErrorType::MissingToken(..) => at_end || hanging,
-        _ => open_comment || (hanging && at_end),
+        unfinished::is_unfinished(&self.engine, text)
     }
 }
 

@@ -15,3 +15,4 @@ pub mod options;
 pub mod parameters;
 pub mod record;
 pub mod report;
+pub mod unfinished;

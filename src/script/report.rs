@@ -67,15 +67,20 @@ fn locate<'a>(error: &'a EvalAltResult, name: &str) -> Found<'a> {
     };
     let mut module: Option<String> = None;
     loop {
-        let (inner, source) = match found.innermost {
-            EvalAltResult::ErrorInFunctionCall(_, source, inner, _) => (inner, source),
-            EvalAltResult::ErrorInModule(path, inner, _) => (inner, path),
+        let (inner, source, function) = match found.innermost {
+            EvalAltResult::ErrorInFunctionCall(function, source, inner, _) => {
+                (inner, source, function.as_str())
+            }
+            EvalAltResult::ErrorInModule(path, inner, _) => (inner, path, ""),
             _ => return found,
         };
         found.innermost = inner;
         let position = inner.position();
         if source.is_empty() || source == name {
             if module.is_none() && !position.is_none() {
+                found
+                    .notes
+                    .extend(call_note(function, found.position, position));
                 found.position = position;
             }
             continue;
@@ -85,6 +90,16 @@ fn locate<'a>(error: &'a EvalAltResult, name: &str) -> Found<'a> {
         }
         module = Some(source.clone());
     }
+}
+
+/// "in `prepare`, called at line 12", where the call is on another line than the cause.
+fn call_note(function: &str, call: Position, cause: Position) -> Option<String> {
+    let line = call.line().filter(|line| Some(*line) != cause.line())?;
+    let what = match function.starts_with("anon$") || function.is_empty() {
+        true => "in a closure".to_string(),
+        false => format!("in `{function}`"),
+    };
+    Some(format!("{what}, called at line {line}"))
 }
 
 fn describe(
@@ -117,6 +132,12 @@ fn describe(
         EvalAltResult::ErrorPropertyNotFound(name, _) => {
             plain(format!("there is no property `{name}`"))
         }
+        EvalAltResult::ErrorDotExpr(text, _) => plain(property(text)),
+        EvalAltResult::ErrorMismatchDataType(expected, got, _) => plain(format!(
+            "expected {}, got {}",
+            friendly_types(expected),
+            friendly_types(got)
+        )),
         EvalAltResult::ErrorParsing(kind, _) => plain(parse_sentence(kind)),
         EvalAltResult::ErrorStackOverflow(_) => (
             "functions call each other too deeply".to_string(),
@@ -173,6 +194,7 @@ fn unknown_function(signature: &str, engine: &Engine) -> (String, Option<String>
     let forms: Vec<&str> = api::all()
         .filter(|record| short(record.name) == name)
         .flat_map(|record| record.signatures.iter().copied())
+        .filter(|form| form.contains(&format!("{name}(")))
         .collect();
     if !forms.is_empty() {
         let message = format!("`{name}` cannot be called with ({types})");
@@ -200,10 +222,20 @@ fn unknown_function(signature: &str, engine: &Engine) -> (String, Option<String>
     (message, None)
 }
 
+/// "Unknown property 'x' - a getter is not registered for type 'y'" in our words.
+fn property(text: &str) -> String {
+    let quoted: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
+    match quoted.as_slice() {
+        [name, kind, ..] => format!("there is no property `{name}` in {}", friendly_types(kind)),
+        _ => lower_first(text),
+    }
+}
+
 /// rhai's names of types in the words of the reference.
 fn friendly_types(arguments: &str) -> String {
     let friendly = |name: &str| match name.trim() {
         "i64" => "integer".to_string(),
+        "bool" => "boolean".to_string(),
         "f64" => "number".to_string(),
         "&str | ImmutableString | String" | "ImmutableString" => "string".to_string(),
         "()" => "nothing".to_string(),
