@@ -1,1 +1,223 @@
-//! Tests: generation.
+//! Generation: the same text whatever the batch, stopping, limits and sampling.
+
+use ebb::generate::{Options, generate, last_logits};
+use ebb::model::Model;
+
+use crate::support::{quiet, shared, stories, tiny};
+
+fn prompts(model: &Model) -> Vec<Vec<u32>> {
+    let words = [
+        "The kettle",
+        "A",
+        "Seven lamps burn in the long hall",
+        "Bread is",
+        "coins twice and",
+        "Nobody knows who left",
+    ];
+    let text = |i: usize| format!("{} {}", words[i % 6], words[(i / 6) % 6]);
+    (0..33)
+        .map(|i| model.tokenizer().encode(&text(i)).unwrap())
+        .collect()
+}
+
+fn texts(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Vec<(Vec<u32>, String)> {
+    let outcome = generate(model, prompts, options, &quiet()).unwrap();
+    outcome
+        .completions
+        .into_iter()
+        .map(|completion| (completion.ids, completion.text))
+        .collect()
+}
+
+#[test]
+fn a_row_has_the_same_text_in_batches_of_1_7_and_32() {
+    let model = tiny();
+    let prompts = prompts(&model);
+    let run = |batch_size| {
+        texts(
+            &model,
+            &prompts,
+            &Options {
+                batch_size,
+                max_new_tokens: 20,
+                ..Options::default()
+            },
+        )
+    };
+    let alone = run(1);
+    assert_eq!(alone, run(7));
+    assert_eq!(alone, run(32));
+}
+
+#[test]
+fn real_prompts_have_the_same_text_in_batches_of_1_and_32() {
+    let (Some(model), Some(folder)) = (stories(), shared("data/bbq/Age.jsonl")) else {
+        return;
+    };
+    let lines = std::fs::read_to_string(folder).unwrap();
+    let prompt = |line: &str| {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        model
+            .tokenizer()
+            .encode(row["context"].as_str().unwrap())
+            .unwrap()
+    };
+    let prompts: Vec<Vec<u32>> = lines.lines().step_by(60).map(prompt).collect();
+    let run = |batch_size| {
+        texts(
+            &model,
+            &prompts,
+            &Options {
+                batch_size,
+                max_new_tokens: 24,
+                ..Options::default()
+            },
+        )
+    };
+    assert!(prompts.len() > 50);
+    assert_eq!(run(1), run(32));
+}
+
+#[test]
+fn decoding_with_a_cache_equals_running_the_whole_text_each_time() {
+    let model = tiny();
+    let prompt = model.tokenizer().encode("Seven lamps").unwrap();
+    let mut naive = prompt.clone();
+    for _ in 0..16 {
+        let logits = last_logits(&model, &naive).unwrap();
+        let best = (0..logits.len())
+            .rev()
+            .max_by(|a, b| logits[*a].total_cmp(&logits[*b]))
+            .unwrap() as u32;
+        if model.tokenizer().end_ids().contains(&best) {
+            break;
+        }
+        naive.push(best);
+    }
+    let options = Options {
+        max_new_tokens: 16,
+        ..Options::default()
+    };
+    assert_eq!(
+        texts(&model, &[prompt.clone()], &options)[0].0,
+        naive[prompt.len()..]
+    );
+}
+
+#[test]
+fn a_stop_string_ends_the_row_and_is_cut_off() {
+    let model = tiny();
+    let prompt = vec![model.tokenizer().encode("Nobody knows").unwrap()];
+    let free = &texts(
+        &model,
+        &prompt,
+        &Options {
+            max_new_tokens: 30,
+            ..Options::default()
+        },
+    )[0];
+    let stop: String = free.1.chars().skip(5).take(2).collect();
+    let options = Options {
+        max_new_tokens: 30,
+        stop: vec![stop.clone()],
+        ..Options::default()
+    };
+    let stopped = &texts(&model, &prompt, &options)[0];
+    let place = free.1.find(&stop).unwrap();
+    assert_eq!(stopped.1, free.1[..place]);
+    assert!(stopped.0.len() < free.0.len());
+}
+
+#[test]
+fn rows_end_at_the_limit_and_at_the_end_of_the_context() {
+    let model = tiny();
+    let long: Vec<u32> = (0..400).map(|i| 40 + (i % 100)).collect();
+    let outcome = generate(
+        &model,
+        &[vec![50], long],
+        &Options {
+            max_new_tokens: 40,
+            ..Options::default()
+        },
+        &quiet(),
+    )
+    .unwrap();
+    assert!(outcome.completions[0].ids.len() <= 40);
+    assert!(outcome.completions[1].ids.len() <= 40);
+    assert_eq!(outcome.cut, 1, "the long prompt lost its beginning");
+}
+
+#[test]
+fn sampling_repeats_under_a_seed_and_does_not_depend_on_the_batch() {
+    let model = tiny();
+    let prompts = prompts(&model);
+    let run = |seed, batch_size| {
+        let options = Options {
+            temperature: 1.0,
+            top_p: 0.9,
+            seed,
+            batch_size,
+            max_new_tokens: 12,
+            ..Options::default()
+        };
+        texts(&model, &prompts, &options)
+    };
+    assert_eq!(run(1, 1), run(1, 32));
+    assert_ne!(run(1, 32), run(2, 32));
+    let one = Options {
+        temperature: 0.7,
+        top_k: 1,
+        max_new_tokens: 12,
+        ..Options::default()
+    };
+    let greedy = Options {
+        max_new_tokens: 12,
+        ..Options::default()
+    };
+    assert_eq!(
+        texts(&model, &prompts, &one),
+        texts(&model, &prompts, &greedy)
+    );
+}
+
+#[test]
+fn impossible_prompts_and_options_are_refused() {
+    let model = tiny();
+    let fails = |prompt: Vec<u32>, options: Options| {
+        generate(&model, &[prompt], &options, &quiet())
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(fails(Vec::new(), Options::default()).contains("prompt 0 is empty"));
+    assert!(fails(vec![9999], Options::default()).contains("below 280"));
+    assert!(
+        fails(
+            vec![5],
+            Options {
+                max_new_tokens: 0,
+                ..Options::default()
+            }
+        )
+        .contains("max_new_tokens")
+    );
+    assert!(
+        fails(
+            vec![5],
+            Options {
+                top_p: 0.0,
+                ..Options::default()
+            }
+        )
+        .contains("top_p")
+    );
+    assert!(
+        fails(
+            vec![5],
+            Options {
+                stop: vec![String::new()],
+                ..Options::default()
+            }
+        )
+        .contains("stop")
+    );
+}

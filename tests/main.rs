@@ -13,3 +13,4 @@ mod ops;
 mod plots;
 mod random;
 mod stdlib;
+mod support;

@@ -1,1 +1,63 @@
-//! The doors: one file a command. Only here: terminal, exit codes, environment, home folder.
+//! The doors: one file a command. Only here are the terminal, exit codes, the environment and the home folder.
+//!
+//! Exit codes: 0 done, 1 the script failed, 2 wrong usage, 130 stopped by Ctrl-C. A reader that goes away (a broken
+//! pipe) is no failure.
+
+mod arguments;
+mod draw;
+mod environment;
+mod progress;
+mod repl;
+mod run;
+mod screen;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The run did what it was asked to.
+const DONE: u8 = 0;
+/// The script failed.
+const FAILED: u8 = 1;
+/// The command line makes no sense.
+const USAGE: u8 = 2;
+/// Stopped by Ctrl-C, as shells count it.
+const STOPPED: u8 = 130;
+
+/// Reads the command line and opens the door it asks for.
+pub fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().to_string())
+        .collect();
+    let code = match words.split_first() {
+        Some((command, rest)) if command == "run" => run::main(rest),
+        _ => match arguments::program()
+            .try_get_matches_from(std::iter::once("ebb").chain(words.iter().map(String::as_str)))
+        {
+            Ok(matches) => repl::main(matches.subcommand_matches("repl")),
+            Err(error) => show_usage(&error),
+        },
+    };
+    ExitCode::from(code)
+}
+
+/// Prints help, the version or what is wrong with the command line.
+fn show_usage(error: &clap::Error) -> u8 {
+    // Nobody is left to be told when this cannot be printed.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).unwrap_or(USAGE)
+}
+
+/// A flag that Ctrl-C sets. A second Ctrl-C before the flag is taken back ends the program at once.
+fn stop_on_interrupt() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    // Without a handler Ctrl-C still ends the program, only less politely.
+    let _ = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(STOPPED));
+        }
+    });
+    stop
+}

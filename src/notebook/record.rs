@@ -44,7 +44,12 @@ pub fn free_folder(working_folder: &Path, script: &Path) -> PathBuf {
 
 impl Record {
     /// Makes the folder and writes the script into it. A folder that already holds a run is refused.
-    pub fn begin(folder: &Path, script_name: &str, script: &str, command: Vec<String>) -> Result<Self> {
+    pub fn begin(
+        folder: &Path,
+        script_name: &str,
+        script: &str,
+        command: Vec<String>,
+    ) -> Result<Self> {
         if folder.join("run.json").exists() {
             return Err(Error::failed_with_hint(
                 format!("{} already holds the record of a run", folder.display()),
@@ -94,7 +99,10 @@ impl Record {
     pub fn write(&self, host: &Host, outcome: Option<&Outcome>) -> Result<()> {
         let facts = self.facts(host, outcome);
         let text = serde_json::to_string_pretty(&facts).unwrap_or_default();
-        files::write_bytes(&self.folder.join("run.json"), format!("{text}\n").as_bytes())
+        files::write_bytes(
+            &self.folder.join("run.json"),
+            format!("{text}\n").as_bytes(),
+        )
     }
 
     /// What run.json says.
@@ -102,7 +110,9 @@ impl Record {
         let status = match outcome {
             None => "running",
             Some(Outcome { error: None, .. }) => "done",
-            Some(Outcome { error: Some(error), .. }) if error.interrupted => "stopped",
+            Some(Outcome {
+                error: Some(error), ..
+            }) if error.interrupted => "stopped",
             Some(_) => "failed",
         };
         let parameters: Map<String, Value> = host

@@ -128,17 +128,7 @@ impl Host {
     /// The absolute form of a path that a script wants to write, if it may. The file need not exist yet.
     pub fn writable(&self, path: &str) -> Result<PathBuf> {
         let full = normal_form(&self.absolute(path));
-        // The nearest folder that exists decides: a link below an allowed folder must not lead out of it.
-        let mut existing = full.as_path();
-        while !existing.exists() {
-            match existing.parent() {
-                Some(parent) => existing = parent,
-                None => break,
-            }
-        }
-        let real = existing
-            .canonicalize()
-            .map_err(|error| Error::io("write", path, error))?;
+        let real = real_form(&full).map_err(|error| Error::io("write", path, error))?;
         match self.access.write.iter().any(|root| real.starts_with(root)) {
             true => Ok(full),
             false => Err(Error::NotAllowed {
@@ -153,8 +143,26 @@ impl Host {
     }
 }
 
+/// The path with links resolved as far as it exists. The nearest folder that exists decides: a link below an allowed
+/// folder must not lead out of it.
+pub fn real_form(path: &Path) -> std::io::Result<PathBuf> {
+    let mut existing = path;
+    while !existing.exists() {
+        match existing.parent() {
+            Some(parent) => existing = parent,
+            None => break,
+        }
+    }
+    let rest = path.strip_prefix(existing).unwrap_or(Path::new(""));
+    let real = existing.canonicalize()?;
+    Ok(match rest.as_os_str().is_empty() {
+        true => real,
+        false => real.join(rest),
+    })
+}
+
 /// `a/./b/../c` → `a/c`, without asking the file system.
-fn normal_form(path: &Path) -> PathBuf {
+pub fn normal_form(path: &Path) -> PathBuf {
     use std::path::Component;
     let mut out = PathBuf::new();
     for component in path.components() {

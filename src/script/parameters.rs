@@ -107,11 +107,7 @@ fn declared(literals: &[Dynamic], position: Position) -> Option<Declared> {
 /// A default as JSON, if it is of a kind that a command line can give.
 pub fn default_value(default: &Dynamic) -> Option<Value> {
     let value = convert::to_json(default).ok()?;
-    matches!(
-        value,
-        Value::String(_) | Value::Bool(_) | Value::Number(_)
-    )
-    .then_some(value)
+    matches!(value, Value::String(_) | Value::Bool(_) | Value::Number(_)).then_some(value)
 }
 
 /// What a value of the default's kind is called.

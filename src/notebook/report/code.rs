@@ -15,7 +15,9 @@ pub fn highlighted(code: &str) -> String {
         let (length, class) = token(rest, first);
         let (text, after) = rest.split_at(length.clamp(first.len_utf8(), rest.len()));
         match class {
-            Some(class) => out.push_str(&format!("<span class=\"{class}\">{}</span>", escape(text))),
+            Some(class) => {
+                out.push_str(&format!("<span class=\"{class}\">{}</span>", escape(text)))
+            }
             None => out.push_str(&escape(text)),
         }
         rest = after;

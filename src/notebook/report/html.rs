@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::code::highlighted;
 use crate::display::{Output, Table};
 use crate::notebook::cells::{self, Cell, Content};
-use crate::notebook::plain::printable;
+use crate::notebook::plain::{self, printable};
 use crate::notebook::runner::{Item, Outcome, Ran};
 use crate::plot::Chart;
 use crate::script::report::ScriptError;
@@ -60,7 +60,10 @@ pub fn escape(text: &str) -> String {
 fn header(title: &str, facts: &Value) -> String {
     let parts = [
         facts["script"].as_str().unwrap_or_default().to_string(),
-        facts["started"].as_str().unwrap_or_default().replace('T', " "),
+        facts["started"]
+            .as_str()
+            .unwrap_or_default()
+            .replace('T', " "),
         facts["status"].as_str().unwrap_or_default().to_string(),
     ];
     format!(
@@ -124,13 +127,33 @@ fn prose(text: &str) -> String {
     };
     let events = Parser::new_ext(&clean, options).map(|event| match event {
         Event::Html(html) | Event::InlineHtml(html) => Event::Text(html),
-        Event::Start(Tag::Link { link_type, dest_url, title, id }) if !safe(&dest_url) => {
+        Event::Start(Tag::Link {
+            link_type,
+            dest_url,
+            title,
+            id,
+        }) if !safe(&dest_url) => {
             let dest_url = CowStr::Borrowed("#");
-            Event::Start(Tag::Link { link_type, dest_url, title, id })
+            Event::Start(Tag::Link {
+                link_type,
+                dest_url,
+                title,
+                id,
+            })
         }
-        Event::Start(Tag::Image { link_type, title, id, .. }) => {
+        Event::Start(Tag::Image {
+            link_type,
+            title,
+            id,
+            ..
+        }) => {
             let dest_url = CowStr::Borrowed("data:,");
-            Event::Start(Tag::Image { link_type, dest_url, title, id })
+            Event::Start(Tag::Image {
+                link_type,
+                dest_url,
+                title,
+                id,
+            })
         }
         other => other,
     });
@@ -174,9 +197,12 @@ fn table(table: &Table) -> String {
 }
 
 fn chart(chart: &Chart) -> String {
-    match chart.to_svg(CHART.0, CHART.1) {
-        Ok(image) => format!("<figure>\n{image}\n</figure>\n"),
-        Err(error) => format!("<p>{}</p>\n", escape(&error.to_string())),
+    match plain::chart(chart).to_svg(CHART.0, CHART.1) {
+        Ok(drawing) => format!("<figure>\n{drawing}\n</figure>\n"),
+        Err(error) => format!(
+            "<p class=\"note\">The chart could not be drawn: {}</p>\n",
+            escape(&error.to_string())
+        ),
     }
 }
 
@@ -205,11 +231,25 @@ fn failure(error: &ScriptError) -> String {
 /// The facts of the run as a table of names and values.
 fn footer(facts: &Value) -> String {
     let mut rows = String::new();
-    for name in ["command", "seed", "device", "threads", "ebb", "system", "started", "ended", "script_sha256"] {
+    for name in [
+        "command",
+        "seed",
+        "device",
+        "threads",
+        "ebb",
+        "system",
+        "started",
+        "ended",
+        "script_sha256",
+    ] {
         let text = match &facts[name] {
             Value::Null => continue,
             Value::String(text) => text.clone(),
-            Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+            Value::Array(words) => words
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(" "),
             other => other.to_string(),
         };
         rows.push_str(&fact(name, &text));
@@ -219,14 +259,22 @@ fn footer(facts: &Value) -> String {
     }
     for input in facts["inputs"].as_array().into_iter().flatten() {
         let name = input["name"].as_str().unwrap_or_default();
-        let hash = input["sha256"].as_str().map_or("no hash".to_string(), |hash| format!("sha256 {hash}"));
+        let hash = input["sha256"]
+            .as_str()
+            .map_or("no hash".to_string(), |hash| format!("sha256 {hash}"));
         rows.push_str(&fact(name, &hash));
     }
-    format!("<footer>\n<h3>This run</h3>\n<div class=\"scroll\"><table><tbody>\n{rows}</tbody></table></div>\n</footer>\n")
+    format!(
+        "<footer>\n<h3>This run</h3>\n<div class=\"scroll\"><table><tbody>\n{rows}</tbody></table></div>\n</footer>\n"
+    )
 }
 
 fn fact(name: &str, value: &str) -> String {
-    format!("<tr><td>{}</td><td>{}</td></tr>\n", escape(name), escape(value))
+    format!(
+        "<tr><td>{}</td><td>{}</td></tr>\n",
+        escape(name),
+        escape(value)
+    )
 }
 
 /// "0.12 s", "3 min 20 s".

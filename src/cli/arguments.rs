@@ -1,0 +1,280 @@
+//! The command line: the program's own options, and for `ebb run` the script's parameters beside them.
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::notebook::cells::{self, Cell};
+use crate::script::parameters::{self, Declared};
+
+const ABOUT: &str =
+    "Explore, run and share experiments on how language models learn and forget unsafe examples";
+
+/// The whole program. `run` is described here and read by [`Run::read`], since its options depend on the script.
+pub fn program() -> Command {
+    Command::new("ebb")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .long_about(format!("{ABOUT}.\n\nWithout a command it opens a prompt."))
+        .subcommand(
+            Command::new("run")
+                .about("Run a script, show its results and keep a record")
+                .override_usage("ebb run SCRIPT [--PARAMETER VALUE]... [OPTIONS]"),
+        )
+        .subcommand(with_permissions(
+            Command::new("repl").about("Open a prompt (the same as ebb alone)"),
+        ))
+}
+
+/// `ebb run` without a script: for its help, and to say that a script is missing.
+pub fn run_without_script() -> Command {
+    let command = Command::new("run")
+        .bin_name("ebb run")
+        .no_binary_name(true)
+        .about("Run a script, show its results and keep a record")
+        .after_help("`ebb run SCRIPT --help` lists the parameters of a script.")
+        .override_usage("ebb run SCRIPT [--PARAMETER VALUE]... [OPTIONS]")
+        .arg(Arg::new("SCRIPT").required(true).help("A .rhai file"));
+    with_own_options(command)
+}
+
+fn with_permissions(command: Command) -> Command {
+    let path = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("PATH")
+            .action(ArgAction::Append)
+            .help(help)
+    };
+    command
+        .arg(path(
+            "allow-read",
+            "Let the script read below PATH, besides the working folder",
+        ))
+        .arg(path(
+            "allow-write",
+            "Let the script write below PATH, besides the working folder",
+        ))
+        .arg(
+            Arg::new("offline")
+                .long("offline")
+                .action(ArgAction::SetTrue)
+                .help("Use only what is in the Hub's cache; no network"),
+        )
+        .arg(
+            Arg::new("library")
+                .long("library")
+                .value_name("FOLDER")
+                .action(ArgAction::Append)
+                .help("Take std/NAME from FOLDER/NAME.rhai where that exists"),
+        )
+        .arg(
+            Arg::new("threads")
+                .long("threads")
+                .value_name("N")
+                .value_parser(clap::value_parser!(u16).range(1..=1024))
+                .help("Threads to compute with; results do not depend on it [default: all cores]"),
+        )
+        .arg(
+            Arg::new("device")
+                .long("device")
+                .value_name("DEVICE")
+                .default_value("auto")
+                .help("What models run on: auto, cpu, cuda:0"),
+        )
+}
+
+fn with_own_options(command: Command) -> Command {
+    let file = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    with_permissions(
+        command
+            .arg(
+                Arg::new("json")
+                    .long("json")
+                    .action(ArgAction::SetTrue)
+                    .help(
+                        "Print the last value as one JSON line, everything else on standard error",
+                    ),
+            )
+            .arg(file(
+                "report",
+                "FILE",
+                "Also write the report to FILE (.html)",
+            ))
+            .arg(file(
+                "run-dir",
+                "FOLDER",
+                "Keep the record in FOLDER [default: runs/DATE-SCRIPT-N]",
+            )),
+    )
+}
+
+/// The names of the options that `ebb run` has itself; a script's parameter cannot have one of them.
+pub fn own_names() -> Vec<String> {
+    let command = run_without_script();
+    let names = command.get_arguments().filter_map(Arg::get_long);
+    names
+        .map(str::to_string)
+        .chain(["help".to_string()])
+        .collect()
+}
+
+/// Where the script stands among the words behind `ebb run`: the first that is neither an option nor an option's value.
+pub fn script_position(words: &[String]) -> Option<usize> {
+    let command = run_without_script();
+    let takes_value = |word: &str| {
+        command.get_arguments().any(|argument| {
+            argument.get_long() == word.strip_prefix("--") && argument.get_action().takes_values()
+        })
+    };
+    let mut index = 0;
+    while let Some(word) = words.get(index) {
+        if !word.starts_with('-') {
+            return Some(index);
+        }
+        index += if takes_value(word) { 2 } else { 1 };
+    }
+    None
+}
+
+/// What was asked of `ebb run`, apart from the script.
+pub struct Run {
+    pub json: bool,
+    pub report: Option<String>,
+    pub run_folder: Option<String>,
+    pub seed: Option<u64>,
+    pub common: Common,
+    /// Parameters given, as typed.
+    pub given: Vec<(String, String)>,
+}
+
+/// What `ebb run` and the prompt share.
+#[derive(Clone, Debug, Default)]
+pub struct Common {
+    pub allow_read: Vec<String>,
+    pub allow_write: Vec<String>,
+    pub library: Vec<String>,
+    pub offline: bool,
+    pub threads: Option<u16>,
+    pub device: String,
+}
+
+impl Common {
+    pub fn of(matches: &ArgMatches) -> Self {
+        let list = |name: &str| -> Vec<String> {
+            let values = matches.get_many::<String>(name);
+            values.into_iter().flatten().cloned().collect()
+        };
+        Self {
+            allow_read: list("allow-read"),
+            allow_write: list("allow-write"),
+            library: list("library"),
+            offline: matches.get_flag("offline"),
+            threads: matches.get_one::<u16>("threads").copied(),
+            device: matches
+                .get_one::<String>("device")
+                .cloned()
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl Run {
+    /// Reads the words behind the script.
+    pub fn read(
+        script: &str,
+        cells: &[Cell],
+        declared: &[Declared],
+        words: &[String],
+    ) -> Result<Self, clap::Error> {
+        let matches = for_script(script, cells, declared).try_get_matches_from(words)?;
+        let text = |name: &str| matches.get_one::<String>(name).cloned();
+        let given = declared.iter().filter_map(|parameter| {
+            let value = matches.get_one::<String>(&parameter.name)?;
+            Some((parameter.name.clone(), value.clone()))
+        });
+        let own_seed = !declared.iter().any(|parameter| parameter.name == "seed");
+        Ok(Self {
+            json: matches.get_flag("json"),
+            report: text("report"),
+            run_folder: text("run-dir"),
+            seed: match own_seed {
+                true => matches.get_one::<u64>("seed").copied(),
+                false => None,
+            },
+            given: given.collect(),
+            common: Common::of(&matches),
+        })
+    }
+}
+
+/// `ebb run SCRIPT` with the script's parameters as options.
+fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
+    let usage = match declared.is_empty() {
+        true => format!("ebb run {script} [OPTIONS]"),
+        false => format!("ebb run {script} [PARAMETERS] [OPTIONS]"),
+    };
+    let mut command = Command::new("run")
+        .bin_name(format!("ebb run {script}"))
+        .no_binary_name(true)
+        .override_usage(usage)
+        .next_help_heading("Parameters");
+    if let Some((title, text)) = cells::introduction(cells) {
+        let about = match (title.is_empty(), text.is_empty()) {
+            (true, _) => text,
+            (false, true) => title,
+            (false, false) => format!("{title}\n\n{text}"),
+        };
+        command = command.about(crate::notebook::plain::printable(&about));
+    }
+    for parameter in declared {
+        command = command.arg(argument(parameter));
+    }
+    command = command.next_help_heading("Options");
+    if !declared.iter().any(|parameter| parameter.name == "seed") {
+        command = command.arg(
+            Arg::new("seed")
+                .long("seed")
+                .value_name("N")
+                .value_parser(clap::value_parser!(u64))
+                .help("The seed of everything random [default: 0]"),
+        );
+    }
+    with_own_options(command)
+}
+
+fn argument(parameter: &Declared) -> Arg {
+    let default = parameter.default.clone();
+    let check = move |typed: &str| match parameters::read_value("", typed, &default) {
+        Ok(_) => Ok(typed.to_string()),
+        Err(_) => Err(format!("expected {}", parameters::kind(&default))),
+    };
+    let shown = match &parameter.default {
+        serde_json::Value::String(text) => format!("{text:?}"),
+        other => other.to_string(),
+    };
+    let doc = match parameter.doc.is_empty() {
+        true => String::new(),
+        false => format!("{} ", crate::notebook::plain::printable(&parameter.doc)),
+    };
+    let argument = Arg::new(parameter.name.clone())
+        .long(parameter.name.clone())
+        .value_parser(ValueParser::new(check))
+        .help(format!("{doc}[default: {shown}]"))
+        .action(ArgAction::Set);
+    let argument = match parameter.name.contains('_') {
+        true => argument.alias(parameter.name.replace('_', "-")),
+        false => argument,
+    };
+    match &parameter.default {
+        serde_json::Value::Bool(_) => argument
+            .num_args(0..=1)
+            .default_missing_value("true")
+            .value_name("true|false"),
+        serde_json::Value::Number(number) => argument
+            .allow_hyphen_values(true)
+            .value_name(if number.is_f64() { "NUMBER" } else { "INTEGER" }),
+        _ => argument.allow_negative_numbers(true).value_name("TEXT"),
+    }
+}

@@ -1,0 +1,182 @@
+//! Values and errors as text for a terminal.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use comfy_table::{CellAlignment, ContentArrangement, TableComponent};
+use unicode_width::UnicodeWidthStr;
+
+use crate::display::{Output, Table};
+use crate::notebook::plain::{self, one_line, printable};
+use crate::notebook::runner::Item;
+use crate::script::report::ScriptError;
+
+/// Lines of a chart.
+const CHART_HEIGHT: usize = 18;
+/// A chart is no wider than this, however wide the terminal.
+const CHART_WIDTH: usize = 100;
+/// A column is not squeezed below this for the sake of showing another one.
+const NARROWEST: usize = 12;
+
+/// How to draw.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    pub width: usize,
+    pub colour: bool,
+}
+
+impl Style {
+    /// Text that should not catch the eye.
+    pub fn dim(&self, text: &str) -> String {
+        match self.colour {
+            true => format!("\u{1b}[2m{text}\u{1b}[0m"),
+            false => text.to_string(),
+        }
+    }
+
+    /// An item with a line end.
+    pub fn item(&self, item: &Item) -> String {
+        match item {
+            Item::Printed(text) => format!("{}\n", printable(text)),
+            Item::Note(text) => format!("{}\n", self.dim(&format!("note: {}", printable(text)))),
+            Item::Output(Output::Text(text) | Output::Markdown(text)) => {
+                format!("{}\n", printable(text))
+            }
+            Item::Output(Output::Table(table)) => self.table(table),
+            Item::Output(Output::Chart(chart)) => {
+                let width = self.width.min(CHART_WIDTH);
+                let drawn = plain::chart(chart).to_terminal(width, CHART_HEIGHT, self.colour);
+                format!("{}\n", drawn.trim_end_matches('\n'))
+            }
+        }
+    }
+
+    /// A table fitted to the width. Columns that do not fit are named below it.
+    pub fn table(&self, table: &Table) -> String {
+        let shown = fitting(table, self.width);
+        let mut drawn = comfy_table::Table::new();
+        drawn
+            .load_preset(comfy_table::presets::NOTHING)
+            .set_style(TableComponent::HeaderLines, '─')
+            .set_style(TableComponent::MiddleHeaderIntersections, '─')
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(u16::try_from(self.width).unwrap_or(u16::MAX));
+        let columns = || shown.iter().filter_map(|index| table.columns.get(*index));
+        drawn.set_header(columns().map(|column| one_line(&column.name)));
+        for row in &table.rows {
+            let cells = shown.iter().filter_map(|index| row.get(*index));
+            drawn.add_row(cells.map(|cell| cell.as_deref().map_or("–".to_string(), one_line)));
+        }
+        for (place, column) in columns().enumerate() {
+            if let (true, Some(drawn)) = (column.numeric, drawn.column_mut(place)) {
+                drawn.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        let hidden: Vec<String> = (0..table.columns.len())
+            .filter(|index| !shown.contains(index))
+            .filter_map(|index| table.columns.get(index))
+            .map(|column| one_line(&column.name))
+            .collect();
+        let mut caption = table.caption.clone();
+        if !hidden.is_empty() {
+            caption.push_str(&format!("; not shown: {}", hidden.join(", ")));
+        }
+        format!("{}\n{}\n", drawn.trim_fmt(), self.dim(&caption))
+    }
+
+    /// An error of a script: the sentence, the line it is about, and what to try.
+    pub fn script_error(&self, error: &ScriptError) -> String {
+        let message = printable(&error.message);
+        let file = one_line(&error.file);
+        let line = shown_line(&error.line_text);
+        let mut group = Group::with_title(Level::ERROR.primary_title(message.as_str()));
+        if let Some(number) = error.line {
+            let span = token_at(&error.line_text, error.column.unwrap_or(1));
+            let snippet = Snippet::source(line.as_str())
+                .line_start(number)
+                .path(file.as_str())
+                .annotation(AnnotationKind::Primary.span(span));
+            group = group.element(snippet);
+        }
+        for note in &error.notes {
+            group = group.element(Level::NOTE.message(printable(note)));
+        }
+        if let Some(hint) = &error.hint {
+            group = group.element(Level::HELP.message(printable(hint)));
+        }
+        let renderer = match self.colour {
+            true => Renderer::styled(),
+            false => Renderer::plain(),
+        };
+        format!("{}\n", renderer.term_width(self.width).render(&[group]))
+    }
+
+    /// An error that is not about a line of a script.
+    pub fn error(&self, error: &crate::error::Error) -> String {
+        let mut text = format!("error: {}\n", printable(&error.to_string()));
+        if let Some(hint) = error.hint() {
+            text.push_str(&format!("  = help: {}\n", printable(&hint)));
+        }
+        text
+    }
+}
+
+/// A quoted line with the same number of bytes wherever a character stays: what could steer the terminal becomes `?`.
+fn shown_line(line: &str) -> String {
+    let shown =
+        |character: char| match printable(&character.to_string()).len() == character.len_utf8() {
+            true => character,
+            false => '?',
+        };
+    line.chars().map(shown).collect()
+}
+
+/// The bytes of the word, or the one character, at a column counted from 1.
+fn token_at(line: &str, column: usize) -> std::ops::Range<usize> {
+    let line = shown_line(line);
+    let start = line
+        .char_indices()
+        .nth(column.saturating_sub(1))
+        .map_or(line.len(), |(index, _)| index);
+    let rest = line.get(start..).unwrap_or_default();
+    let word = rest
+        .find(|character: char| !character.is_alphanumeric() && character != '_')
+        .unwrap_or(rest.len());
+    let one = rest.chars().next().map_or(0, char::len_utf8);
+    start..start + word.max(one)
+}
+
+/// The columns that fit side by side without squeezing any below its width or [`NARROWEST`]: from both ends inwards, as
+/// the first columns name a row and the last ones are what was just added.
+fn fitting(table: &Table, width: usize) -> Vec<usize> {
+    let count = table.columns.len();
+    let natural = |index: usize| {
+        let heading = table
+            .columns
+            .get(index)
+            .map_or(0, |column| column.name.width());
+        let cells = table
+            .rows
+            .iter()
+            .filter_map(|row| row.get(index)?.as_deref());
+        cells.map(UnicodeWidthStr::width).fold(heading, usize::max)
+    };
+    let least = |index: usize| natural(index).min(NARROWEST) + 2;
+    let mut left = width;
+    let mut chosen = Vec::new();
+    let (mut low, mut high) = (0, count);
+    let mut from_start = true;
+    while low < high {
+        let index = if from_start { low } else { high - 1 };
+        let Some(after) = left.checked_sub(least(index)) else {
+            break;
+        };
+        left = after;
+        chosen.push(index);
+        match from_start {
+            true => low += 1,
+            false => high -= 1,
+        }
+        from_start = !from_start;
+    }
+    chosen.sort_unstable();
+    chosen
+}

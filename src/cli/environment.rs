@@ -1,0 +1,72 @@
+//! The environment, read here and nowhere else: the Hub's variables, folders of the user, colour and width.
+
+use std::env;
+use std::path::PathBuf;
+
+use rustyline::DefaultEditor;
+
+use crate::hub::Settings;
+
+/// Characters a line where no terminal says otherwise.
+const WIDTH: usize = 100;
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn home() -> Option<PathBuf> {
+    variable("HOME")
+        .or_else(|| variable("USERPROFILE"))
+        .map(PathBuf::from)
+}
+
+/// The folder of huggingface_hub: HF_HOME, or `huggingface` in the user's cache folder.
+fn hub_home() -> Option<PathBuf> {
+    if let Some(folder) = variable("HF_HOME") {
+        return Some(PathBuf::from(folder));
+    }
+    let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| home().map(|home| home.join(".cache")));
+    cache.map(|cache| cache.join("huggingface"))
+}
+
+/// What the Hub's own tools read from the environment.
+pub fn hub() -> Settings {
+    let cache = variable("HF_HUB_CACHE").map(PathBuf::from);
+    let token_file = variable("HF_TOKEN_PATH").map(PathBuf::from);
+    let token_file = token_file.or_else(|| hub_home().map(|folder| folder.join("token")));
+    let stored = || {
+        let text = std::fs::read_to_string(token_file?).ok()?;
+        Some(text.trim().to_string()).filter(|token| !token.is_empty())
+    };
+    Settings {
+        cache: cache.or_else(|| hub_home().map(|folder| folder.join("hub"))),
+        token: variable("HF_TOKEN").or_else(stored),
+        endpoint: variable("HF_ENDPOINT"),
+        offline: variable("HF_HUB_OFFLINE").is_some_and(|value| {
+            matches!(value.to_lowercase().as_str(), "1" | "true" | "yes" | "on")
+        }),
+    }
+}
+
+/// Where the prompt's history is kept.
+pub fn history_file() -> Option<PathBuf> {
+    let data = variable("XDG_DATA_HOME").map(PathBuf::from);
+    let data = data.or_else(|| home().map(|home| home.join(".local").join("share")));
+    data.map(|data| data.join("ebb").join("history.txt"))
+}
+
+/// Whether a terminal may be coloured (https://no-color.org).
+pub fn colour_wanted() -> bool {
+    variable("NO_COLOR").is_none() && variable("TERM").as_deref() != Some("dumb")
+}
+
+/// Characters that fit on a line: COLUMNS, else the terminal's width, else 100.
+pub fn width() -> usize {
+    let given = variable("COLUMNS").and_then(|columns| columns.parse::<usize>().ok());
+    let measured = || match std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+        true => Some(usize::from(DefaultEditor::new().ok()?.dimensions()?.0)),
+        false => None,
+    };
+    given.or_else(measured).unwrap_or(WIDTH).clamp(40, 400)
+}
