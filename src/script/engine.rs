@@ -180,6 +180,8 @@ fn engine(host: &Rc<Host>) -> Engine {
 /// An engine that only parses: to read a script's parameters without running it.
 pub fn parser() -> Engine {
     let mut engine = Engine::new_raw();
+    // Nothing may be optimised away: a parameter in a branch that is not taken is one all the same.
+    engine.set_optimization_level(rhai::OptimizationLevel::None);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
     engine
 }

@@ -1,6 +1,6 @@
 //! The parameters of a script, found without running it: every `param("name", default, "doc")` with literal arguments.
 
-use rhai::{ASTNode, Dynamic, Engine, Expr, Position, Scope};
+use rhai::{ASTNode, Dynamic, Engine, Expr, Position, Scope, Stmt};
 use serde_json::Value;
 
 use super::convert;
@@ -56,7 +56,12 @@ fn of_cell(
     let mut found = Vec::new();
     let mut wrong = None;
     ast.walk(&mut |nodes: &[ASTNode]| {
-        if let Some(ASTNode::Expr(Expr::FnCall(call, position))) = nodes.last()
+        let call = match nodes.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, position))) => Some((call, position)),
+            Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => Some((call, position)),
+            _ => None,
+        };
+        if let Some((call, position)) = call
             && call.name == "param"
             && call.namespace.is_empty()
         {
