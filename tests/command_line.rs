@@ -159,6 +159,7 @@ fn a_command_line_that_makes_no_sense_is_exit_code_2() {
             "there is no such file or folder",
         ),
         (&["--threads", "0"], "0 is not in"),
+        (&["--device", "tpu"], "expected auto, cpu or cuda:0"),
     ] {
         let ran = run(PARAMETERS, words);
         assert_eq!(ran.code, 2, "{words:?}: {}", ran.err);
@@ -230,6 +231,8 @@ fn the_screens_of_errors() {
         "let a = #{ b: 1 };\na.c.d",
         "let a = [1, 2];\na[7]",
         "if 1 { 2 }",
+        "fn prepare(f) { f }\nprepare(1, 2)",
+        "fn prepare(f) { f }\nprepar(1)",
         "throw \"a \\x1b[31mred\\x1b[0m word\"",
         "plot(frame(#{ a: [1] }), #{ x: \"a\", y: \"a\", titel: \"x\" })",
     ];
@@ -342,6 +345,21 @@ fn a_folder_overrides_the_standard_library() {
     std::fs::write(desk.path().join("library/mixture.rhai"), "fn mine() { 42 }").unwrap();
     let ran = desk.run(&["--library", "library", "--json"]);
     assert_eq!(ran.out, "42\n", "{}", ran.err);
+}
+
+#[test]
+fn a_script_imports_what_stands_beside_it_and_the_record_has_its_hash() {
+    let desk = Desk::new("");
+    let folder = desk.path().join("scripts");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("tools.rhai"), "fn half(n) { n / 2 }").unwrap();
+    let script = "import \"tools\" as tools;\ntools::half(8)";
+    std::fs::write(folder.join("y.rhai"), script).unwrap();
+    let ran = desk.ebb(&["run", "scripts/y.rhai", "--run-dir", "record", "--json"]);
+    assert_eq!(ran.out, "4\n", "{}", ran.err);
+    let input = &desk.record()["inputs"][0];
+    assert!(input["name"].as_str().unwrap().ends_with("tools.rhai"));
+    assert_eq!(input["sha256"].as_str().unwrap().len(), 64);
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Notebook {
         CellValue::from(value).to_json().unwrap()
     }
 
-    fn error(&mut self, cell: &str) -> ScriptError {
+    fn error(&mut self, cell: &str) -> Box<ScriptError> {
         self.session.evaluate("", cell).unwrap_err()
     }
 }
@@ -255,7 +255,7 @@ fn a_script_without_markers_is_one_cell() {
     assert!(cells::split("").is_empty());
 }
 
-fn declared(text: &str) -> Result<Vec<parameters::Declared>, ScriptError> {
+fn declared(text: &str) -> Result<Vec<parameters::Declared>, Box<ScriptError>> {
     parameters::find(
         "x.rhai",
         text,
