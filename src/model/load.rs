@@ -31,11 +31,14 @@ pub struct LoadOptions {
     pub revision: Option<String>,
 }
 
+/// Reads one of a model's files by name; `None` where there is no such file.
+type ReadFile = Box<dyn Fn(&str) -> Result<Option<Vec<u8>>>>;
+
 /// A model's files, wherever they came from.
 struct Files {
     /// What to call the model in its lineage.
     source: String,
-    read: Box<dyn Fn(&str) -> Result<Option<Vec<u8>>>>,
+    read: ReadFile,
 }
 
 impl Files {
