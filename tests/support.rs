@@ -104,7 +104,10 @@ pub fn close(ours: &[f64], theirs: &[f64], tolerance: f64, what: &str) {
 }
 
 /// Evaluates a script in a folder and gives its last value as JSON, or its error.
-pub fn script_in(folder: &Path, text: &str) -> Result<Value, Box<ebb::script::report::ScriptError>> {
+pub fn script_in(
+    folder: &Path,
+    text: &str,
+) -> Result<Value, Box<ebb::script::report::ScriptError>> {
     let mut host = ebb::script::host::Host::quiet(folder.to_path_buf());
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     for path in [
