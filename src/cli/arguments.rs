@@ -224,7 +224,7 @@ fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
             (false, true) => title,
             (false, false) => format!("{title}\n\n{text}"),
         };
-        command = command.about(crate::notebook::plain::printable(&about));
+        command = command.about(crate::notebook::plain::printable(&flowing(&about)));
     }
     for parameter in declared {
         command = command.arg(argument(parameter));
@@ -246,6 +246,21 @@ fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
             .action(ArgAction::Help)
             .help("Print this help"),
     )
+}
+
+/// Prose with the lines of each paragraph joined, so that they can be broken anew. Lists and indented lines stay.
+fn flowing(text: &str) -> String {
+    let mut out = String::new();
+    let mut joins = false;
+    for line in text.lines() {
+        let begins = line.is_empty() || line.starts_with([' ', '-', '*', '|', '#']);
+        if !out.is_empty() {
+            out.push(if joins && !begins { ' ' } else { '\n' });
+        }
+        out.push_str(line);
+        joins = !line.is_empty() && !line.starts_with([' ', '|', '#']);
+    }
+    out
 }
 
 fn argument(parameter: &Declared) -> Arg {

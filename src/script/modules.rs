@@ -44,7 +44,7 @@ impl Library {
             .map(|folder| folder.join(&file))
             .find(|path| path.is_file())
         {
-            return self.beside_script(&path);
+            return self.file_text(&path);
         }
         STANDARD
             .get_file(&file)
@@ -70,11 +70,11 @@ impl Library {
             real.starts_with(folder).then_some(real)
         });
         let found = beside_script.map_or_else(|| self.host.readable(&file), Ok)?;
-        self.beside_script(&found)
+        self.file_text(&found)
     }
 
     /// A module's text; the run's record learns of it.
-    fn beside_script(&self, path: &Path) -> Result<String> {
+    fn file_text(&self, path: &Path) -> Result<String> {
         let text = crate::files::read_text(path)?;
         self.host.tell(Event::Input {
             name: path.display().to_string(),
