@@ -123,11 +123,12 @@ fn open(host: &Host, path: &str, options: Options) -> Result<DataFrame> {
 }
 
 fn from_disk(host: &Host, path: &str) -> Result<DataFrame> {
-    let files = read::files_of(path, |path| host.readable(path))?;
-    let single = matches!(files.as_slice(), [one] if !path.contains('*') && one.is_file() && !host.readable(path)?.is_dir());
+    let (files, single) = read::files_of(path, |path| host.readable(path))?;
     let mut frames = Vec::with_capacity(files.len());
     for file in &files {
         host.control.check()?;
+        // A link in a folder may lead out of it.
+        host.readable(&file.to_string_lossy())?;
         let bytes = std::fs::read(file).map_err(|error| Error::io("read", file, error))?;
         host.tell(Event::Input {
             name: file.display().to_string(),

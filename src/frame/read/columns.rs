@@ -1,0 +1,231 @@
+//! Columns out of JSON values: one kind of value a column, found over all rows before anything is built.
+//!
+//! Whole numbers beside others become numbers, and scalars of different kinds become text (as polars does), so nothing is
+//! lost. A list or a map beside something else has no common form and is refused.
+
+use polars::polars_utils::aliases::PlIndexMap;
+use polars::prelude::*;
+use rayon::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::error::{Context, Result};
+
+/// What a column holds. Whole numbers that do not fit 64 bits with a sign are numbers.
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    Nothing,
+    Boolean,
+    Integer,
+    Number,
+    Text,
+    List(Box<Kind>),
+    Map(Fields),
+}
+
+type Fields = PlIndexMap<String, Kind>;
+
+/// A value that does not fit a column: `place` is the column's name, with the fields below it.
+pub struct Conflict {
+    pub row: usize,
+    pub place: String,
+    pub before: &'static str,
+    pub here: &'static str,
+}
+
+/// A frame with a column for each name that any row has, in the order in which they first appear.
+pub fn frame(rows: &[Map<String, Value>]) -> std::result::Result<Result<DataFrame>, Conflict> {
+    let mut fields = Fields::default();
+    for (index, row) in rows.iter().enumerate() {
+        widen_fields(&mut fields, row).map_err(|conflict| Conflict {
+            row: index,
+            ..conflict
+        })?;
+    }
+    let fields: Vec<(String, Kind)> = fields.into_iter().collect();
+    let columns: Vec<Result<Column>> = fields
+        .par_iter()
+        .map(|(name, kind)| {
+            let values: Vec<Option<&Value>> = rows.iter().map(|row| present(row, name)).collect();
+            build(name, kind, &values).map(Series::into_column)
+        })
+        .collect();
+    let columns: Result<Vec<Column>> = columns.into_iter().collect();
+    Ok(columns.and_then(|columns| DataFrame::new(rows.len(), columns).during("building a frame")))
+}
+
+fn widen_fields(
+    fields: &mut Fields,
+    row: &Map<String, Value>,
+) -> std::result::Result<(), Conflict> {
+    for (index, (name, value)) in row.iter().enumerate() {
+        // Rows mostly have the same names in the same order: look in the same place first.
+        let same_place = matches!(fields.get_index(index), Some((known, _)) if known == name);
+        let place = match same_place {
+            true => index,
+            false => match fields.get_index_of(name) {
+                Some(place) => place,
+                None => fields.insert_full(name.clone(), Kind::Nothing).0,
+            },
+        };
+        if let Some((_, kind)) = fields.get_index_mut(place) {
+            kind.widen(value).map_err(|conflict| Conflict {
+                place: match conflict.place.is_empty() {
+                    true => name.clone(),
+                    false => format!("{name}.{}", conflict.place),
+                },
+                ..conflict
+            })?;
+        }
+    }
+    Ok(())
+}
+
+impl Kind {
+    /// Makes room for a value.
+    fn widen(&mut self, value: &Value) -> std::result::Result<(), Conflict> {
+        let conflict = |before: &Kind, here| Conflict {
+            row: 0,
+            place: String::new(),
+            before: before.name(),
+            here,
+        };
+        match (&mut *self, value) {
+            (_, Value::Null) | (Kind::Text, Value::String(_)) => Ok(()),
+            (Kind::Nothing, Value::Array(_)) => {
+                *self = Kind::List(Box::new(Kind::Nothing));
+                self.widen(value)
+            }
+            (Kind::Nothing, Value::Object(_)) => {
+                *self = Kind::Map(Fields::default());
+                self.widen(value)
+            }
+            (Kind::List(item), Value::Array(values)) => {
+                values.iter().try_for_each(|value| item.widen(value))
+            }
+            (Kind::Map(fields), Value::Object(map)) => widen_fields(fields, map),
+            (Kind::List(_) | Kind::Map(_), _) => Err(conflict(self, name_of(value))),
+            (_, Value::Array(_) | Value::Object(_)) => Err(conflict(self, name_of(value))),
+            (_, scalar) => {
+                *self = match (&*self, scalar_kind(scalar)) {
+                    (Kind::Nothing, kind) => kind,
+                    (known, kind) if *known == kind => kind,
+                    (Kind::Integer | Kind::Number, Kind::Integer | Kind::Number) => Kind::Number,
+                    _ => Kind::Text,
+                };
+                Ok(())
+            }
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Kind::Nothing => "nothing",
+            Kind::Boolean => "a boolean",
+            Kind::Integer => "a whole number",
+            Kind::Number => "a number",
+            Kind::Text => "text",
+            Kind::List(_) => "a list",
+            Kind::Map(_) => "a map",
+        }
+    }
+}
+
+fn scalar_kind(value: &Value) -> Kind {
+    match value {
+        Value::Bool(_) => Kind::Boolean,
+        Value::Number(number) if number.is_i64() => Kind::Integer,
+        Value::Number(_) => Kind::Number,
+        _ => Kind::Text,
+    }
+}
+
+/// What a JSON value is called in a sentence.
+pub fn name_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
+        scalar => scalar_kind(scalar).name(),
+    }
+}
+
+/// A field's value, if there is one and it is not null.
+fn present<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    map.get(name).filter(|value| !value.is_null())
+}
+
+fn build(name: &str, kind: &Kind, values: &[Option<&Value>]) -> Result<Series> {
+    let name: PlSmallStr = name.into();
+    Ok(match kind {
+        Kind::Nothing => Series::new_null(name, values.len()),
+        Kind::Boolean => {
+            let cells = values.iter().map(|value| value.and_then(Value::as_bool));
+            BooleanChunked::from_iter_options(name, cells).into_series()
+        }
+        Kind::Integer => {
+            let cells = values.iter().map(|value| value.and_then(Value::as_i64));
+            Int64Chunked::from_iter_options(name, cells).into_series()
+        }
+        Kind::Number => {
+            let cells = values.iter().map(|value| value.and_then(Value::as_f64));
+            Float64Chunked::from_iter_options(name, cells).into_series()
+        }
+        Kind::Text => texts(name, values),
+        Kind::List(item) => lists(name, item, values)?,
+        Kind::Map(fields) => maps(name, fields, values)?,
+    })
+}
+
+fn texts(name: PlSmallStr, values: &[Option<&Value>]) -> Series {
+    let mut column = StringChunkedBuilder::new(name, values.len());
+    for value in values {
+        match value {
+            None => column.append_null(),
+            Some(Value::String(text)) => column.append_value(text),
+            Some(other) => column.append_value(other.to_string()),
+        }
+    }
+    column.finish().into_series()
+}
+
+/// All items below each other, and where each row's begin.
+fn lists(name: PlSmallStr, item: &Kind, values: &[Option<&Value>]) -> Result<Series> {
+    let mut items: Vec<Option<&Value>> = Vec::new();
+    let mut offsets: Vec<i64> = Vec::with_capacity(values.len() + 1);
+    offsets.push(0);
+    for value in values {
+        if let Some(Value::Array(list)) = value {
+            items.extend(list.iter().map(|item| Some(item).filter(|v| !v.is_null())));
+        }
+        offsets.push(items.len() as i64);
+    }
+    let inner = build("item", item, &items)?
+        .rechunk()
+        .to_arrow(0, CompatLevel::newest());
+    let there = values.iter().map(Option::is_some).collect();
+    let column = || -> PolarsResult<Series> {
+        let dtype = LargeListArray::default_datatype(inner.dtype().clone());
+        let array = LargeListArray::try_new(dtype, offsets.try_into()?, inner, Some(there))?;
+        Series::from_arrow(name, Box::new(array))
+    };
+    column().during("building a column of lists")
+}
+
+fn maps(name: PlSmallStr, fields: &Fields, values: &[Option<&Value>]) -> Result<Series> {
+    // A map without fields holds nothing that a column could show.
+    if fields.is_empty() {
+        return Ok(Series::new_null(name, values.len()));
+    }
+    let mut columns = Vec::with_capacity(fields.len());
+    for (field, kind) in fields {
+        let inner: Vec<Option<&Value>> = values
+            .iter()
+            .map(|value| present(value.and_then(Value::as_object)?, field))
+            .collect();
+        columns.push(build(field, kind, &inner)?);
+    }
+    let column = StructChunked::from_series(name, values.len(), columns.iter())
+        .during("building a column of maps")?;
+    let there = values.iter().map(Option::is_some).collect();
+    Ok(column.with_outer_validity(Some(there)).into_series())
+}
