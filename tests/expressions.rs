@@ -97,7 +97,7 @@ fn values_of_a_variable_compare_like_literals() {
     );
     assert_eq!(
         run(&format!(
-            r#"fn is(e, x) {{ e == x }} {FRAME}.filter(is(col("s"), "ab")).len()"#
+            r#"fn same(e, x) {{ e == x }} {FRAME}.filter(same(col("s"), "ab")).len()"#
         )),
         json!(1)
     );
@@ -195,7 +195,7 @@ fn aggregates_leave_missing_values_out() {
     assert_eq!(one(r#"col("i").min()"#), json!(-2));
     assert_eq!(one(r#"col("i").max()"#), json!(7));
     assert_eq!(one(r#"col("f").median()"#), json!(1.25));
-    assert_eq!(one(r#"col("f").var()"#), json!(1.125));
+    assert_eq!(one(r#"col("f").variance()"#), json!(1.125));
     assert_eq!(one(r#"col("f").std()"#), json!(1.125_f64.sqrt()));
     assert_eq!(one(r#"col("i").count()"#), json!(2));
     assert_eq!(one(r#"col("i").null_count()"#), json!(1));

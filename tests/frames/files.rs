@@ -200,7 +200,7 @@ fn every_file_read_is_told_with_its_hash() {
             listener.borrow_mut().push((name, sha256.unwrap()));
         }
     });
-    Session::new(host, "test")
+    let _ = Session::new(host, "test")
         .evaluate("", r#"read("a.csv")"#)
         .unwrap();
     let told = told.borrow();
@@ -353,7 +353,11 @@ fn csv_records_of_another_length_are_told_with_their_line() {
         "a,b\n1,2\n3,\"open\n4,5\n",
         &["line 3", "never closed"],
     );
-    read_fails("a.csv", "a,b\n1,5\" disk\n2,6\" disk\n", &["records"]);
+    read_fails(
+        "a.csv",
+        "a,b\n1,5\" disk\n2,6\" disk\n",
+        &["line 2", "a quote stands inside"],
+    );
 }
 
 #[test]

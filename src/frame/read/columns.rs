@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::error::{Context, Result};
+use crate::frame::nested;
 
 /// What a column holds. Whole numbers that do not fit 64 bits with a sign are numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -155,22 +156,21 @@ fn present<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 }
 
 fn build(name: &str, kind: &Kind, values: &[Option<&Value>]) -> Result<Series> {
-    let name: PlSmallStr = name.into();
     Ok(match kind {
-        Kind::Nothing => Series::new_null(name, values.len()),
+        Kind::Nothing => Series::new_null(name.into(), values.len()),
         Kind::Boolean => {
             let cells = values.iter().map(|value| value.and_then(Value::as_bool));
-            BooleanChunked::from_iter_options(name, cells).into_series()
+            BooleanChunked::from_iter_options(name.into(), cells).into_series()
         }
         Kind::Integer => {
             let cells = values.iter().map(|value| value.and_then(Value::as_i64));
-            Int64Chunked::from_iter_options(name, cells).into_series()
+            Int64Chunked::from_iter_options(name.into(), cells).into_series()
         }
         Kind::Number => {
             let cells = values.iter().map(|value| value.and_then(Value::as_f64));
-            Float64Chunked::from_iter_options(name, cells).into_series()
+            Float64Chunked::from_iter_options(name.into(), cells).into_series()
         }
-        Kind::Text => texts(name, values),
+        Kind::Text => texts(name.into(), values),
         Kind::List(item) => lists(name, item, values)?,
         Kind::Map(fields) => maps(name, fields, values)?,
     })
@@ -189,7 +189,7 @@ fn texts(name: PlSmallStr, values: &[Option<&Value>]) -> Series {
 }
 
 /// All items below each other, and where each row's begin.
-fn lists(name: PlSmallStr, item: &Kind, values: &[Option<&Value>]) -> Result<Series> {
+fn lists(name: &str, item: &Kind, values: &[Option<&Value>]) -> Result<Series> {
     let mut items: Vec<Option<&Value>> = Vec::new();
     let mut offsets: Vec<i64> = Vec::with_capacity(values.len() + 1);
     offsets.push(0);
@@ -199,23 +199,11 @@ fn lists(name: PlSmallStr, item: &Kind, values: &[Option<&Value>]) -> Result<Ser
         }
         offsets.push(items.len() as i64);
     }
-    let inner = build("item", item, &items)?
-        .rechunk()
-        .to_arrow(0, CompatLevel::newest());
     let there = values.iter().map(Option::is_some).collect();
-    let column = || -> PolarsResult<Series> {
-        let dtype = LargeListArray::default_datatype(inner.dtype().clone());
-        let array = LargeListArray::try_new(dtype, offsets.try_into()?, inner, Some(there))?;
-        Series::from_arrow(name, Box::new(array))
-    };
-    column().during("building a column of lists")
+    nested::lists(name, &build("item", item, &items)?, offsets, there)
 }
 
-fn maps(name: PlSmallStr, fields: &Fields, values: &[Option<&Value>]) -> Result<Series> {
-    // A map without fields holds nothing that a column could show.
-    if fields.is_empty() {
-        return Ok(Series::new_null(name, values.len()));
-    }
+fn maps(name: &str, fields: &Fields, values: &[Option<&Value>]) -> Result<Series> {
     let mut columns = Vec::with_capacity(fields.len());
     for (field, kind) in fields {
         let inner: Vec<Option<&Value>> = values
@@ -224,8 +212,5 @@ fn maps(name: PlSmallStr, fields: &Fields, values: &[Option<&Value>]) -> Result<
             .collect();
         columns.push(build(field, kind, &inner)?);
     }
-    let column = StructChunked::from_series(name, values.len(), columns.iter())
-        .during("building a column of maps")?;
-    let there = values.iter().map(Option::is_some).collect();
-    Ok(column.with_outer_validity(Some(there)).into_series())
+    nested::structs(name, &columns, values.iter().map(Option::is_some).collect())
 }

@@ -1,7 +1,10 @@
 //! Parquet (<https://parquet.apache.org/docs/file-format/>), with a footer from a stranger checked before it is believed.
 
 use std::io::Cursor;
+use std::panic::UnwindSafe;
 use std::path::Path;
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use polars::prelude::{DataFrame, FileMetadata, ParquetReader, SerReader};
 
@@ -18,7 +21,7 @@ const CELL: u64 = 8;
 /// with it.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
     let owned = bytes.to_vec();
-    let read = std::panic::catch_unwind(move || -> std::result::Result<DataFrame, String> {
+    let read = caught(move || -> std::result::Result<DataFrame, String> {
         let size = owned.len() as u64;
         let mut reader = ParquetReader::new(Cursor::new(owned));
         let metadata = reader.get_metadata().map_err(|error| error.to_string())?;
@@ -34,6 +37,27 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
             "this is not a well-formed parquet file",
         )),
     }
+}
+
+/// The result of `work`, or nothing when polars panicked in it, on whatever thread; such a panic is not printed.
+fn caught<T>(work: impl FnOnce() -> T + UnwindSafe) -> std::thread::Result<T> {
+    static READING: AtomicUsize = AtomicUsize::new(0);
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let in_polars = panic
+                .location()
+                .is_some_and(|location| location.file().contains("polars-"));
+            if !(in_polars && READING.load(Ordering::SeqCst) > 0) {
+                before(panic);
+            }
+        }));
+    });
+    READING.fetch_add(1, Ordering::SeqCst);
+    let result = std::panic::catch_unwind(work);
+    READING.fetch_sub(1, Ordering::SeqCst);
+    result
 }
 
 fn believable(metadata: &FileMetadata, size: u64) -> std::result::Result<(), String> {

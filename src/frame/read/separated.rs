@@ -11,38 +11,36 @@ use polars::prelude::*;
 use crate::error::{Error, Result};
 
 pub fn read(path: &Path, bytes: &[u8], separator: u8) -> Result<DataFrame> {
-    let records = count_records(bytes, separator)
+    let found = records(bytes, separator)
         .map_err(|(line, message)| Error::malformed(path, Some(line), message))?;
     let options = CsvReadOptions::default()
         .with_has_header(true)
         .with_infer_schema_length(None)
         .with_parse_options(CsvParseOptions::default().with_separator(separator));
-    let frame = options
+    let read = options
         .into_reader_with_file_handle(Cursor::new(bytes))
-        .finish()
-        .map_err(|error| {
+        .finish();
+    let stray = |line| {
+        let message = "a quote stands inside a cell that is not quoted; quote the cell and write \"\" for the quote";
+        Error::malformed(path, Some(line), message)
+    };
+    match (read, found.stray_line) {
+        (Ok(frame), Some(line)) if !found.blank && found.count != frame.height() + 1 => {
+            Err(stray(line))
+        }
+        (Ok(frame), _) => Ok(frame),
+        (Err(_), Some(line)) => Err(stray(line)),
+        (Err(error), None) => {
             let text = error.to_string();
-            Error::malformed(path, None, text.lines().next().unwrap_or_default())
-        })?;
-    match records {
-        Some(records) if records != frame.height() => Err(Error::malformed(
-            path,
-            None,
-            format!(
-                "{records} records were found but {} could be read: a quote may stand inside a cell that is not quoted",
-                frame.height()
-            ),
-        )),
-        _ => Ok(frame),
+            let first = text.lines().next().unwrap_or_default();
+            Err(Error::malformed(path, None, first))
+        }
     }
 }
 
-/// The records below the heading; `None` where blank lines leave their number open. A record of another length than the
-/// heading and a quote that is never closed are errors, told with their line.
-fn count_records(
-    bytes: &[u8],
-    separator: u8,
-) -> std::result::Result<Option<usize>, (usize, String)> {
+/// The records of a file, the heading among them. A record of another length than the heading and a quote that is never
+/// closed are errors, told with their line.
+fn records(bytes: &[u8], separator: u8) -> std::result::Result<Records, (usize, String)> {
     let mut records = Records::default();
     for byte in bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes) {
         records.take(*byte, separator)?;
@@ -54,7 +52,7 @@ fn count_records(
     if records.any {
         records.end()?;
     }
-    Ok((!records.blank).then_some(records.count.saturating_sub(1)))
+    Ok(records)
 }
 
 /// Where the count stands.
@@ -74,6 +72,8 @@ struct Records {
     any: bool,
     /// There was a blank line.
     blank: bool,
+    /// The first line with a quote inside a cell that is not quoted.
+    stray_line: Option<usize>,
 }
 
 impl Default for Records {
@@ -90,6 +90,7 @@ impl Default for Records {
             at_start: true,
             any: false,
             blank: false,
+            stray_line: None,
         }
     }
 }
@@ -125,6 +126,9 @@ impl Records {
             b'\r' => self.closed = closed,
             other => {
                 self.any = true;
+                if other == b'"' && self.stray_line.is_none() {
+                    self.stray_line = Some(self.line);
+                }
                 if other == separator {
                     self.cells += 1;
                     self.at_start = true;

@@ -10,6 +10,12 @@ use crate::script::failure::{At, ScriptResult};
 use crate::script::options::Options;
 use crate::script::record::Record;
 
+/// Equal values share the mean of their ranks, as in rank statistics.
+const AVERAGE_RANK: pl::RankOptions = pl::RankOptions {
+    method: pl::RankMethod::Average,
+    descending: false,
+};
+
 /// Registers a method without arguments.
 fn method(engine: &mut Engine, name: &str, apply: fn(pl::Expr) -> pl::Expr) {
     engine.register_fn(name, move |e: Expr| Expr(apply(e.0)));
@@ -33,10 +39,10 @@ pub const RECORDS: &[Record] = &[
             "e.min()",
             "e.max()",
             "e.std()",
-            "e.var()",
+            "e.variance()",
             "e.median()",
         ],
-        "Aggregates of numbers, over all rows or each group",
+        "Aggregates of numbers, over all rows or each group; the sample's deviation and variance",
         r#"frame(#{ x: [1, 2, 6] }).select([col("x").mean().alias("mean"), col("x").max().alias("max")])"#,
         |engine, _| {
             method(engine, "mean", |e| e.mean());
@@ -44,7 +50,7 @@ pub const RECORDS: &[Record] = &[
             method(engine, "min", |e| e.min());
             method(engine, "max", |e| e.max());
             method(engine, "std", |e| e.std(1));
-            method(engine, "var", |e| e.var(1));
+            method(engine, "variance", |e| e.var(1));
             method(engine, "median", |e| e.median());
         },
     ),
@@ -239,7 +245,7 @@ pub const RECORDS: &[Record] = &[
             method(engine, "log", |e| e.log(pl::lit(std::f64::consts::E)));
             method(engine, "sqrt", |e| e.sqrt());
             method(engine, "cum_sum", |e| e.cum_sum(false));
-            method(engine, "rank", |e| e.rank(pl::RankOptions::default(), None));
+            method(engine, "rank", |e| e.rank(AVERAGE_RANK, None));
             engine.register_fn("shift", |e: Expr, n: i64| Expr(e.0.shift(pl::lit(n))));
             method(engine, "round", |e| round(e, 0));
             engine.register_fn("round", |e: Expr, decimals: i64| Expr(round(e.0, decimals)));

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use polars::prelude as pl;
 use polars::prelude::Operator;
-use rhai::{Dynamic, Engine, NativeCallContext};
+use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 
 use super::{Expr, value};
 use crate::error::Result;
@@ -68,8 +68,14 @@ fn logic(engine: &mut Engine, _host: &Rc<Host>) {
 type Combine = fn(pl::Expr, pl::Expr) -> pl::Expr;
 
 /// An operator with an expression on either side or both. What is neither an expression nor a plain value (an array, a
-/// map, a frame) is an error.
+/// map, a frame) is an error. Texts are registered by their type, as rhai has a `+` of its own that joins them to anything.
 fn binary(engine: &mut Engine, name: &'static str, combine: Combine) {
+    engine.register_fn(name, move |a: Expr, b: ImmutableString| {
+        Expr(combine(a.0, pl::lit(b.as_str())))
+    });
+    engine.register_fn(name, move |a: ImmutableString, b: Expr| {
+        Expr(combine(pl::lit(a.as_str()), b.0))
+    });
     engine.register_fn(name, move |a: Expr, b: Expr| Expr(combine(a.0, b.0)));
     engine.register_fn(
         name,
