@@ -1,7 +1,9 @@
 //! Frames as scripts use them. Expected values are worked by hand.
 
+mod combine;
 mod files;
 mod hostile;
+mod shown;
 mod verbs;
 
 use std::path::Path;

@@ -53,6 +53,25 @@ fn a_damaged_parquet_file_is_an_error_or_a_frame() {
     }
 }
 
+/// Random damage to a table of text: whatever comes of it, it is an error or a frame.
+#[test]
+fn a_damaged_csv_file_is_an_error_or_a_frame() {
+    let whole = b"name,count,share\n\"a, b\",1,0.5\nplain,2,1e3\n\"line\nbreak\",,\n".to_vec();
+    let path = std::path::Path::new("a.csv");
+    let stream = Stream::new(0, "damage");
+    for round in 0..4000_u64 {
+        let mut damaged = whole.clone();
+        let draws = stream.child(round);
+        for change in 0..1 + draws.below(0, 3) {
+            let place = draws.below(1 + change, damaged.len() as u64) as usize;
+            let letters = b"\",\n\r\0x9-.\xff";
+            damaged[place] = letters[draws.below(10 + change, letters.len() as u64) as usize];
+        }
+        damaged.truncate(1 + draws.below(20, damaged.len() as u64) as usize);
+        let _ = ebb::frame::read::parse(path, &damaged);
+    }
+}
+
 #[test]
 fn a_gzip_file_that_unpacks_without_end_stops_at_a_bound() {
     // Not 4 GiB here: only that a file of one repeated byte is read as what it is.

@@ -42,16 +42,49 @@ pub fn frame(rows: &[Map<String, Value>]) -> std::result::Result<Result<DataFram
             ..conflict
         })?;
     }
-    let fields: Vec<(String, Kind)> = fields.into_iter().collect();
-    let columns: Vec<Result<Column>> = fields
+    let cells = spread(&fields, rows.iter().map(Some));
+    let columns: Vec<(&String, &Kind, Cells)> = fields
+        .iter()
+        .zip(cells)
+        .map(|((name, kind), cells)| (name, kind, cells))
+        .collect();
+    let columns: Vec<Result<Column>> = columns
         .par_iter()
-        .map(|(name, kind)| {
-            let values: Vec<Option<&Value>> = rows.iter().map(|row| present(row, name)).collect();
-            build(name, kind, &values).map(Series::into_column)
-        })
+        .map(|(name, kind, cells)| build(name, kind, cells).map(Series::into_column))
         .collect();
     let columns: Result<Vec<Column>> = columns.into_iter().collect();
     Ok(columns.and_then(|columns| DataFrame::new(rows.len(), columns).during("building a frame")))
+}
+
+/// One column's values, a row each; null and a missing name are `None`.
+type Cells<'a> = Vec<Option<&'a Value>>;
+
+/// The values of each field, row by row.
+fn spread<'a>(
+    fields: &Fields,
+    rows: impl ExactSizeIterator<Item = Option<&'a Map<String, Value>>>,
+) -> Vec<Cells<'a>> {
+    let mut cells = vec![vec![None; rows.len()]; fields.len()];
+    for (row, map) in rows.enumerate() {
+        for (index, (name, value)) in map.into_iter().flatten().enumerate() {
+            let cell = place_of(fields, index, name)
+                .and_then(|place| cells.get_mut(place))
+                .and_then(|column: &mut Cells| column.get_mut(row));
+            if let Some(cell) = cell {
+                *cell = Some(value).filter(|value| !value.is_null());
+            }
+        }
+    }
+    cells
+}
+
+/// Where a name stands among the fields. Rows mostly have the same names in the same order, so its own place in the row is
+/// tried first.
+fn place_of(fields: &Fields, index: usize, name: &str) -> Option<usize> {
+    match fields.get_index(index) {
+        Some((known, _)) if known == name => Some(index),
+        _ => fields.get_index_of(name),
+    }
 }
 
 fn widen_fields(
@@ -59,14 +92,9 @@ fn widen_fields(
     row: &Map<String, Value>,
 ) -> std::result::Result<(), Conflict> {
     for (index, (name, value)) in row.iter().enumerate() {
-        // Rows mostly have the same names in the same order: look in the same place first.
-        let same_place = matches!(fields.get_index(index), Some((known, _)) if known == name);
-        let place = match same_place {
-            true => index,
-            false => match fields.get_index_of(name) {
-                Some(place) => place,
-                None => fields.insert_full(name.clone(), Kind::Nothing).0,
-            },
+        let place = match place_of(fields, index, name) {
+            Some(place) => place,
+            None => fields.insert_full(name.clone(), Kind::Nothing).0,
         };
         if let Some((_, kind)) = fields.get_index_mut(place) {
             kind.widen(value).map_err(|conflict| Conflict {
@@ -150,11 +178,6 @@ pub fn name_of(value: &Value) -> &'static str {
     }
 }
 
-/// A field's value, if there is one and it is not null.
-fn present<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    map.get(name).filter(|value| !value.is_null())
-}
-
 fn build(name: &str, kind: &Kind, values: &[Option<&Value>]) -> Result<Series> {
     Ok(match kind {
         Kind::Nothing => Series::new_null(name.into(), values.len()),
@@ -204,13 +227,11 @@ fn lists(name: &str, item: &Kind, values: &[Option<&Value>]) -> Result<Series> {
 }
 
 fn maps(name: &str, fields: &Fields, values: &[Option<&Value>]) -> Result<Series> {
-    let mut columns = Vec::with_capacity(fields.len());
-    for (field, kind) in fields {
-        let inner: Vec<Option<&Value>> = values
-            .iter()
-            .map(|value| present(value.and_then(Value::as_object)?, field))
-            .collect();
-        columns.push(build(field, kind, &inner)?);
-    }
+    let maps = values.iter().map(|value| value.and_then(Value::as_object));
+    let columns: Vec<Series> = fields
+        .iter()
+        .zip(spread(fields, maps))
+        .map(|((field, kind), cells)| build(field, kind, &cells))
+        .collect::<Result<_>>()?;
     nested::structs(name, &columns, values.iter().map(Option::is_some).collect())
 }

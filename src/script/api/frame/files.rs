@@ -26,7 +26,9 @@ pub const RECORDS: &[Record] = &[
     )
     .doc(
         "By extension: jsonl, ndjson, json, csv, tsv, parquet, each also with .gz. A folder or glob puts its files below each \
-         other and adds the column `file`. `ebb/NAME` is bundled. Options: `columns` (keep only these).",
+         other and adds the column `file`; of a folder of mixed formats, the first in this order is read. `ebb/NAME` is \
+         bundled. In JSON, numbers, texts and booleans in one column become text, and a list beside something else is an \
+         error; a file of one map is one row. Options: `columns` (keep only these).",
     ),
     Record::new(
         "frame",
