@@ -411,5 +411,9 @@ fn expressions_that_do_not_fit_are_sentences() {
         &format!(r#"{FRAME}.select(col("s").sum().alias("i").cast("nope"))"#),
         &["unknown type `nope`"],
     );
+    fails_with(
+        r#"col("x").alias(3)"#,
+        &["`alias` cannot be called with (Expr, integer)"],
+    );
     fails_with(r#"lit([1])"#, &["lit", "an array"]);
 }

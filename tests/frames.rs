@@ -6,31 +6,11 @@ mod hostile;
 mod shown;
 mod verbs;
 
-use std::path::Path;
-use std::rc::Rc;
-
-use ebb::script::display::CellValue;
-use ebb::script::engine::Session;
-use ebb::script::host::Host;
 use ebb::script::report::ScriptError;
 use serde_json::Value;
 
-/// The last value of a script that runs in a folder, as JSON: a frame is an array of maps.
-pub fn run_in(folder: &Path, script: &str) -> Result<Value, ScriptError> {
-    let mut session = Session::new(Rc::new(Host::quiet(folder.to_path_buf())), "test");
-    let value = session.evaluate("", script)?;
-    Ok(CellValue::from(value).to_json().unwrap())
-}
-
-/// The same in a folder of its own.
-#[track_caller]
-pub fn run(script: &str) -> Value {
-    let folder = tempfile::tempdir().unwrap();
-    match run_in(folder.path(), script) {
-        Ok(value) => value,
-        Err(error) => panic!("{script}: {}", error.message),
-    }
-}
+pub use crate::support::script as run;
+use crate::support::script_in as run_in;
 
 /// The error of a script that must fail.
 #[track_caller]
@@ -38,7 +18,7 @@ pub fn error(script: &str) -> ScriptError {
     let folder = tempfile::tempdir().unwrap();
     match run_in(folder.path(), script) {
         Ok(value) => panic!("{script} gave {value}"),
-        Err(error) => error,
+        Err(error) => *error,
     }
 }
 

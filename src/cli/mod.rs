@@ -6,6 +6,7 @@
 mod arguments;
 mod draw;
 mod environment;
+mod host;
 mod progress;
 mod repl;
 mod run;

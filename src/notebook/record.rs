@@ -126,7 +126,7 @@ impl Record {
             .iter()
             .map(|(name, sha256)| json!({ "name": name, "sha256": sha256 }))
             .collect();
-        let error = outcome.and_then(|outcome| outcome.error.as_ref());
+        let error = outcome.and_then(|outcome| outcome.error.as_deref());
         json!({
             "script": self.script_name,
             "script_sha256": self.script_sha256,

@@ -16,6 +16,7 @@ use super::host::{Event, Host};
 use super::modules::Library;
 use super::report::{self, ScriptError};
 use super::unfinished;
+use super::wording::Known;
 
 /// Calls deep enough for any script, and far from the end of the stack.
 const CALL_DEPTH: usize = 64;
@@ -61,22 +62,34 @@ impl Session {
 
     /// Evaluates the next cell and returns its last value. `lines_before` are lines of the file in front of it that are not
     /// code (markers, prose), so that lines count as in the file.
-    pub fn evaluate(&mut self, lines_before: &str, cell: &str) -> Result<Dynamic, ScriptError> {
+    pub fn evaluate(
+        &mut self,
+        lines_before: &str,
+        cell: &str,
+    ) -> Result<Dynamic, Box<ScriptError>> {
         self.text.push_str(lines_before);
         let before = self.text.matches('\n').count();
         self.text.push_str(cell);
         if !cell.ends_with('\n') {
             self.text.push('\n');
         }
-        self.evaluate_at(before, cell).map_err(|error| {
-            report::explain(&error, &self.engine, &self.scope, &self.name, &self.text)
-        })
+        self.evaluate_at(before, cell)
+            .map_err(|error| self.explain(&error))
     }
 
     /// An error that came after evaluation (a value that cannot be shown), as an error of the script.
-    pub fn failed(&self, error: crate::error::Error) -> ScriptError {
+    pub fn failed(&self, error: crate::error::Error) -> Box<ScriptError> {
         let raised = super::failure::raise_at(rhai::Position::NONE, error);
-        report::explain(&raised, &self.engine, &self.scope, &self.name, &self.text)
+        self.explain(&raised)
+    }
+
+    fn explain(&self, error: &rhai::EvalAltResult) -> Box<ScriptError> {
+        let known = Known {
+            engine: &self.engine,
+            scope: &self.scope,
+            library: &self.library,
+        };
+        report::explain(error, &known, &self.name, &self.text)
     }
 
     fn evaluate_at(
@@ -180,6 +193,8 @@ fn engine(host: &Rc<Host>) -> Engine {
 /// An engine that only parses: to read a script's parameters without running it.
 pub fn parser() -> Engine {
     let mut engine = Engine::new_raw();
+    // Nothing may be optimised away: a parameter in a branch that is not taken is one all the same.
+    engine.set_optimization_level(rhai::OptimizationLevel::None);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
     engine
 }

@@ -16,3 +16,4 @@ pub mod parameters;
 pub mod record;
 pub mod report;
 pub mod unfinished;
+pub mod wording;

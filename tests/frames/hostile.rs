@@ -48,7 +48,7 @@ fn a_damaged_parquet_file_is_an_error_or_a_frame() {
         damaged[place] ^= 1 << stream.below(place as u64, 8);
         let _ = ebb::frame::read::parse(path, &damaged);
     }
-    for length in [0, 3, 8, whole.len() / 2, whole.len() - 1] {
+    for length in (0..whole.len()).step_by(7) {
         assert!(ebb::frame::read::parse(path, &whole[..length]).is_err());
     }
 }
