@@ -42,7 +42,7 @@ pub const RECORDS: &[Record] = &[
         r#"train_tokenizer(["the cat sat on the mat"], #{ vocab_size: 270, special_tokens: ["<end>"] })"#,
         register_tokenizer,
     )
-    .doc("Options: `vocab_size` (2048), `special_tokens` ([\"<end>\"]); they take the first ids, and the first of them ends a text."),
+    .doc("Options: `vocab_size` (2048), `special_tokens` ([\"<end>\"]); they take the first ids, and the first of them ends a text; `spaces` (\"joined\" with the word behind them as GPT-2 has it, or \"apart\" as tokens of their own)."),
     Record::new(
         "new_model",
         &["new_model(config, tokenizer, seed) -> Model"],
@@ -219,9 +219,21 @@ fn register_tokenizer(engine: &mut Engine, _host: &Rc<Host>) {
                 let specials = options
                     .texts("special_tokens")?
                     .unwrap_or_else(|| vec!["<end>".to_string()]);
+                let spaces_apart = match options.text("spaces")?.as_deref() {
+                    None | Some("joined") => false,
+                    Some("apart") => true,
+                    Some(other) => {
+                        return Err(Error::unknown("way of spaces", other, ["joined", "apart"]));
+                    }
+                };
                 options.finish()?;
                 let texts = strings("train_tokenizer", &texts)?;
-                Ok::<_, Error>(TokenizerFile(Rc::new(bpe::train(&texts, size, &specials)?)))
+                Ok::<_, Error>(TokenizerFile(Rc::new(bpe::train(
+                    &texts,
+                    size,
+                    &specials,
+                    spaces_apart,
+                )?)))
             };
             run().at(&context)
         },
