@@ -178,7 +178,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, _)| {
             let length = name.chars().count();
-            *distance < length && *distance <= 1 + length / 3
+            *distance < length && *distance <= (length / 3).max(1)
         })
         .map(|(_, candidate)| candidate)
 }

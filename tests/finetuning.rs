@@ -139,7 +139,10 @@ fn short(method: Method) -> Options {
     }
 }
 
-fn every_method() -> Vec<(Method, fn(&str) -> bool)> {
+/// Whether a method trains the parameter of that name.
+type Trains = fn(&str) -> bool;
+
+fn every_method() -> Vec<(Method, Trains)> {
     vec![
         (Method::Full, |_| true),
         (Method::LastBlock, |name| {

@@ -99,7 +99,7 @@ fn decoding_with_a_cache_equals_running_the_whole_text_each_time() {
         ..Options::default()
     };
     assert_eq!(
-        texts(&model, &[prompt.clone()], &options)[0].0,
+        texts(&model, std::slice::from_ref(&prompt), &options)[0].0,
         naive[prompt.len()..]
     );
 }

@@ -1,5 +1,7 @@
 //! One test binary, a module per feature: each further binary would link polars and candle anew.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod command_line;
 mod examples;
 mod expressions;

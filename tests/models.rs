@@ -161,7 +161,7 @@ fn stories260k_gives_the_logits_losses_and_greedy_text_of_transformers() {
             max_new_tokens: 64,
             ..Options::default()
         };
-        let outcome = generate(&model, &[prompt.clone()], &options, &quiet()).unwrap();
+        let outcome = generate(&model, std::slice::from_ref(&prompt), &options, &quiet()).unwrap();
         assert_eq!(outcome.completions[0].ids, ids(&expected["greedy_ids"]));
         let whole = [prompt, outcome.completions[0].ids.clone()].concat();
         assert_eq!(

@@ -102,3 +102,36 @@ pub fn close(ours: &[f64], theirs: &[f64], tolerance: f64, what: &str) {
         );
     }
 }
+
+/// Evaluates a script in a folder and gives its last value as JSON, or its error.
+pub fn script_in(
+    folder: &Path,
+    text: &str,
+) -> Result<Value, Box<ebb::script::report::ScriptError>> {
+    let mut host = ebb::script::host::Host::quiet(folder.to_path_buf());
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for path in [
+        repository.join("tests/fixtures"),
+        repository.join("../shared"),
+    ] {
+        host.access.read.extend(path.canonicalize());
+    }
+    let mut session = ebb::script::engine::Session::new(std::rc::Rc::new(host), "test.rhai");
+    let value = session.evaluate("", text)?;
+    Ok(ebb::script::convert::to_json(&value).unwrap())
+}
+
+/// The same in a folder of its own.
+pub fn script(text: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    script_in(folder.path(), text).unwrap_or_else(|error| panic!("{text}: {error:?}"))
+}
+
+/// The error of a script: its message, and its hint behind it.
+pub fn script_error(text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    match script_in(folder.path(), text) {
+        Ok(value) => panic!("{text} gave {value}"),
+        Err(error) => format!("{} ({})", error.message, error.hint.unwrap_or_default()),
+    }
+}

@@ -38,34 +38,22 @@ pub fn run_without_script() -> Command {
 }
 
 fn with_permissions(command: Command) -> Command {
-    let path = |name: &'static str, help: &'static str| {
-        Arg::new(name)
-            .long(name)
-            .value_name("PATH")
-            .action(ArgAction::Append)
-            .help(help)
+    let several = |name: &'static str, value: &'static str, help: &'static str| {
+        let argument = Arg::new(name).long(name).value_name(value).help(help);
+        argument.action(ArgAction::Append)
     };
+    let read = "Let the script read below PATH, besides the working folder";
+    let write = "Let the script write below PATH, besides the working folder";
+    let library = "Take std/NAME from FOLDER/NAME.rhai where that exists";
     command
-        .arg(path(
-            "allow-read",
-            "Let the script read below PATH, besides the working folder",
-        ))
-        .arg(path(
-            "allow-write",
-            "Let the script write below PATH, besides the working folder",
-        ))
+        .arg(several("allow-read", "PATH", read))
+        .arg(several("allow-write", "PATH", write))
+        .arg(several("library", "FOLDER", library))
         .arg(
             Arg::new("offline")
                 .long("offline")
                 .action(ArgAction::SetTrue)
                 .help("Use only what is in the Hub's cache; no network"),
-        )
-        .arg(
-            Arg::new("library")
-                .long("library")
-                .value_name("FOLDER")
-                .action(ArgAction::Append)
-                .help("Take std/NAME from FOLDER/NAME.rhai where that exists"),
         )
         .arg(
             Arg::new("threads")
@@ -79,8 +67,17 @@ fn with_permissions(command: Command) -> Command {
                 .long("device")
                 .value_name("DEVICE")
                 .default_value("auto")
+                .value_parser(ValueParser::new(device))
                 .help("What models run on: auto, cpu, cuda:0"),
         )
+}
+
+fn device(typed: &str) -> Result<String, String> {
+    let cuda = typed.strip_prefix("cuda:").map(str::parse::<u16>);
+    match typed == "auto" || typed == "cpu" || matches!(cuda, Some(Ok(_))) {
+        true => Ok(typed.to_string()),
+        false => Err("expected auto, cpu or cuda:0".to_string()),
+    }
 }
 
 fn with_own_options(command: Command) -> Command {
@@ -218,6 +215,7 @@ fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
     let mut command = Command::new("run")
         .bin_name(format!("ebb run {script}"))
         .no_binary_name(true)
+        .disable_help_flag(true)
         .override_usage(usage)
         .next_help_heading("Parameters");
     if let Some((title, text)) = cells::introduction(cells) {
@@ -226,7 +224,7 @@ fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
             (false, true) => title,
             (false, false) => format!("{title}\n\n{text}"),
         };
-        command = command.about(crate::notebook::plain::printable(&about));
+        command = command.about(crate::notebook::plain::printable(&flowing(&about)));
     }
     for parameter in declared {
         command = command.arg(argument(parameter));
@@ -241,7 +239,28 @@ fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
                 .help("The seed of everything random [default: 0]"),
         );
     }
-    with_own_options(command)
+    with_own_options(command).arg(
+        Arg::new("help")
+            .long("help")
+            .short('h')
+            .action(ArgAction::Help)
+            .help("Print this help"),
+    )
+}
+
+/// Prose with the lines of each paragraph joined, so that they can be broken anew. Lists and indented lines stay.
+fn flowing(text: &str) -> String {
+    let mut out = String::new();
+    let mut joins = false;
+    for line in text.lines() {
+        let begins = line.is_empty() || line.starts_with([' ', '-', '*', '|', '#']);
+        if !out.is_empty() {
+            out.push(if joins && !begins { ' ' } else { '\n' });
+        }
+        out.push_str(line);
+        joins = !line.is_empty() && !line.starts_with([' ', '|', '#']);
+    }
+    out
 }
 
 fn argument(parameter: &Declared) -> Arg {

@@ -15,6 +15,8 @@ const CHART_HEIGHT: usize = 18;
 const CHART_WIDTH: usize = 100;
 /// A column is not squeezed below this for the sake of showing another one.
 const NARROWEST: usize = 12;
+/// A heading up to this long stays on one line.
+const WIDEST_HEADING: usize = 20;
 
 /// How to draw.
 #[derive(Clone, Copy, Debug)]
@@ -148,18 +150,21 @@ fn token_at(line: &str, column: usize) -> std::ops::Range<usize> {
 /// the first columns name a row and the last ones are what was just added.
 fn fitting(table: &Table, width: usize) -> Vec<usize> {
     let count = table.columns.len();
+    let heading = |index: usize| {
+        let column = table.columns.get(index);
+        column.map_or(0, |column| column.name.width())
+    };
     let natural = |index: usize| {
-        let heading = table
-            .columns
-            .get(index)
-            .map_or(0, |column| column.name.width());
         let cells = table
             .rows
             .iter()
             .filter_map(|row| row.get(index)?.as_deref());
-        cells.map(UnicodeWidthStr::width).fold(heading, usize::max)
+        cells
+            .map(UnicodeWidthStr::width)
+            .fold(heading(index), usize::max)
     };
-    let least = |index: usize| natural(index).min(NARROWEST) + 2;
+    let enough = |index: usize| heading(index).clamp(NARROWEST, WIDEST_HEADING);
+    let least = |index: usize| natural(index).min(enough(index)) + 3;
     let mut left = width;
     let mut chosen = Vec::new();
     let (mut low, mut high) = (0, count);

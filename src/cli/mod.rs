@@ -6,6 +6,7 @@
 mod arguments;
 mod draw;
 mod environment;
+mod host;
 mod progress;
 mod repl;
 mod run;
@@ -23,6 +24,18 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 /// Stopped by Ctrl-C, as shells count it.
 const STOPPED: u8 = 130;
+
+/// Settles what the libraries below read from the environment. candle's own threads wait by spinning and take the cores
+/// from our kernels, which have rayon's; its elementwise operations are small, so one thread is enough for them.
+///
+/// # Safety
+/// Call it before any other thread is started: the environment is not guarded against readers.
+pub unsafe fn prepare_environment() {
+    if std::env::var_os("CANDLE_NUM_THREADS").is_none() {
+        // SAFETY: the caller promises that no other thread runs.
+        unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
+    }
+}
 
 /// Reads the command line and opens the door it asks for.
 pub fn main() -> ExitCode {

@@ -43,7 +43,11 @@ impl Bars {
 impl Progress for Bars {
     fn begin(&self, label: &str, total: u64, unit: &str) -> Box<dyn Task> {
         match &self.bars {
-            Some(bars) => Box::new(Bar(bars.add(bar(label, total, unit)))),
+            Some(bars) => {
+                let bar = bars.add(ProgressBar::new(total));
+                dress(&bar, label, unit);
+                Box::new(Bar(bar))
+            }
             None => Box::new(Lines {
                 label: one_line(label),
                 total,
@@ -55,11 +59,10 @@ impl Progress for Bars {
     }
 }
 
-fn bar(label: &str, total: u64, unit: &str) -> ProgressBar {
-    let bar = ProgressBar::new(total);
+fn dress(bar: &ProgressBar, label: &str, unit: &str) {
     let unit = one_line(unit).replace(['{', '}'], "");
     let template = format!(
-        "{{prefix}} [{{bar:24}}] {{pos}}/{{len}} {unit} · {{per_sec}} · {{eta}} left {{msg}}"
+        "{{prefix}} [{{bar:24}}] {{pos}}/{{len}} {unit} · {{per_sec}} · {{eta}} left {{wide_msg}}"
     );
     if let Ok(style) = ProgressStyle::with_template(&template) {
         let rate = |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
@@ -70,7 +73,6 @@ fn bar(label: &str, total: u64, unit: &str) -> ProgressBar {
     }
     bar.set_prefix(one_line(label));
     bar.enable_steady_tick(Duration::from_millis(250));
-    bar
 }
 
 struct Bar(ProgressBar);

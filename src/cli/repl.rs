@@ -17,7 +17,7 @@ use rustyline::{Editor, Helper};
 use super::arguments::Common;
 use super::progress::Bars;
 use super::screen::{Screen, Stream};
-use super::{DONE, FAILED, USAGE, environment, run};
+use super::{DONE, FAILED, USAGE, environment, host};
 use crate::notebook::runner::{self, Desk};
 use crate::script::engine::Session;
 
@@ -60,7 +60,7 @@ pub fn main(matches: Option<&ArgMatches>) -> u8 {
     });
     let bars = Bars::new();
     let screen = Screen::new(Stream::Out, bars.clone());
-    let host = match run::host(&common, &bars, &[]) {
+    let host = match host::host(&common, &bars, &[]) {
         Ok(host) => Rc::new(host),
         Err(error) => {
             screen.remark(&screen.style().error(&error));
@@ -68,7 +68,7 @@ pub fn main(matches: Option<&ArgMatches>) -> u8 {
         }
     };
     let desk = Desk::new(Box::new(screen.clone()), None);
-    run::listen(&host, &desk);
+    host::listen(&host, &desk);
     let prompt = Prompt {
         session: Rc::new(RefCell::new(Session::new(host, "input"))),
         desk,
@@ -90,7 +90,7 @@ impl Prompt {
         stop.store(false, Ordering::Relaxed);
         if let Err(error) = &result {
             let drawn = match error.interrupted {
-                true => "stopped\n".to_string(),
+                true => "\nstopped\n".to_string(),
                 false => self.screen.style().script_error(error),
             };
             self.screen.remark(&drawn);

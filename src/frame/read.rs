@@ -193,20 +193,7 @@ fn first_bad_line(path: &Path, bytes: &[u8]) -> Error {
                     "expected a JSON map, got another value",
                 );
             }
-            Err(error) => {
-                let text = error.to_string();
-                let reason = text
-                    .split(" at line ")
-                    .next()
-                    .unwrap_or("malformed")
-                    .to_string();
-                let column = error.column();
-                return Error::malformed(
-                    path,
-                    Some(index + 1),
-                    format!("malformed JSON: {reason} (column {column})"),
-                );
-            }
+            Err(error) => return malformed_json(path, index + 1, &error),
         }
     }
     Error::malformed(
@@ -218,22 +205,17 @@ fn first_bad_line(path: &Path, bytes: &[u8]) -> Error {
 
 fn bad_json(path: &Path, bytes: &[u8], fallback: &str) -> Error {
     match serde_json::from_slice::<serde_json::Value>(bytes) {
-        Err(error) => {
-            let text = error.to_string();
-            let reason = text
-                .split(" at line ")
-                .next()
-                .unwrap_or("malformed")
-                .to_string();
-            Error::malformed(
-                path,
-                Some(error.line()),
-                format!("malformed JSON: {reason} (column {})", error.column()),
-            )
-        }
+        Err(error) => malformed_json(path, error.line(), &error),
         Ok(serde_json::Value::Array(_)) => Error::malformed(path, None, fallback),
         Ok(_) => Error::malformed(path, None, "expected a list of maps, one a row"),
     }
+}
+
+fn malformed_json(path: &Path, line: usize, error: &serde_json::Error) -> Error {
+    let text = error.to_string();
+    let reason = text.split(" at line ").next().unwrap_or("malformed");
+    let message = format!("malformed JSON: {reason} (column {})", error.column());
+    Error::malformed(path, Some(line), message)
 }
 
 fn separated(path: &Path, bytes: &[u8], separator: u8) -> Result<DataFrame> {

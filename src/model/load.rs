@@ -1,6 +1,6 @@
 //! Models from folders, bundled names and the Hub: save_pretrained layout, checked before it is trusted.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
@@ -8,11 +8,10 @@ use include_dir::{Dir, include_dir};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use super::adapter::Adapter;
 use super::config::Config;
 use super::lineage::Lineage;
 use super::text::TextTokenizer;
-use super::{Model, Weights, llama};
+use super::{Model, Weights, llama, peft};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::hub;
@@ -31,15 +30,18 @@ pub struct LoadOptions {
     pub revision: Option<String>,
 }
 
+/// Reads one of a model's files by name; `None` where there is no such file.
+pub(super) type ReadFile = Box<dyn Fn(&str) -> Result<Option<Vec<u8>>>>;
+
 /// A model's files, wherever they came from.
-struct Files {
+pub(super) struct Files {
     /// What to call the model in its lineage.
-    source: String,
-    read: Box<dyn Fn(&str) -> Result<Option<Vec<u8>>>>,
+    pub source: String,
+    pub read: ReadFile,
 }
 
 impl Files {
-    fn of_folder(folder: &Path) -> Self {
+    pub fn of_folder(folder: &Path) -> Self {
         let root = folder.to_path_buf();
         Self {
             source: folder.display().to_string(),
@@ -54,7 +56,7 @@ impl Files {
         }
     }
 
-    fn required(&self, name: &str) -> Result<Vec<u8>> {
+    pub fn required(&self, name: &str) -> Result<Vec<u8>> {
         (self.read)(name)?.ok_or_else(|| {
             Error::failed_with_hint(
                 format!("the model {} has no {name}", self.source),
@@ -110,7 +112,7 @@ pub fn open(
 pub fn from_folder(folder: &Path, options: &LoadOptions) -> Result<Model> {
     let files = Files::of_folder(folder);
     match (files.read)("adapter_config.json")? {
-        Some(settings) => with_adapter(&files, folder, &settings, options),
+        Some(settings) => peft::load(&files, folder, &settings, options),
         None => assemble(&files, options),
     }
 }
@@ -175,7 +177,7 @@ pub fn random(
     Model::new(config, tokenizer, weights, None, lineage)
 }
 
-fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
+pub(super) fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
     let config = files.required("config.json")?;
     let config: Value = serde_json::from_slice(&config).map_err(|error| {
         Error::failed(format!(
@@ -264,7 +266,7 @@ fn shards(files: &Files) -> Result<Vec<(String, Vec<u8>)>> {
     }
 }
 
-fn parse<'a>(name: &str, bytes: &'a [u8], source: &str) -> Result<SafeTensors<'a>> {
+pub(super) fn parse<'a>(name: &str, bytes: &'a [u8], source: &str) -> Result<SafeTensors<'a>> {
     SafeTensors::deserialize(bytes).map_err(|error| {
         Error::failed_with_hint(
             format!("{name} of {source} is not a whole safetensors file: {error}"),
@@ -273,7 +275,7 @@ fn parse<'a>(name: &str, bytes: &'a [u8], source: &str) -> Result<SafeTensors<'a
     })
 }
 
-fn tensor_of(
+pub(super) fn tensor_of(
     name: &str,
     view: &safetensors::tensor::TensorView,
     dtype: DType,
@@ -295,90 +297,6 @@ fn tensor_of(
     };
     let tensor = Tensor::from_raw_buffer(view.data(), stored, view.shape(), &Device::Cpu)?;
     Ok(tensor.to_dtype(dtype)?.to_device(device)?)
-}
-
-/// A PEFT folder: the base it names, which must be a folder or bundled, and the adapter's tensors.
-fn with_adapter(
-    files: &Files,
-    folder: &Path,
-    settings: &[u8],
-    options: &LoadOptions,
-) -> Result<Model> {
-    let settings: Value = serde_json::from_slice(settings).map_err(|error| {
-        Error::failed(format!(
-            "adapter_config.json of {} cannot be read: {error}",
-            files.source
-        ))
-    })?;
-    let text = |key: &str| settings.get(key).and_then(Value::as_str);
-    let base = text("base_model_name_or_path").unwrap_or_default();
-    let base_folder = [PathBuf::from(base), folder.join(base)]
-        .into_iter()
-        .find(|path| path.is_dir());
-    let base = match (base.strip_prefix("ebb/"), base_folder) {
-        (Some(name), _) => bundled(name, options)?,
-        (None, Some(path)) => assemble(&Files::of_folder(&path), options)?,
-        (None, None) => {
-            return Err(Error::failed_with_hint(
-                format!("the adapter's base model `{base}` is not at hand"),
-                "put the base beside the adapter, or set base_model_name_or_path to its folder",
-            ));
-        }
-    };
-    let rank = settings.get("r").and_then(Value::as_u64).unwrap_or(0) as usize;
-    let targets: Vec<String> = match settings.get("target_modules") {
-        Some(Value::Array(list)) => list
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_string)
-            .collect(),
-        _ => Vec::new(),
-    };
-    let number =
-        |key: &str, default: f64| settings.get(key).and_then(Value::as_f64).unwrap_or(default);
-    if rank == 0 || targets.is_empty() {
-        return Err(Error::invalid(
-            "reading adapter_config.json",
-            "r above 0 and target_modules",
-            "none",
-        ));
-    }
-    let alpha = number("lora_alpha", rank as f64);
-    let mut adapter = Adapter::new(
-        rank,
-        alpha,
-        number("lora_dropout", 0.0),
-        targets,
-        base.weights(),
-        0,
-    )?;
-    let bytes = files.required("adapter_model.safetensors")?;
-    let tensors = parse("adapter_model.safetensors", &bytes, &files.source)?;
-    for (name, weight) in adapter.weights.iter_mut() {
-        let stored = format!("base_model.model.{name}");
-        let view = tensors
-            .tensor(&stored)
-            .map_err(|_| Error::failed(format!("adapter_model.safetensors lacks `{stored}`")))?;
-        if view.shape() != weight.dims() {
-            return Err(Error::invalid(
-                format!("loading `{stored}`"),
-                format!("shape {:?}, as the base and r call for", weight.dims()),
-                format!("{:?}", view.shape()),
-            ));
-        }
-        *weight = tensor_of(name, &view, DType::F32, base.device())?;
-    }
-    let mut lineage = base.lineage().clone();
-    lineage.source = format!("{} over {}", files.source, lineage.source);
-    lineage.sha256 = Some(crate::files::sha256(&bytes));
-    let (config, tokenizer) = (base.config().clone(), base.tokenizer().clone());
-    Model::new(
-        config,
-        tokenizer,
-        base.weights().clone(),
-        Some(adapter),
-        lineage,
-    )
 }
 
 /// The device by its name: "auto" is the first GPU of a build that has the feature, else the CPU.

@@ -10,6 +10,7 @@ mod layer;
 pub mod lineage;
 pub mod llama;
 pub mod load;
+mod peft;
 pub mod save;
 pub mod text;
 

@@ -63,7 +63,7 @@ impl Record {
             script_name: script_name.to_string(),
             script_sha256: files::sha256(script.as_bytes()),
             command,
-            started: Timestamp::now(),
+            started: now(),
             inputs: Vec::new(),
             metrics: None,
         })
@@ -126,7 +126,7 @@ impl Record {
             .iter()
             .map(|(name, sha256)| json!({ "name": name, "sha256": sha256 }))
             .collect();
-        let error = outcome.and_then(|outcome| outcome.error.as_ref());
+        let error = outcome.and_then(|outcome| outcome.error.as_deref());
         json!({
             "script": self.script_name,
             "script_sha256": self.script_sha256,
@@ -140,12 +140,18 @@ impl Record {
             "ebb": env!("CARGO_PKG_VERSION"),
             "system": format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             "started": self.started.to_string(),
-            "ended": outcome.map(|_| Timestamp::now().to_string()),
+            "ended": outcome.map(|_| now().to_string()),
             "inputs": inputs,
             "cells": outcome.map(|outcome| cells(&outcome.ran)),
             "error": error.map(error_facts),
         })
     }
+}
+
+/// The time to the millisecond.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(jiff::Unit::Millisecond).unwrap_or(now)
 }
 
 fn cells(ran: &[Ran]) -> Vec<Value> {

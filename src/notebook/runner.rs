@@ -45,7 +45,7 @@ pub struct Outcome {
     pub ran: Vec<Ran>,
     /// The last cell's value.
     pub last: CellValue,
-    pub error: Option<ScriptError>,
+    pub error: Option<Box<ScriptError>>,
 }
 
 /// What the session's events are handed to: the front, the items of the present cell, and the record.
@@ -154,7 +154,7 @@ pub fn one(
     desk: &Rc<RefCell<Desk>>,
     before: &str,
     code: &str,
-) -> Result<CellValue, ScriptError> {
+) -> Result<CellValue, Box<ScriptError>> {
     let value = CellValue::from(session.evaluate(before, code)?);
     let shown = value.output().map_err(|error| session.failed(error))?;
     if let Some(output) = shown {

@@ -43,7 +43,7 @@ impl Axis {
             _ => 1.0,
         };
         let largest = self.low.abs().max(self.high.abs());
-        if largest >= 1e6 || largest < 1e-3 {
+        if !(1e-3..1e6).contains(&largest) {
             return match tick == 0.0 {
                 true => "0".to_string(),
                 false => format!("{tick:.1e}"),

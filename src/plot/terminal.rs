@@ -185,7 +185,11 @@ fn bars(chart: &Chart, width: usize, colour: bool) -> Vec<String> {
         };
         let eighths = (share * room as f64 * 8.0).round() as usize;
         let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
-        let blocks = format!("{}{part}", "█".repeat(eighths / 8));
+        // A bar below zero is hatched: its length is that of its size.
+        let blocks = match y < 0.0 {
+            true => "░".repeat(eighths.div_ceil(8)),
+            false => format!("{}{part}", "█".repeat(eighths / 8)),
+        };
         let blocks = match colour {
             true => format!(
                 "\u{1b}[{}m{blocks}\u{1b}[0m",

@@ -8,13 +8,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rhai::{AST, ASTNode, Dynamic, Engine, ParseError, Scope, Stmt};
+use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt};
 
 use super::api;
 use super::failure::Failure;
 use super::host::{Event, Host};
 use super::modules::Library;
 use super::report::{self, ScriptError};
+use super::unfinished;
+use super::wording::Known;
 
 /// Calls deep enough for any script, and far from the end of the stack.
 const CALL_DEPTH: usize = 64;
@@ -60,22 +62,34 @@ impl Session {
 
     /// Evaluates the next cell and returns its last value. `lines_before` are lines of the file in front of it that are not
     /// code (markers, prose), so that lines count as in the file.
-    pub fn evaluate(&mut self, lines_before: &str, cell: &str) -> Result<Dynamic, ScriptError> {
+    pub fn evaluate(
+        &mut self,
+        lines_before: &str,
+        cell: &str,
+    ) -> Result<Dynamic, Box<ScriptError>> {
         self.text.push_str(lines_before);
         let before = self.text.matches('\n').count();
         self.text.push_str(cell);
         if !cell.ends_with('\n') {
             self.text.push('\n');
         }
-        self.evaluate_at(before, cell).map_err(|error| {
-            report::explain(&error, &self.engine, &self.scope, &self.name, &self.text)
-        })
+        self.evaluate_at(before, cell)
+            .map_err(|error| self.explain(&error))
     }
 
     /// An error that came after evaluation (a value that cannot be shown), as an error of the script.
-    pub fn failed(&self, error: crate::error::Error) -> ScriptError {
+    pub fn failed(&self, error: crate::error::Error) -> Box<ScriptError> {
         let raised = super::failure::raise_at(rhai::Position::NONE, error);
-        report::explain(&raised, &self.engine, &self.scope, &self.name, &self.text)
+        self.explain(&raised)
+    }
+
+    fn explain(&self, error: &rhai::EvalAltResult) -> Box<ScriptError> {
+        let known = Known {
+            engine: &self.engine,
+            scope: &self.scope,
+            library: &self.library,
+        };
+        report::explain(error, &known, &self.name, &self.text)
     }
 
     fn evaluate_at(
@@ -96,6 +110,9 @@ impl Session {
         };
         let ast = self.engine.compile(&source)?;
         let merged = self.library.merge(&ast);
+        // Functions last even when the cell fails half way: variables that it set may hold closures.
+        self.library = merged.clone();
+        self.library.clear_statements();
         let value = self
             .engine
             .eval_ast_with_scope::<Dynamic>(&mut self.scope, &merged);
@@ -107,8 +124,6 @@ impl Session {
             other => other,
         }?;
         self.remember_imports(&ast);
-        self.library = merged;
-        self.library.clear_statements();
         Ok(value)
     }
 
@@ -138,34 +153,7 @@ impl Session {
 
     /// Whether a text is the beginning of something longer, so that a prompt should ask for more lines.
     pub fn is_unfinished(&self, text: &str) -> bool {
-        match self.engine.compile(text) {
-            Ok(_) => false,
-            Err(error) => unfinished(&error, text),
-        }
-    }
-}
-
-fn unfinished(error: &ParseError, text: &str) -> bool {
-    use rhai::{LexError, ParseErrorType};
-    let trimmed = text.trim_end();
-    let at_end = error.position().is_none() || {
-        let last = trimmed.lines().count();
-        error.position().line().is_none_or(|line| line >= last)
-            && error.position().position().is_none_or(|column| {
-                column
-                    > trimmed
-                        .lines()
-                        .last()
-                        .map_or(0, |line| line.chars().count())
-            })
-    };
-    let open_comment = trimmed.matches("/*").count() > trimmed.matches("*/").count();
-    let hanging = trimmed.ends_with(['.', '|', ',', '=', '+', '(', '[', '{']);
-    match error.err_type() {
-        ParseErrorType::UnexpectedEOF => true,
-        ParseErrorType::BadInput(LexError::UnterminatedString) => true,
-        ParseErrorType::MissingToken(..) => at_end || hanging,
-        _ => open_comment || (hanging && at_end),
+        unfinished::is_unfinished(&self.engine, text)
     }
 }
 
@@ -205,6 +193,8 @@ fn engine(host: &Rc<Host>) -> Engine {
 /// An engine that only parses: to read a script's parameters without running it.
 pub fn parser() -> Engine {
     let mut engine = Engine::new_raw();
+    // Nothing may be optimised away: a parameter in a branch that is not taken is one all the same.
+    engine.set_optimization_level(rhai::OptimizationLevel::None);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
     engine
 }

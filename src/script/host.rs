@@ -47,6 +47,8 @@ pub enum Event {
 pub struct Host {
     pub control: Control,
     pub access: Access,
+    /// The folder of the script, where its own modules are looked for first.
+    pub script_folder: Option<PathBuf>,
     /// Where relative paths start.
     pub working_folder: PathBuf,
     /// Values given on the command line, by parameter name, as typed.
@@ -80,6 +82,7 @@ impl Host {
                 write: vec![root.clone()],
                 offline: true,
             },
+            script_folder: None,
             working_folder: root,
             given: RefCell::default(),
             parameters: RefCell::default(),

@@ -15,3 +15,5 @@ pub mod options;
 pub mod parameters;
 pub mod record;
 pub mod report;
+pub mod unfinished;
+pub mod wording;

@@ -10,7 +10,7 @@ use include_dir::{Dir, include_dir};
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
 use super::failure::raise_at;
-use super::host::Host;
+use super::host::{Event, Host};
 use crate::error::{Error, Result};
 
 static STANDARD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
@@ -44,7 +44,7 @@ impl Library {
             .map(|folder| folder.join(&file))
             .find(|path| path.is_file())
         {
-            return crate::files::read_text(&path);
+            return self.file_text(&path);
         }
         STANDARD
             .get_file(&file)
@@ -64,7 +64,23 @@ impl Library {
                 "import a .rhai file below the working folder by its relative path, or \"std/NAME\"",
             ));
         }
-        crate::files::read_text(&self.host.readable(&format!("{path}.rhai"))?)
+        let file = format!("{path}.rhai");
+        let beside_script = self.host.script_folder.as_ref().and_then(|folder| {
+            let real = folder.join(&file).canonicalize().ok()?;
+            real.starts_with(folder).then_some(real)
+        });
+        let found = beside_script.map_or_else(|| self.host.readable(&file), Ok)?;
+        self.file_text(&found)
+    }
+
+    /// A module's text; the run's record learns of it.
+    fn file_text(&self, path: &Path) -> Result<String> {
+        let text = crate::files::read_text(path)?;
+        self.host.tell(Event::Input {
+            name: path.display().to_string(),
+            sha256: Some(crate::files::sha256(text.as_bytes())),
+        });
+        Ok(text)
     }
 }
 

@@ -1,11 +1,12 @@
 //! The parameters of a script, found without running it: every `param("name", default, "doc")` with literal arguments.
 
-use rhai::{ASTNode, Dynamic, Engine, Expr, Position, Scope};
+use rhai::{AST, ASTNode, Dynamic, Engine, Expr, Position, Scope, Stmt};
 use serde_json::Value;
 
 use super::convert;
 use super::engine;
 use super::report::{self, ScriptError};
+use super::wording::Known;
 use crate::error::{Error, Result};
 
 /// A parameter as the script declares it.
@@ -32,12 +33,17 @@ pub fn find(
     name: &str,
     whole: &str,
     cells: &[Code],
-) -> std::result::Result<Vec<Declared>, ScriptError> {
+) -> std::result::Result<Vec<Declared>, Box<ScriptError>> {
     let engine = engine::parser();
+    let known = Known {
+        engine: &engine,
+        scope: &Scope::new(),
+        library: &AST::empty(),
+    };
     let mut found: Vec<Declared> = Vec::new();
     for cell in cells {
-        let declared = of_cell(&engine, cell)
-            .map_err(|error| report::explain(&error, &engine, &Scope::new(), name, whole))?;
+        let declared =
+            of_cell(&engine, cell).map_err(|error| report::explain(&error, &known, name, whole))?;
         for parameter in declared {
             if !found.iter().any(|known| known.name == parameter.name) {
                 found.push(parameter);
@@ -45,6 +51,26 @@ pub fn find(
         }
     }
     Ok(found)
+}
+
+/// The line of the first parameter whose name cannot be typed as an option, and why; `taken` are the door's own options.
+pub fn unusable_name(declared: &[Declared], taken: &[String]) -> Option<(usize, String)> {
+    declared.iter().find_map(|parameter| {
+        let name = &parameter.name;
+        let message = if taken.contains(name) {
+            format!("the parameter `{name}` has the name of an option of the command line; give it another one")
+        } else if !is_word(name) {
+            format!("the parameter name {name:?} cannot be typed as an option: use letters, digits and underscores")
+        } else {
+            return None;
+        };
+        Some((parameter.line, message))
+    })
+}
+
+fn is_word(name: &str) -> bool {
+    let rest = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    name.starts_with(|first: char| first.is_ascii_alphabetic()) && name.chars().all(rest)
 }
 
 fn of_cell(
@@ -56,7 +82,12 @@ fn of_cell(
     let mut found = Vec::new();
     let mut wrong = None;
     ast.walk(&mut |nodes: &[ASTNode]| {
-        if let Some(ASTNode::Expr(Expr::FnCall(call, position))) = nodes.last()
+        let call = match nodes.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, position))) => Some((call, position)),
+            Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => Some((call, position)),
+            _ => None,
+        };
+        if let Some((call, position)) = call
             && call.name == "param"
             && call.namespace.is_empty()
         {

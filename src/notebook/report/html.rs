@@ -1,6 +1,7 @@
 //! The report of a run as one HTML file: prose, code, tables, charts, timings and facts. It needs no scripts and loads
 //! nothing. Every text is escaped: what a model wrote is data here, never markup.
 
+use pulldown_cmark::{Event, Options, Parser, Tag};
 use serde_json::Value;
 
 use super::code::highlighted;
@@ -115,51 +116,30 @@ fn item(item: &Item) -> String {
     }
 }
 
-/// Markdown as HTML; markup inside it stays text, and links lead only to the web or within the page.
+/// Markdown as HTML; markup inside it stays text, images are left out, and links lead only to the web or within the page.
 fn prose(text: &str) -> String {
-    use pulldown_cmark::{CowStr, Event, Options, Parser, Tag};
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     let clean = printable(text);
-    let safe = |link: &str| {
-        ["https://", "http://", "#"]
-            .iter()
-            .any(|start| link.starts_with(start))
-    };
-    let events = Parser::new_ext(&clean, options).map(|event| match event {
-        Event::Html(html) | Event::InlineHtml(html) => Event::Text(html),
-        Event::Start(Tag::Link {
-            link_type,
-            dest_url,
-            title,
-            id,
-        }) if !safe(&dest_url) => {
-            let dest_url = CowStr::Borrowed("#");
-            Event::Start(Tag::Link {
-                link_type,
-                dest_url,
-                title,
-                id,
-            })
-        }
-        Event::Start(Tag::Image {
-            link_type,
-            title,
-            id,
-            ..
-        }) => {
-            let dest_url = CowStr::Borrowed("data:,");
-            Event::Start(Tag::Image {
-                link_type,
-                dest_url,
-                title,
-                id,
-            })
-        }
-        other => other,
-    });
     let mut out = String::new();
-    pulldown_cmark::html::push_html(&mut out, events);
+    pulldown_cmark::html::push_html(&mut out, Parser::new_ext(&clean, options).map(harmless));
     out
+}
+
+fn harmless(mut event: Event) -> Event {
+    match &mut event {
+        Event::Start(Tag::Link { dest_url, .. }) => {
+            let safe = ["https://", "http://", "#"];
+            if !safe.iter().any(|start| dest_url.starts_with(start)) {
+                *dest_url = "#".into();
+            }
+        }
+        Event::Start(Tag::Image { dest_url, .. }) => *dest_url = "data:,".into(),
+        _ => {}
+    }
+    match event {
+        Event::Html(html) | Event::InlineHtml(html) => Event::Text(html),
+        other => other,
+    }
 }
 
 fn table(table: &Table) -> String {
@@ -277,9 +257,10 @@ fn fact(name: &str, value: &str) -> String {
     )
 }
 
-/// "0.12 s", "3 min 20 s".
+/// "12 ms", "1.20 s", "3 min 20 s".
 pub fn duration(seconds: f64) -> String {
     match seconds {
+        tiny if tiny < 0.1 => format!("{:.0} ms", tiny * 1e3),
         short if short < 10.0 => format!("{short:.2} s"),
         medium if medium < 120.0 => format!("{medium:.0} s"),
         long => format!("{} min {:.0} s", (long / 60.0).floor(), long % 60.0),

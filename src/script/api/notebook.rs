@@ -5,6 +5,7 @@ use std::rc::Rc;
 use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
 use crate::error::{Error, Result};
+use crate::model::load;
 use crate::script::convert;
 use crate::script::display;
 use crate::script::failure::{At, ScriptResult};
@@ -155,5 +156,13 @@ fn register_run_dir(engine: &mut Engine, host: &Rc<Host>) {
 
 fn register_device(engine: &mut Engine, host: &Rc<Host>) {
     let host = host.clone();
-    engine.register_fn("device", move || host.device.clone());
+    engine.register_fn("device", move |context: NativeCallContext| {
+        let device = load::device_of(&host.device).at(&context)?;
+        let name = match device.is_cuda() {
+            true if host.device == "auto" => "cuda:0",
+            true => host.device.as_str(),
+            false => "cpu",
+        };
+        ScriptResult::Ok(name.to_string())
+    });
 }

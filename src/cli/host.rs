@@ -1,0 +1,79 @@
+//! What a session is handed by its door: permissions, folders, the Hub's settings, progress and the wish to stop.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::arguments::Common;
+use super::environment;
+use super::progress::Bars;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::notebook::runner::Desk;
+use crate::script::host::{self, Access, Host};
+
+/// Hands every event of the session to the desk.
+pub fn listen(host: &Rc<Host>, desk: &Rc<RefCell<Desk>>) {
+    let desk = desk.clone();
+    *host.listener.borrow_mut() = Box::new(move |event| desk.borrow_mut().hear(event));
+}
+
+/// A host from the command line. Paths among the parameters' values may be read.
+pub fn host(common: &Common, bars: &Bars, given: &[(String, String)]) -> Result<Host> {
+    let working_folder = std::env::current_dir()
+        .and_then(|folder| folder.canonicalize())
+        .map_err(|error| Error::io("read", ".", error))?;
+    if let Some(threads) = common.threads {
+        // A second pool in one process cannot be had; the first one serves.
+        let _ = rayon::ThreadPoolBuilder::new()
+            .num_threads(usize::from(threads))
+            .build_global();
+    }
+    let mut access = Access {
+        read: vec![working_folder.clone()],
+        write: vec![working_folder.clone()],
+        offline: common.offline,
+    };
+    for path in &common.allow_read {
+        access.read.push(existing(path)?);
+    }
+    for path in &common.allow_write {
+        let full = host::normal_form(&working_folder.join(path));
+        access
+            .write
+            .push(host::real_form(&full).map_err(|error| Error::io("write", path, error))?);
+    }
+    access
+        .read
+        .extend(given.iter().filter_map(|(_, value)| typed_path(value)));
+    let library = common.library.iter().map(|folder| existing(folder));
+    let library = library.collect::<Result<Vec<PathBuf>>>()?;
+    let control = Control::new(bars.progress(), super::stop_on_interrupt());
+    Ok(Host {
+        control,
+        access,
+        device: common.device.clone(),
+        library,
+        hub: environment::hub(),
+        ..Host::quiet(working_folder)
+    })
+}
+
+fn existing(path: &str) -> Result<PathBuf> {
+    Path::new(path)
+        .canonicalize()
+        .map_err(|error| Error::io("read", path, error))
+}
+
+/// The path that a parameter's value names, or the folder in front of its first wildcard; nothing if there is none.
+fn typed_path(value: &str) -> Option<PathBuf> {
+    if value.is_empty() {
+        return None;
+    }
+    if let Ok(path) = Path::new(value).canonicalize() {
+        return Some(path);
+    }
+    let wild = value.find(['*', '?', '['])?;
+    let (folder, _) = value.get(..wild)?.rsplit_once('/')?;
+    Path::new(folder).canonicalize().ok()
+}
