@@ -3,6 +3,7 @@
 pub mod bundled;
 pub mod describe;
 pub mod json;
+pub mod nested;
 pub mod query;
 pub mod read;
 pub mod sample;

@@ -76,19 +76,15 @@ pub fn kind(dtype: &DataType) -> String {
 
 /// A number with four significant digits, and all digits before the point.
 pub fn number(value: f64) -> String {
-    if !value.is_finite() {
+    if !value.is_finite() || value == 0.0 {
         return value.to_string();
     }
     let magnitude = value.abs();
-    if magnitude != 0.0 && !(1e-4..1e15).contains(&magnitude) {
+    if !(1e-4..1e15).contains(&magnitude) {
         return format!("{value:.3e}");
     }
-    let before = if magnitude < 1.0 {
-        0
-    } else {
-        magnitude.log10().floor() as usize + 1
-    };
-    let text = format!("{value:.*}", 4usize.saturating_sub(before).max(1));
+    let exponent = magnitude.log10().floor() as i32;
+    let text = format!("{value:.*}", (3 - exponent).max(1) as usize);
     let trimmed = text.trim_end_matches('0');
     match trimmed.ends_with('.') {
         true => format!("{trimmed}0"),

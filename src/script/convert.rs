@@ -1,13 +1,16 @@
 //! Values between rhai, frames and JSON.
 
+use std::collections::HashSet;
+
 use polars::prelude::{
-    AnyValue, Column, DataFrame, DataType, Field, NamedFrom, PlSmallStr, Series,
+    AnyValue, BooleanChunked, Column, DataFrame, Float64Chunked, Int64Chunked, IntoSeries,
+    NamedFrom, NewChunkedArray, Series, StringChunked,
 };
-use rhai::{Array, Dynamic, Map};
+use rhai::{Array, Dynamic, Identifier, Map};
 use serde_json::Value;
 
 use crate::error::{Context, Error, Result};
-use crate::frame::json;
+use crate::frame::{json, nested};
 use crate::script::api::frame::Frame;
 
 /// A value in a few words for an error message: `the string "abc"`, `a map`, `3`.
@@ -77,41 +80,60 @@ pub fn array_of(column: &Column) -> Array {
         .collect()
 }
 
-/// A column from a script's array. Whole numbers beside others become numbers; other mixtures are refused.
+/// A column from a script's array. Whole numbers beside others become numbers, within lists and maps as well; other
+/// mixtures are refused.
 pub fn column(name: &str, values: &[Dynamic]) -> Result<Series> {
-    let mut kinds: Vec<&'static str> = Vec::new();
-    for (index, value) in values.iter().enumerate() {
-        let kind = kind_of(value).ok_or_else(|| {
-            Error::invalid(
-                format!("row {index} of column `{name}`"),
-                "a number, string, boolean, array or map",
-                describe(value),
-            )
-        })?;
-        if kind != "nothing" && !kinds.contains(&kind) {
-            kinds.push(kind);
+    let rows: Vec<usize> = (0..values.len()).collect();
+    build(name, name, values, &rows)
+}
+
+/// A column of `values`, which stand in the given rows of the script's array; errors call it `place`.
+fn build(name: &str, place: &str, values: &[Dynamic], rows: &[usize]) -> Result<Series> {
+    Ok(match common_kind(place, values, rows)? {
+        "integer" => {
+            let cells = values.iter().map(|value| value.as_int().ok());
+            Int64Chunked::from_iter_options(name.into(), cells).into_series()
         }
-        if kinds.len() > 1
-            && !kinds
+        "number" => {
+            let cells = values.iter().map(number);
+            Float64Chunked::from_iter_options(name.into(), cells).into_series()
+        }
+        "boolean" => {
+            let cells = values.iter().map(|value| value.as_bool().ok());
+            BooleanChunked::from_iter_options(name.into(), cells).into_series()
+        }
+        "string" => {
+            let cells = values
                 .iter()
-                .all(|kind| ["integer", "number"].contains(kind))
-        {
-            return Err(Error::invalid(
-                format!("row {index} of column `{name}`"),
-                format!(
-                    "one kind of value in a column ({})",
-                    kinds.first().unwrap_or(&"")
-                ),
-                describe(value),
-            ));
+                .map(|value| (!value.is_unit()).then(|| value.to_string()));
+            StringChunked::from_iter_options(name.into(), cells).into_series()
         }
+        "array" => lists(name, place, values, rows)?,
+        "map" => maps(name, place, values, rows)?,
+        _ => Series::new_null(name.into(), values.len()),
+    })
+}
+
+/// The kind of all values: "nothing" where there are none.
+fn common_kind(place: &str, values: &[Dynamic], rows: &[usize]) -> Result<&'static str> {
+    let mut common = "nothing";
+    for (value, row) in values.iter().zip(rows) {
+        let refuse = |expected: String| {
+            let operation = format!("row {row} of column `{place}`");
+            Err(Error::invalid(operation, expected, describe(value)))
+        };
+        common = match (common, kind_of(value)) {
+            (_, None) => return refuse("a number, string, boolean, array or map".to_string()),
+            (known, Some("nothing")) => known,
+            ("nothing", Some(kind)) => kind,
+            (known, Some(kind)) if known == kind => known,
+            ("integer" | "number", Some("integer" | "number")) => "number",
+            (known, Some(_)) => {
+                return refuse(format!("one kind of value in a column ({known})"));
+            }
+        };
     }
-    let cells: Vec<AnyValue<'static>> = values.iter().map(cell).collect::<Result<_>>()?;
-    match cells.is_empty() {
-        true => Ok(Series::new_empty(name.into(), &DataType::Null)),
-        false => Series::from_any_values(name.into(), &cells, false)
-            .during(format!("building the column `{name}`")),
-    }
+    Ok(common)
 }
 
 fn kind_of(value: &Dynamic) -> Option<&'static str> {
@@ -127,49 +149,69 @@ fn kind_of(value: &Dynamic) -> Option<&'static str> {
     }
 }
 
-/// A script's value as a cell.
-fn cell(value: &Dynamic) -> Result<AnyValue<'static>> {
-    if value.is_string() || value.is_char() {
-        return Ok(AnyValue::StringOwned(PlSmallStr::from_string(
-            value.to_string(),
-        )));
-    }
-    if let Ok(number) = value.as_int() {
-        return Ok(AnyValue::Int64(number));
-    }
-    if let Ok(number) = value.as_float() {
-        return Ok(AnyValue::Float64(number));
-    }
-    if let Ok(flag) = value.as_bool() {
-        return Ok(AnyValue::Boolean(flag));
-    }
-    if let Some(array) = value.clone().try_cast::<Array>() {
-        return Ok(AnyValue::List(column("", &array)?));
-    }
-    if let Some(map) = value.clone().try_cast::<Map>() {
-        let mut cells = Vec::with_capacity(map.len());
-        let mut fields = Vec::with_capacity(map.len());
-        for (name, item) in &map {
-            let item = cell(item)?;
-            fields.push(Field::new(name.as_str().into(), item.dtype()));
-            cells.push(item);
+fn number(value: &Dynamic) -> Option<f64> {
+    let whole = || value.as_int().ok().map(|whole| whole as f64);
+    value.as_float().ok().or_else(whole)
+}
+
+/// All items below each other make one column, so that every row's items have its type.
+fn lists(name: &str, place: &str, values: &[Dynamic], rows: &[usize]) -> Result<Series> {
+    let mut items: Vec<Dynamic> = Vec::new();
+    let mut item_rows: Vec<usize> = Vec::new();
+    let mut offsets = vec![0_i64];
+    for (value, row) in values.iter().zip(rows) {
+        if let Some(array) = value.read_lock::<Array>() {
+            items.extend(array.iter().cloned());
+            item_rows.resize(items.len(), *row);
         }
-        return Ok(AnyValue::StructOwned(Box::new((cells, fields))));
+        offsets.push(items.len() as i64);
     }
-    Ok(AnyValue::Null)
+    let items = build("item", place, &items, &item_rows)?;
+    let there = values.iter().map(|value| !value.is_unit()).collect();
+    nested::lists(name, &items, offsets, there)
+}
+
+fn maps(name: &str, place: &str, values: &[Dynamic], rows: &[usize]) -> Result<Series> {
+    let maps: Vec<Option<Map>> = values
+        .iter()
+        .map(|value| value.read_lock::<Map>().map(|map| map.clone()))
+        .collect();
+    let mut names: Vec<Identifier> = Vec::new();
+    let mut seen: HashSet<Identifier> = HashSet::new();
+    for key in maps.iter().flatten().flat_map(Map::keys) {
+        if seen.insert(key.clone()) {
+            names.push(key.clone());
+        }
+    }
+    let mut fields = Vec::with_capacity(names.len());
+    for field in &names {
+        let inner: Vec<Dynamic> = maps
+            .iter()
+            .map(|map| {
+                let value = map.as_ref().and_then(|map| map.get(field));
+                value.cloned().unwrap_or(Dynamic::UNIT)
+            })
+            .collect();
+        let place = format!("{place}.{field}");
+        fields.push(build(field, &place, &inner, rows)?);
+    }
+    let there = maps.iter().map(Option::is_some).collect();
+    nested::structs(name, &fields, there)
 }
 
 /// A frame from an array of maps. A column is there when any row has it; rows without it are missing it.
 pub fn frame_of_rows(rows: &[Dynamic]) -> Result<DataFrame> {
-    let mut names: Vec<String> = Vec::new();
+    let mut names: Vec<Identifier> = Vec::new();
+    let mut seen: HashSet<Identifier> = HashSet::new();
     let mut maps: Vec<Map> = Vec::with_capacity(rows.len());
     for (index, row) in rows.iter().enumerate() {
         let map = row.clone().try_cast::<Map>().ok_or_else(|| {
             Error::invalid(format!("row {index} of a frame"), "a map", describe(row))
         })?;
         for name in map.keys() {
-            if !names.iter().any(|known| known == name.as_str()) {
-                names.push(name.to_string());
+            if !seen.contains(name) {
+                seen.insert(name.clone());
+                names.push(name.clone());
             }
         }
         maps.push(map);

@@ -108,6 +108,9 @@ fn register_when(engine: &mut Engine, _host: &Rc<Host>) {
         "otherwise",
         |context: NativeCallContext, choice: Choice, given: Dynamic| -> ScriptResult<Expr> {
             let last = value("otherwise", &given).at(&context)?;
+            if choice.condition.is_some() || choice.branches.is_empty() {
+                return Err(Error::failed("`otherwise` must follow a `then`")).at(&context);
+            }
             let nested = choice
                 .branches
                 .into_iter()

@@ -1,13 +1,20 @@
 //! Methods of expressions: aggregates, missing values, types, numbers, lists and structs.
 
 use polars::prelude as pl;
-use rhai::{Array, Dynamic, Engine, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::{Expr, names, value};
 use crate::error::{Context, Error, Result};
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
+use crate::script::options::Options;
 use crate::script::record::Record;
+
+/// Equal values share the mean of their ranks, as in rank statistics.
+const AVERAGE_RANK: pl::RankOptions = pl::RankOptions {
+    method: pl::RankMethod::Average,
+    descending: false,
+};
 
 /// Registers a method without arguments.
 fn method(engine: &mut Engine, name: &str, apply: fn(pl::Expr) -> pl::Expr) {
@@ -32,10 +39,10 @@ pub const RECORDS: &[Record] = &[
             "e.min()",
             "e.max()",
             "e.std()",
-            "e.var()",
+            "e.variance()",
             "e.median()",
         ],
-        "Aggregates of numbers, over all rows or each group",
+        "Aggregates of numbers, over all rows or each group; the sample's deviation and variance",
         r#"frame(#{ x: [1, 2, 6] }).select([col("x").mean().alias("mean"), col("x").max().alias("max")])"#,
         |engine, _| {
             method(engine, "mean", |e| e.mean());
@@ -43,7 +50,7 @@ pub const RECORDS: &[Record] = &[
             method(engine, "min", |e| e.min());
             method(engine, "max", |e| e.max());
             method(engine, "std", |e| e.std(1));
-            method(engine, "var", |e| e.var(1));
+            method(engine, "variance", |e| e.var(1));
             method(engine, "median", |e| e.median());
         },
     ),
@@ -57,7 +64,7 @@ pub const RECORDS: &[Record] = &[
             "e.last()",
             "e.implode()",
         ],
-        "Counts (without missing values), distinct values, the first and last, and all values as a list",
+        "Counts (without missing values), the first and last, and all values as a list",
         r#"frame(#{ k: ["a", "a"], x: [1, 2] }).group_by("k").agg([col("x").count().alias("n"), col("x").first()])"#,
         |engine, _| {
             let whole: fn(pl::Expr) -> pl::Expr = |e| e.count().cast(pl::DataType::Int64);
@@ -74,14 +81,55 @@ pub const RECORDS: &[Record] = &[
         },
     ),
     Record::new(
+        "Expr.any",
+        &["e.any()", "e.all()"],
+        "Whether any or every row is true",
+        r#"frame(#{ k: ["a", "a"], x: [1, 2] }).group_by("k").agg((col("x") > 1).any().alias("any_large"))"#,
+        |engine, _| {
+            method(engine, "any", |e| e.any(true));
+            method(engine, "all", |e| e.all(true));
+        },
+    ),
+    Record::new(
+        "Expr.unique",
+        &[
+            "e.unique()",
+            "e.sort()",
+            "e.sort(#{ descending })",
+            "e.reverse()",
+        ],
+        "The distinct values in the order in which they appear, sorted values, values in reverse order",
+        r#"frame(#{ x: ["b", "a", "b"] }).select(col("x").unique().sort())"#,
+        |engine, _| {
+            method(engine, "unique", |e| e.unique_stable());
+            method(engine, "reverse", |e| e.reverse());
+            method(engine, "sort", |e| sort(e, false));
+            engine.register_fn(
+                "sort",
+                |context: NativeCallContext, e: Expr, options: Map| {
+                    let run = || {
+                        let options = Options::new("sort", options);
+                        let descending = options.boolean("descending")?.unwrap_or(false);
+                        options.finish()?;
+                        Ok::<_, Error>(Expr(sort(e.0, descending)))
+                    };
+                    run().at(&context)
+                },
+            );
+        },
+    ),
+    Record::new(
         "Expr.quantile",
         &["e.quantile(q) -> Expr"],
         "The value below which a share q of the rows lies (linear between rows)",
         r#"frame(#{ x: [1, 2, 3, 4, 5] }).select(col("x").quantile(0.5))"#,
         |engine, _| {
-            engine.register_fn("quantile", |e: Expr, q: f64| {
-                Expr(e.0.quantile(pl::lit(q), pl::QuantileMethod::Linear))
-            });
+            engine.register_fn(
+                "quantile",
+                |context: NativeCallContext, e: Expr, q: Dynamic| {
+                    quantile(e.0, &q).map(Expr).at(&context)
+                },
+            );
         },
     ),
     Record::new(
@@ -178,6 +226,7 @@ pub const RECORDS: &[Record] = &[
             "e.abs()",
             "e.floor()",
             "e.ceil()",
+            "e.round()",
             "e.round(decimals)",
             "e.exp()",
             "e.log()",
@@ -196,14 +245,10 @@ pub const RECORDS: &[Record] = &[
             method(engine, "log", |e| e.log(pl::lit(std::f64::consts::E)));
             method(engine, "sqrt", |e| e.sqrt());
             method(engine, "cum_sum", |e| e.cum_sum(false));
-            method(engine, "rank", |e| e.rank(pl::RankOptions::default(), None));
+            method(engine, "rank", |e| e.rank(AVERAGE_RANK, None));
             engine.register_fn("shift", |e: Expr, n: i64| Expr(e.0.shift(pl::lit(n))));
-            engine.register_fn("round", |e: Expr, decimals: i64| {
-                Expr(e.0.round(
-                    decimals.clamp(0, 15) as u32,
-                    pl::RoundMode::HalfAwayFromZero,
-                ))
-            });
+            method(engine, "round", |e| round(e, 0));
+            engine.register_fn("round", |e: Expr, decimals: i64| Expr(round(e.0, decimals)));
         },
     ),
     Record::new(
@@ -212,8 +257,9 @@ pub const RECORDS: &[Record] = &[
             "e.field(name) -> Expr",
             "e.item(i) -> Expr",
             "e.list_len() -> Expr",
+            "e.list_join(separator) -> Expr",
         ],
-        "A field of a struct column, an item of a list column (from the end when negative), a list's length",
+        "A field of a struct column, an item of a list column (from the end when negative), a list's length, its texts joined",
         r#"frame([#{ info: #{ group: "a" }, pair: [1, 2] }]).select([col("info").field("group"), col("pair").item(-1)])"#,
         |engine, _| {
             engine.register_fn("field", |e: Expr, name: &str| {
@@ -225,9 +271,40 @@ pub const RECORDS: &[Record] = &[
             method(engine, "list_len", |e| {
                 e.list().len().cast(pl::DataType::Int64)
             });
+            engine.register_fn("list_join", |e: Expr, separator: &str| {
+                Expr(e.0.list().join(pl::lit(separator), true))
+            });
         },
     ),
 ];
+
+fn sort(e: pl::Expr, descending: bool) -> pl::Expr {
+    let how = pl::SortOptions::default()
+        .with_order_descending(descending)
+        .with_nulls_last(true)
+        .with_maintain_order(true);
+    e.sort(how)
+}
+
+fn round(e: pl::Expr, decimals: i64) -> pl::Expr {
+    let decimals = decimals.clamp(0, 15) as u32;
+    e.round(decimals, pl::RoundMode::HalfAwayFromZero)
+}
+
+fn quantile(e: pl::Expr, q: &Dynamic) -> Result<pl::Expr> {
+    let share = q
+        .as_float()
+        .ok()
+        .or_else(|| q.as_int().ok().map(|q| q as f64));
+    match share.filter(|share| (0.0..=1.0).contains(share)) {
+        Some(share) => Ok(e.quantile(pl::lit(share), pl::QuantileMethod::Linear)),
+        None => Err(Error::invalid(
+            "quantile",
+            "a number from 0 to 1",
+            convert::describe(q),
+        )),
+    }
+}
 
 fn is_in(e: pl::Expr, values: &[Dynamic]) -> Result<pl::Expr> {
     let values = convert::column("", values)?;

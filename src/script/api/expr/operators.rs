@@ -1,13 +1,15 @@
-//! Operators between expressions and with plain values on either side. Each pair of types is registered: rhai takes `==`
-//! between unlike types that are not for `false`.
+//! Operators between expressions and with plain values on either side. Every type is taken, if only to refuse it: rhai
+//! takes `==` between unlike types that are not registered for `false`, without a word.
 
 use std::rc::Rc;
 
 use polars::prelude as pl;
 use polars::prelude::Operator;
-use rhai::{Engine, ImmutableString};
+use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 
-use super::Expr;
+use super::{Expr, value};
+use crate::error::Result;
+use crate::script::failure::{At, ScriptResult};
 use crate::script::host::Host;
 use crate::script::record::Record;
 
@@ -45,7 +47,7 @@ fn arithmetic(engine: &mut Engine, _host: &Rc<Host>) {
         pl::binary_expr(a, Operator::TrueDivide, b)
     });
     binary(engine, "%", |a, b| pl::binary_expr(a, Operator::Modulus, b));
-    engine.register_fn("-", |e: Expr| Expr(pl::lit(0) - e.0));
+    engine.register_fn("-", |e: Expr| Expr(-e.0));
 }
 
 fn comparisons(engine: &mut Engine, _host: &Rc<Host>) {
@@ -58,31 +60,38 @@ fn comparisons(engine: &mut Engine, _host: &Rc<Host>) {
 }
 
 fn logic(engine: &mut Engine, _host: &Rc<Host>) {
-    let both = |a: Expr, b: Expr| Expr(a.0.and(b.0));
-    let either = |a: Expr, b: Expr| Expr(a.0.or(b.0));
-    engine.register_fn("&", both).register_fn("|", either);
+    binary(engine, "&", |a, b| a.and(b));
+    binary(engine, "|", |a, b| a.or(b));
     engine.register_fn("!", |e: Expr| Expr(e.0.not()));
 }
 
 type Combine = fn(pl::Expr, pl::Expr) -> pl::Expr;
 
-fn binary(engine: &mut Engine, name: &str, combine: Combine) {
-    engine.register_fn(name, move |a: Expr, b: Expr| Expr(combine(a.0, b.0)));
-    with_scalar(engine, name, combine, |n: i64| pl::lit(n));
-    with_scalar(engine, name, combine, |n: f64| pl::lit(n));
-    with_scalar(engine, name, combine, |b: bool| pl::lit(b));
-    with_scalar(engine, name, combine, |s: ImmutableString| {
-        pl::lit(s.to_string())
+/// An operator with an expression on either side or both. What is neither an expression nor a plain value (an array, a
+/// map, a frame) is an error. Texts are registered by their type, as rhai has a `+` of its own that joins them to anything.
+fn binary(engine: &mut Engine, name: &'static str, combine: Combine) {
+    engine.register_fn(name, move |a: Expr, b: ImmutableString| {
+        Expr(combine(a.0, pl::lit(b.as_str())))
     });
-    with_scalar(engine, name, combine, |_: ()| pl::lit(pl::NULL));
+    engine.register_fn(name, move |a: ImmutableString, b: Expr| {
+        Expr(combine(pl::lit(a.as_str()), b.0))
+    });
+    engine.register_fn(name, move |a: Expr, b: Expr| Expr(combine(a.0, b.0)));
+    engine.register_fn(
+        name,
+        move |context: NativeCallContext, a: Expr, b: Dynamic| -> ScriptResult<Expr> {
+            Ok(Expr(combine(a.0, operand(name, &b).at(&context)?)))
+        },
+    );
+    engine.register_fn(
+        name,
+        move |context: NativeCallContext, a: Dynamic, b: Expr| -> ScriptResult<Expr> {
+            Ok(Expr(combine(operand(name, &a).at(&context)?, b.0)))
+        },
+    );
 }
 
-fn with_scalar<T: rhai::Variant + Clone>(
-    engine: &mut Engine,
-    name: &str,
-    combine: Combine,
-    literal: fn(T) -> pl::Expr,
-) {
-    engine.register_fn(name, move |a: Expr, b: T| Expr(combine(a.0, literal(b))));
-    engine.register_fn(name, move |a: T, b: Expr| Expr(combine(literal(a), b.0)));
+fn operand(operator: &str, given: &Dynamic) -> Result<pl::Expr> {
+    value(&format!("an expression beside `{operator}`"), given)
+        .map_err(|error| error.with_hint("`is_in` compares with the values of an array"))
 }

@@ -63,7 +63,7 @@ pub const RECORDS: &[Record] = &[
             );
         },
     )
-    .doc("Options: `how` (\"inner\", \"left\", \"full\", \"semi\", \"anti\", \"cross\"), `suffix` of the right frame's columns that both have (\"_right\"). Rows keep the left frame's order."),
+    .doc("Options: `how` (\"inner\", \"left\", \"full\", \"semi\", \"anti\", \"cross\"), `suffix` of the right frame's columns that both have (\"_right\"). Rows keep the left frame's order, then the right one's."),
     Record::new(
         "concat",
         &["concat(frames) -> Frame"],
@@ -107,7 +107,7 @@ fn join(left: &DataFrame, right: &DataFrame, on: &Dynamic, options: Options) -> 
     query::check_columns(left, &on)?;
     query::check_columns(right, &on)?;
     let mut args = JoinArgs::new(kind).with_suffix(Some(suffix.into()));
-    args.maintain_order = pl::MaintainOrderJoin::Left;
+    args.maintain_order = pl::MaintainOrderJoin::LeftRight;
     left.clone()
         .lazy()
         .join(right.clone().lazy(), &on, &on, args)

@@ -26,7 +26,9 @@ pub const RECORDS: &[Record] = &[
     )
     .doc(
         "By extension: jsonl, ndjson, json, csv, tsv, parquet, each also with .gz. A folder or glob puts its files below each \
-         other and adds the column `file`. `ebb/NAME` is bundled. Options: `columns` (keep only these).",
+         other and adds the column `file`; of a folder of mixed formats, the first in this order is read. `ebb/NAME` is \
+         bundled. In JSON, numbers, texts and booleans in one column become text, and a list beside something else is an \
+         error; a file of one map is one row. Options: `columns` (keep only these).",
     ),
     Record::new(
         "frame",
@@ -123,11 +125,12 @@ fn open(host: &Host, path: &str, options: Options) -> Result<DataFrame> {
 }
 
 fn from_disk(host: &Host, path: &str) -> Result<DataFrame> {
-    let files = read::files_of(path, |path| host.readable(path))?;
-    let single = matches!(files.as_slice(), [one] if !path.contains('*') && one.is_file() && !host.readable(path)?.is_dir());
+    let (files, single) = read::files_of(path, |path| host.readable(path))?;
     let mut frames = Vec::with_capacity(files.len());
     for file in &files {
         host.control.check()?;
+        // A link in a folder may lead out of it.
+        host.readable(&file.to_string_lossy())?;
         let bytes = std::fs::read(file).map_err(|error| Error::io("read", file, error))?;
         host.tell(Event::Input {
             name: file.display().to_string(),

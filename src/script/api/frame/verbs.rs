@@ -99,7 +99,7 @@ pub const RECORDS: &[Record] = &[
         r#"frame(#{ x: [1] }).rename(#{ x: "y" })"#,
         |engine, _| {
             engine.register_fn("rename", |context: NativeCallContext, f: Frame, names: Map| {
-                rename(f.0, &names).map(Frame).at(&context)
+                rename(&f.0, &names).map(Frame).at(&context)
             });
         },
     ),
@@ -127,8 +127,12 @@ pub const RECORDS: &[Record] = &[
         "The first rows, the last, those from a place on, all in reverse order",
         r#"frame(#{ x: [1, 2, 3] }).tail(2)"#,
         |engine, _| {
-            engine.register_fn("head", |f: Frame, n: i64| Frame(f.0.head(Some(n.max(0) as usize))));
-            engine.register_fn("tail", |f: Frame, n: i64| Frame(f.0.tail(Some(n.max(0) as usize))));
+            engine.register_fn("head", |f: Frame, n: i64| {
+                Frame(f.0.head(Some(end_of(&f.0, n))))
+            });
+            engine.register_fn("tail", |f: Frame, n: i64| {
+                Frame(f.0.tail(Some(end_of(&f.0, n))))
+            });
             engine.register_fn("slice", |f: Frame, start: i64, n: i64| {
                 Frame(f.0.slice(start, n.max(0) as usize))
             });
@@ -142,7 +146,11 @@ pub const RECORDS: &[Record] = &[
         r#"frame(#{ x: [1, 2, 3, 4] }).sample(2, 0).len()"#,
         |engine, _| {
             engine.register_fn("sample", |context: NativeCallContext, f: Frame, n: i64, seed: i64| {
-                sample::sample(&f.0, n.max(0) as usize, seed as u64).map(Frame).at(&context)
+                let asked = usize::try_from(n).map_err(|_| {
+                    Error::invalid("sample", "a number of rows", n.to_string())
+                });
+                let drawn = asked.and_then(|n| sample::sample(&f.0, n, seed as u64));
+                drawn.map(Frame).at(&context)
             });
             engine.register_fn("shuffle", |context: NativeCallContext, f: Frame, seed: i64| {
                 sample::shuffle(&f.0, seed as u64).map(Frame).at(&context)
@@ -202,9 +210,11 @@ fn sort(frame: &DataFrame, by: &Dynamic, options: Options) -> Result<DataFrame> 
     query::run(frame, "sort", &by, |lazy| lazy.sort_by_exprs(&by, how))
 }
 
-fn rename(mut frame: DataFrame, names: &Map) -> Result<DataFrame> {
+/// All names at once, so that two columns can exchange theirs.
+fn rename(frame: &DataFrame, names: &Map) -> Result<DataFrame> {
+    let mut columns = frame.columns().to_vec();
     for (old, new) in names {
-        query::known(&frame, old)?;
+        query::known(frame, old)?;
         let new = new.clone().into_string().map_err(|_| {
             Error::invalid(
                 "rename",
@@ -212,9 +222,22 @@ fn rename(mut frame: DataFrame, names: &Map) -> Result<DataFrame> {
                 convert::describe(new),
             )
         })?;
-        frame.rename(old, new.into()).during("rename")?;
+        let place = frame.get_column_index(old);
+        if let Some(column) = place.and_then(|place| columns.get_mut(place)) {
+            column.rename(new.into());
+        }
     }
-    Ok(frame)
+    DataFrame::new(frame.height(), columns).during("rename")
+}
+
+/// What `head` and `tail` keep: `n` rows, or all but `-n` when it is negative.
+fn end_of(frame: &DataFrame, n: i64) -> usize {
+    let height = frame.height() as i64;
+    if n < 0 {
+        (height + n).max(0) as usize
+    } else {
+        n as usize
+    }
 }
 
 fn unique(frame: &DataFrame, names: Option<Vec<String>>) -> Result<DataFrame> {

@@ -1,0 +1,154 @@
+//! Comma- and tab-separated values (RFC 4180), the first line naming the columns.
+//!
+//! polars reads the cells. It fills a short record up and takes a stray quote for the beginning of a long cell, so the
+//! records are counted beforehand and whatever does not fit is told with its line.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use polars::prelude::*;
+
+use crate::error::{Error, Result};
+
+pub fn read(path: &Path, bytes: &[u8], separator: u8) -> Result<DataFrame> {
+    let found = records(bytes, separator)
+        .map_err(|(line, message)| Error::malformed(path, Some(line), message))?;
+    let options = CsvReadOptions::default()
+        .with_has_header(true)
+        .with_infer_schema_length(None)
+        .with_parse_options(CsvParseOptions::default().with_separator(separator));
+    let read = options
+        .into_reader_with_file_handle(Cursor::new(bytes))
+        .finish();
+    let stray = |line| {
+        let message = "a quote stands inside a cell that is not quoted; quote the cell and write \"\" for the quote";
+        Error::malformed(path, Some(line), message)
+    };
+    match (read, found.stray_line) {
+        (Ok(frame), Some(line)) if !found.blank && found.count != frame.height() + 1 => {
+            Err(stray(line))
+        }
+        (Ok(frame), _) => Ok(frame),
+        (Err(_), Some(line)) => Err(stray(line)),
+        (Err(error), None) => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            Err(Error::malformed(path, None, first))
+        }
+    }
+}
+
+/// The records of a file, the heading among them. A record of another length than the heading and a quote that is never
+/// closed are errors, told with their line.
+fn records(bytes: &[u8], separator: u8) -> std::result::Result<Records, (usize, String)> {
+    let mut records = Records::default();
+    for byte in bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes) {
+        records.take(*byte, separator)?;
+    }
+    if records.quoted {
+        let message = "a quote that opens here is never closed".to_string();
+        return Err((records.quote_line, message));
+    }
+    if records.any {
+        records.end()?;
+    }
+    Ok(records)
+}
+
+/// Where the count stands.
+struct Records {
+    /// Records that ended, the heading among them, and cells of the heading.
+    count: usize,
+    width: usize,
+    cells: usize,
+    line: usize,
+    first_line: usize,
+    quote_line: usize,
+    quoted: bool,
+    /// The byte before this one closed a quote, so that another quote is a quote within the cell.
+    closed: bool,
+    at_start: bool,
+    /// The record has any byte.
+    any: bool,
+    /// There was a blank line.
+    blank: bool,
+    /// The first line with a quote inside a cell that is not quoted.
+    stray_line: Option<usize>,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            width: 0,
+            cells: 1,
+            line: 1,
+            first_line: 1,
+            quote_line: 1,
+            quoted: false,
+            closed: false,
+            at_start: true,
+            any: false,
+            blank: false,
+            stray_line: None,
+        }
+    }
+}
+
+impl Records {
+    fn take(&mut self, byte: u8, separator: u8) -> std::result::Result<(), (usize, String)> {
+        let (closed, at_start) = (self.closed, self.at_start);
+        (self.closed, self.at_start) = (false, false);
+        match byte {
+            b'"' if self.quoted => {
+                self.quoted = false;
+                self.closed = true;
+            }
+            b'"' if closed || at_start => {
+                self.quoted = true;
+                self.any = true;
+                if at_start {
+                    self.quote_line = self.line;
+                }
+            }
+            b'\n' if self.quoted => self.line += 1,
+            _ if self.quoted => {}
+            b'\n' => {
+                match self.any {
+                    true => self.end()?,
+                    false => self.blank = true,
+                }
+                self.line += 1;
+                self.first_line = self.line;
+                self.at_start = true;
+            }
+            // Part of the line's end, or of nothing that matters to the count.
+            b'\r' => self.closed = closed,
+            other => {
+                self.any = true;
+                if other == b'"' && self.stray_line.is_none() {
+                    self.stray_line = Some(self.line);
+                }
+                if other == separator {
+                    self.cells += 1;
+                    self.at_start = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> std::result::Result<(), (usize, String)> {
+        if self.count == 0 {
+            self.width = self.cells;
+        }
+        if self.cells != self.width {
+            let message = format!("expected {} cells, got {}", self.width, self.cells);
+            return Err((self.first_line, message));
+        }
+        self.count += 1;
+        self.cells = 1;
+        self.any = false;
+        Ok(())
+    }
+}
