@@ -39,7 +39,7 @@ pub const RECORDS: &[Record] = &[
         "train_tokenizer",
         &["train_tokenizer(texts, opts) -> Tokenizer"],
         "A byte-level BPE tokenizer made from texts",
-        r#"train_tokenizer(["the cat sat on the mat"], #{ vocab_size: 270, special_tokens: ["<end>"] })"#,
+        r#"train_tokenizer(["the cat sat on the mat"], #{ vocab_size: 270, special_tokens: ["<end>"], spaces: "apart" })"#,
         register_tokenizer,
     )
     .doc("Options: `vocab_size` (2048), `special_tokens` ([\"<end>\"]); they take the first ids, and the first of them ends a text; `spaces` (\"joined\" with the word behind them as GPT-2 has it, or \"apart\" as tokens of their own)."),
