@@ -221,3 +221,31 @@ fn impossible_prompts_and_options_are_refused() {
         .contains("stop")
     );
 }
+
+#[test]
+fn a_row_that_reaches_the_end_of_the_context_keeps_its_text_and_cuts_no_other_short() {
+    let model = tiny();
+    let context = model.config().max_position_embeddings;
+    let long: Vec<u32> = (0..60).map(|i| 40 + (i * 7) % 100).collect();
+    let prompts = [long, vec![50, 60], vec![70; 9]];
+    let run = |batch_size| {
+        let options = Options {
+            max_new_tokens: context - 2,
+            batch_size,
+            ..Options::default()
+        };
+        texts(&model, &prompts, &options)
+    };
+    let alone = run(1);
+    assert_eq!(alone, run(3));
+    let endless = alone.iter().zip(&prompts);
+    let mut reached = 0;
+    for ((ids, text), prompt) in endless {
+        if ids.len() == context + 1 - prompt.len() {
+            reached += 1;
+            let expected = model.tokenizer().decode_continuation(prompt, ids).unwrap();
+            assert_eq!(*text, expected, "the text of a row that filled the context");
+        }
+    }
+    assert!(reached > 0, "no row reached the end of the context");
+}

@@ -103,6 +103,9 @@ struct Row<'a> {
     index: usize,
     prompt: &'a [u32],
     start: usize,
+    /// New tokens it may have: those asked for, or those left in the context. Its own, so that the rows beside it do
+    /// not matter.
+    limit: usize,
     new: Vec<u32>,
     tokenizer: &'a TextTokenizer,
     stop: &'a [String],
@@ -112,13 +115,13 @@ struct Row<'a> {
 
 impl Row<'_> {
     /// Takes the next token; true when the row is finished.
-    fn push(&mut self, id: u32, limit: usize) -> Result<bool> {
+    fn push(&mut self, id: u32) -> Result<bool> {
         if self.tokenizer.end_ids().contains(&id) {
             self.text = self.tokenizer.decode_continuation(self.prompt, &self.new)?;
             return Ok(true);
         }
         self.new.push(id);
-        let full = self.new.len() >= limit;
+        let full = self.new.len() >= self.limit;
         if full || !self.stop.is_empty() {
             self.text = self.tokenizer.decode_continuation(self.prompt, &self.new)?;
             let first = self
@@ -150,7 +153,6 @@ struct Running<'a> {
     /// The next ids to run, (rows, time).
     next: Tensor,
     options: &'a Options,
-    context: usize,
 }
 
 impl<'a> Running<'a> {
@@ -171,16 +173,23 @@ impl<'a> Running<'a> {
             .map(|(_, prompt)| prompt.len())
             .max()
             .unwrap_or(0);
+        let context = model.config().max_position_embeddings;
+        let mut capacity = longest;
         let mut ids = Vec::with_capacity(chosen.len() * longest);
         let mut rows = Vec::with_capacity(chosen.len());
         for (index, prompt) in chosen {
             let start = longest - prompt.len();
             ids.extend(std::iter::repeat_n(tokenizer.pad_id(), start));
             ids.extend_from_slice(prompt);
+            // The last token is chosen and never run, so it needs no place in the context.
+            let left = (context + 1).saturating_sub(prompt.len());
+            let limit = left.min(options.max_new_tokens);
+            capacity = capacity.max(longest + limit);
             rows.push(Row {
                 index,
                 prompt,
                 start,
+                limit,
                 new: Vec::new(),
                 tokenizer,
                 stop: &options.stop,
@@ -188,14 +197,12 @@ impl<'a> Running<'a> {
                 stopped: false,
             });
         }
-        let context = model.config().max_position_embeddings;
         Ok(Self {
-            cache: decoder.cache(rows.len(), longest + options.max_new_tokens)?,
+            cache: decoder.cache(rows.len(), capacity)?,
             next: Tensor::from_vec(ids, (rows.len(), longest), model.device())?,
             rows,
             decoder,
             options,
-            context,
         })
     }
 
@@ -210,10 +217,9 @@ impl<'a> Running<'a> {
         let last = hidden.narrow(1, hidden.dim(1)? - 1, 1)?.squeeze(1)?;
         let logits = self.decoder.logits(&last.contiguous()?)?;
         let ids = self.choose(&logits)?;
-        let full = self.cache.len() >= self.context;
         let (mut kept, mut going, mut finished) = (Vec::new(), Vec::new(), Vec::new());
         for (place, (mut row, id)) in self.rows.drain(..).zip(&ids).enumerate() {
-            match row.push(*id, self.options.max_new_tokens)? || full {
+            match row.push(*id)? {
                 true => finished.push(row),
                 false => {
                     kept.push(place);

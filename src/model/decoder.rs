@@ -114,7 +114,8 @@ impl Decoder {
     /// ids (batch, time) u32 → final hidden states (batch, time, width), normed, ready for [`Decoder::logits`].
     pub fn hidden(&self, ids: &Tensor, pass: &mut Pass) -> Result<Tensor> {
         let past = pass.cache.as_ref().map_or(0, |cache| cache.len());
-        let tokens = past + ids.dim(1)?;
+        let padding = pass.starts.iter().min().copied().unwrap_or(0);
+        let tokens = (past + ids.dim(1)?).saturating_sub(padding);
         if tokens > self.config.max_position_embeddings {
             return Err(Error::invalid(
                 "running the model",
@@ -135,9 +136,8 @@ impl Decoder {
         }
     }
 
-    /// An empty cache for `batch` rows of at most `capacity` tokens.
+    /// An empty cache for `batch` rows of at most `capacity` tokens, padding included.
     pub fn cache(&self, batch: usize, capacity: usize) -> Result<Cache> {
-        let capacity = capacity.min(self.config.max_position_embeddings);
         let shape = (
             batch,
             capacity,
