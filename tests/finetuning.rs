@@ -1,5 +1,7 @@
 //! Finetuning against torch's traces, and the properties that runs rely on: gradients everywhere, sharing, determinism.
 
+mod refused;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -322,46 +324,6 @@ fn only_the_completion_of_a_pair_is_trained_on() {
     );
 }
 
-#[test]
-fn long_texts_are_cut_and_counted_and_rows_without_a_target_refused() {
-    let model = tiny();
-    let text = Source::Text("Bread is warm. ".repeat(20));
-    let (rows, cut) = tokenize(model.tokenizer(), &[text], 10).unwrap();
-    assert_eq!((rows[0].ids.len(), cut), (10, 1));
-    let pair = Source::Pair {
-        prompt: "Bread is warm. ".repeat(20),
-        completion: "yes".to_string(),
-    };
-    let error = tokenize(model.tokenizer(), &[pair], 10).unwrap_err();
-    assert!(
-        error.to_string().contains("row 0 has no token to train on"),
-        "{error}"
-    );
-}
-
-#[test]
-fn a_diverging_run_stops_and_names_the_step() {
-    // Without clipping such a rate overflows within a few steps.
-    let options = Options {
-        learning_rate: 1e3,
-        clip: 0.0,
-        epsilon: 0.0,
-        schedule: Schedule::Constant,
-        duration: Duration::Steps(200),
-        batch_size: 2,
-        beta2: 0.0,
-        beta1: 0.0,
-        weight_decay: 1e3,
-        ..Options::default()
-    };
-    let error = finetune(&tiny(), &texts(), &[], &options, &quiet())
-        .err()
-        .unwrap();
-    let text = error.to_string();
-    assert!(text.contains("not a finite number at step"), "{text}");
-    assert!(error.hint().unwrap().contains("lower learning_rate"));
-}
-
 /// Asks to stop at the third step.
 struct Impatient(Arc<AtomicBool>);
 
@@ -386,43 +348,6 @@ fn a_run_stops_when_asked() {
 }
 
 #[test]
-fn impossible_settings_are_refused_by_name() {
-    let refused = |options: Options, name: &str| {
-        let error = finetune(&tiny(), &texts(), &[], &options, &quiet())
-            .err()
-            .unwrap()
-            .to_string();
-        assert!(error.contains(name), "{error}");
-    };
-    refused(
-        Options {
-            batch_size: 0,
-            ..Options::default()
-        },
-        "batch_size",
-    );
-    refused(
-        Options {
-            duration: Duration::Steps(0),
-            ..Options::default()
-        },
-        "steps",
-    );
-    refused(
-        Options {
-            learning_rate: f64::NAN,
-            ..Options::default()
-        },
-        "learning_rate",
-    );
-    refused(short(lora(2, &["q_prj"], 0.0)), "did you mean `q_proj`");
-    let none = finetune(&tiny(), &[], &[], &Options::default(), &quiet())
-        .err()
-        .unwrap();
-    assert!(none.to_string().contains("no rows to finetune on"));
-}
-
-#[test]
 fn the_validation_loss_is_logged_when_due_and_falls() {
     let options = Options {
         duration: Duration::Steps(30),
@@ -442,4 +367,60 @@ fn the_validation_loss_is_logged_when_due_and_falls() {
         [10, 20, 30]
     );
     assert!(seen[2].1 < seen[0].1);
+}
+
+#[test]
+fn what_is_not_trained_is_shared_with_the_model_finetuned_from() {
+    let model = tiny();
+    for (method, trains) in every_method() {
+        let trained = finetune(&model, &texts(), &[], &short(method.clone()), &quiet()).unwrap();
+        for (name, weight) in trained.weights() {
+            let shared = weight.id() == model.weights()[name].id();
+            assert_eq!(shared, !trains(name), "{method:?}: {name}");
+        }
+    }
+}
+
+#[test]
+fn clipping_scales_the_gradient_that_the_update_takes() {
+    // With both betas 0 and a large epsilon, an update is rate · gradient / (|gradient| + epsilon): nearly linear in it.
+    let change = |clip: f64| {
+        let options = Options {
+            clip,
+            beta1: 0.0,
+            beta2: 0.0,
+            epsilon: 1.0,
+            schedule: Schedule::Constant,
+            duration: Duration::Steps(1),
+            shuffle: false,
+            ..short(Method::Head)
+        };
+        let trained = finetune(&tiny(), &texts(), &[], &options, &quiet()).unwrap();
+        let norm = trained.log()[0].grad_norm;
+        let head = |model: &Model| model.weights()["lm_head.weight"].clone();
+        let moved = (head(&trained) - head(&tiny())).unwrap().sqr().unwrap();
+        let moved = moved.sum_all().unwrap().to_scalar::<f32>().unwrap();
+        (norm, f64::from(moved).sqrt() / options.learning_rate)
+    };
+    let ((norm, free), (same, clipped)) = (change(0.0), change(1e-2));
+    assert_eq!(norm, same, "the norm is logged as it was before clipping");
+    assert!(norm > 0.1 && free > 0.05, "{norm} {free}");
+    assert!((clipped / 1e-2 - 1.0).abs() < 0.02, "{clipped}");
+    assert_eq!(
+        change(0.0),
+        change(norm * 2.0),
+        "a smaller norm is left alone"
+    );
+}
+
+#[test]
+fn many_steps_reserve_nothing_before_they_are_run() {
+    let stop = Arc::new(AtomicBool::new(true));
+    let control = Control::new(Arc::new(Impatient(stop.clone())), stop);
+    let options = Options {
+        duration: Duration::Steps(1_000_000_000_000),
+        ..short(Method::Full)
+    };
+    let outcome = finetune(&tiny(), &texts(), &[], &options, &control);
+    assert!(matches!(outcome.err(), Some(Error::Interrupted)));
 }

@@ -249,3 +249,76 @@ fn a_row_that_reaches_the_end_of_the_context_keeps_its_text_and_cuts_no_other_sh
     }
     assert!(reached > 0, "no row reached the end of the context");
 }
+
+/// Greedy decoding without a cache: the whole text anew for each token, as many as `most`.
+fn naive(model: &Model, prompt: &[u32], most: usize) -> Vec<u32> {
+    let mut ids = prompt.to_vec();
+    while ids.len() < prompt.len() + most {
+        let logits = last_logits(model, &ids).unwrap();
+        let order = (0..logits.len()).rev();
+        let best = order
+            .max_by(|a, b| logits[*a].total_cmp(&logits[*b]))
+            .unwrap() as u32;
+        if model.tokenizer().end_ids().contains(&best) {
+            break;
+        }
+        ids.push(best);
+    }
+    ids.split_off(prompt.len())
+}
+
+#[test]
+fn rows_of_a_batch_equal_decoding_without_a_cache_and_end_at_the_end_token() {
+    // Trained to end its texts, so that rows leave the batch at unlike times.
+    let sources = ["Bread is warm.", "A small boat waits.", "The kettle sings."];
+    let sources = sources.map(|text| ebb::train::examples::Source::Text(text.to_string()));
+    let base = tiny();
+    let rows = ebb::train::examples::tokenize(base.tokenizer(), &sources, 128)
+        .unwrap()
+        .0;
+    let options = ebb::train::options::Options {
+        duration: ebb::train::options::Duration::Steps(60),
+        batch_size: 3,
+        learning_rate: 1e-2,
+        ..Default::default()
+    };
+    let model = ebb::train::finetune(&base, &rows, &[], &options, &quiet()).unwrap();
+    let words = ["Bread", "A small", "The kettle", "Seven lamps"];
+    let prompts = words.map(|text| model.tokenizer().encode(text).unwrap());
+    let limit = Options {
+        max_new_tokens: 30,
+        ..Options::default()
+    };
+    let texts = texts(&model, &prompts, &limit);
+    let mut ended = 0;
+    for (prompt, (ids, text)) in prompts.iter().zip(&texts) {
+        assert_eq!(*ids, naive(&model, prompt, 30));
+        assert!(
+            ids.iter()
+                .all(|id| !model.tokenizer().end_ids().contains(id))
+        );
+        assert_eq!(
+            *text,
+            model.tokenizer().decode_continuation(prompt, ids).unwrap()
+        );
+        ended += usize::from(ids.len() < 30);
+    }
+    assert!(ended >= 3, "{texts:?}");
+    assert_eq!(texts[0].1, " is warm.");
+}
+
+#[test]
+fn a_row_has_no_more_tokens_than_asked_for() {
+    let model = tiny();
+    let prompts = prompts(&model);
+    for most in [1, 2, 9] {
+        let options = Options {
+            max_new_tokens: most,
+            ..Options::default()
+        };
+        let lengths = texts(&model, &prompts, &options)
+            .into_iter()
+            .map(|(ids, _)| ids.len());
+        assert_eq!(lengths.max(), Some(most));
+    }
+}

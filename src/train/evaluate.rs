@@ -13,9 +13,15 @@ use crate::ops;
 const BATCH: usize = 16;
 
 /// Mean loss per trained token over all examples together, in nats.
-pub(super) fn mean_loss(model: &Model, decoder: &Decoder, examples: &[Example]) -> Result<f64> {
+pub(super) fn mean_loss(
+    model: &Model,
+    decoder: &Decoder,
+    examples: &[Example],
+    control: &Control,
+) -> Result<f64> {
     let (mut sum, mut trained) = (0.0, 0);
     for rows in examples.chunks(BATCH) {
+        control.check()?;
         let rows: Vec<&Example> = rows.iter().collect();
         let batch = collate(&rows, model.tokenizer().pad_id(), model.device())?;
         let hidden = decoder.hidden(&batch.ids, &mut Pass::default())?;

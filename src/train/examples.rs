@@ -87,6 +87,33 @@ pub fn tokenize(
     Ok((examples, cut))
 }
 
+/// Refuses rows that a model with a vocabulary of `vocabulary` tokens cannot be trained on.
+pub fn check(examples: &[Example], vocabulary: usize) -> Result<()> {
+    let known = |label: i64| (0..vocabulary as i64).contains(&label);
+    for (row, example) in examples.iter().enumerate() {
+        if example.labels.len() != example.ids.len() {
+            return Err(Error::invalid(
+                format!("row {row}"),
+                format!("{} labels, one a token", example.ids.len()),
+                example.labels.len().to_string(),
+            ));
+        }
+        let ids = example.ids.iter().map(|id| i64::from(*id));
+        let labels = example.labels.iter().filter(|label| **label != IGNORED);
+        let mut all = ids.chain(labels.copied());
+        if let Some(unknown) = all.find(|label| !known(*label)) {
+            return Err(Error::invalid(
+                format!("row {row}"),
+                format!(
+                    "token ids and labels from 0 to below {vocabulary}, or the label {IGNORED}"
+                ),
+                unknown.to_string(),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// SHA-256 over all ids and labels: what was trained on, whatever file it came from.
 pub fn hash(examples: &[Example]) -> String {
     let mut hasher = Sha256::new();

@@ -104,6 +104,9 @@ impl Default for Options {
     }
 }
 
+/// The most that sizes may be: beyond any machine, and small enough that their products are exact.
+const LARGEST: usize = 1_000_000;
+
 impl Options {
     /// Refuses settings that cannot train.
     pub fn check(&self) -> Result<()> {
@@ -115,8 +118,11 @@ impl Options {
                 got,
             )),
         };
-        let count =
-            |value: usize, name: &str| rule(value > 0, name, "at least 1", value.to_string());
+        let count = |value: usize, name: &str| {
+            let expected = format!("a whole number from 1 to {LARGEST}");
+            let holds = (1..=LARGEST).contains(&value);
+            rule(holds, name, &expected, value.to_string())
+        };
         let within = |value: f64, name: &str, low: f64, high: f64| {
             let expected = format!("a number from {low} to {high}");
             rule(
@@ -135,7 +141,12 @@ impl Options {
         within(self.epsilon, "epsilon", 0.0, 1.0)?;
         within(self.clip, "clip", 0.0, f64::MAX)?;
         match self.duration {
-            Duration::Steps(steps) => count(steps, "steps")?,
+            Duration::Steps(steps) => rule(
+                (1..=LARGEST * LARGEST).contains(&steps),
+                "steps",
+                "a whole number from 1 to 10^12",
+                steps.to_string(),
+            )?,
             Duration::Epochs(epochs) => rule(
                 epochs > 0.0 && epochs <= 1e6,
                 "epochs",

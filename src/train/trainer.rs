@@ -36,17 +36,25 @@ pub fn finetune(
             "look at the frame before you train: a filter may have dropped everything",
         ));
     }
+    for rows in [data, validation] {
+        examples::check(rows, model.config().vocab_size)?;
+    }
     let mut run = Run::new(model, data, options)?;
     let mut task = control.begin("finetuning", run.steps as u64, "steps");
-    let mut log = Vec::with_capacity(run.steps);
+    let mut log = Vec::new();
     for step in 1..=run.steps {
         control.check()?;
-        let mut record = run.step(step)?;
+        let mut record = run.step(step, control)?;
         let due = options
             .validate_every
             .is_some_and(|every| step % every.max(1) == 0);
         if !validation.is_empty() && (due || step == run.steps) {
-            record.validation_loss = Some(evaluate::mean_loss(model, &run.decoder, validation)?);
+            record.validation_loss = Some(evaluate::mean_loss(
+                model,
+                &run.decoder,
+                validation,
+                control,
+            )?);
         }
         task.update(
             step as u64,
@@ -96,11 +104,11 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn step(&mut self, step: usize) -> Result<StepRecord> {
+    fn step(&mut self, step: usize, control: &Control) -> Result<StepRecord> {
         let started = Instant::now();
         let options = self.options;
         let accumulation = options.gradient_accumulation;
-        let mut batches = Vec::with_capacity(accumulation);
+        let mut batches = Vec::new();
         for part in 0..accumulation {
             let index = (step - 1) * accumulation + part;
             let rows = self.order.batch(index, options.batch_size);
@@ -112,6 +120,7 @@ impl<'a> Run<'a> {
         let mut gradients = Gradients::new();
         let mut loss = 0.0;
         for (index, batch) in &batches {
+            control.check()?;
             let weight = match options.loss_average {
                 LossAverage::Token => 1.0 / trained.max(1) as f64,
                 LossAverage::Batch => 1.0 / (batch.trained.max(1) * accumulation) as f64,

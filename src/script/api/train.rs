@@ -149,6 +149,11 @@ fn settings(options: &Options, seed: u64) -> Result<Settings> {
     };
     let rate = options.number("learning_rate")?;
     let short = options.number("lr")?;
+    if rate.is_some() && short.is_some() {
+        return Err(Error::failed(
+            "give finetune either `learning_rate` or `lr`, not both",
+        ));
+    }
     Ok(Settings {
         method,
         duration,
@@ -230,23 +235,29 @@ fn examples_of(
         });
         let array = array.at(context)?;
         if array.first().is_some_and(|first| !first.is_string()) {
-            return token_examples(&array, limit).at(context);
+            let (rows, cut) = token_examples(&array, limit).at(context)?;
+            tell_cut(host, cut, rows.len(), limit);
+            return Ok(rows);
         }
         let made = texts::of_array(&array, "finetune").at(context)?;
         made.into_iter().map(Source::Text).collect()
     };
     let (rows, cut) = examples::tokenize(model.tokenizer(), &sources, limit).at(context)?;
-    if cut > 0 {
-        host.tell(Event::Note(format!(
-            "finetune: {cut} of {} texts are longer than {limit} tokens and were cut at their end",
-            rows.len()
-        )));
-    }
+    tell_cut(host, cut, rows.len(), limit);
     Ok(rows)
 }
 
-/// Arrays of ids, or maps of `ids` and `labels`.
-fn token_examples(array: &Array, limit: usize) -> Result<Vec<Example>> {
+fn tell_cut(host: &Host, cut: usize, rows: usize, limit: usize) {
+    if cut > 0 {
+        host.tell(Event::Note(format!(
+            "finetune: {cut} of {rows} texts are longer than {limit} tokens and were cut at their end"
+        )));
+    }
+}
+
+/// Arrays of ids, or maps of `ids` and `labels`, and how many were cut to `limit` tokens.
+fn token_examples(array: &Array, limit: usize) -> Result<(Vec<Example>, usize)> {
+    let mut cut = 0;
     let one = |(row, item): (usize, &Dynamic)| -> Result<Example> {
         let mut example = match item.clone().try_cast::<Map>() {
             None => Example::whole(token_ids(item)?),
@@ -276,6 +287,7 @@ fn token_examples(array: &Array, limit: usize) -> Result<Vec<Example>> {
                 example
             }
         };
+        cut += usize::from(example.ids.len() > limit);
         example.ids.truncate(limit);
         example.labels.truncate(limit);
         match example.trained_tokens() {
@@ -283,7 +295,8 @@ fn token_examples(array: &Array, limit: usize) -> Result<Vec<Example>> {
             _ => Ok(example),
         }
     };
-    array.iter().enumerate().map(one).collect()
+    let rows: Result<Vec<Example>> = array.iter().enumerate().map(one).collect();
+    Ok((rows?, cut))
 }
 
 fn register_losses(engine: &mut Engine, host: &Rc<Host>) {
