@@ -374,8 +374,8 @@ fn what_is_not_trained_is_shared_with_the_model_finetuned_from() {
     let model = tiny();
     for (method, trains) in every_method() {
         let trained = finetune(&model, &texts(), &[], &short(method.clone()), &quiet()).unwrap();
-        for (name, weight) in trained.weights() {
-            let shared = weight.id() == model.weights()[name].id();
+        for (name, weight) in &trained.weights().dense {
+            let shared = weight.id() == model.weights().dense[name].id();
             assert_eq!(shared, !trains(name), "{method:?}: {name}");
         }
     }
@@ -397,7 +397,7 @@ fn clipping_scales_the_gradient_that_the_update_takes() {
         };
         let trained = finetune(&tiny(), &texts(), &[], &options, &quiet()).unwrap();
         let norm = trained.log()[0].grad_norm;
-        let head = |model: &Model| model.weights()["lm_head.weight"].clone();
+        let head = |model: &Model| model.weights().dense["lm_head.weight"].clone();
         let moved = (head(&trained) - head(&tiny())).unwrap().sqr().unwrap();
         let moved = moved.sum_all().unwrap().to_scalar::<f32>().unwrap();
         (norm, f64::from(moved).sqrt() / options.learning_rate)

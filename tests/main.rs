@@ -5,6 +5,7 @@
 mod command_line;
 mod examples;
 mod expressions;
+mod families;
 mod finetuning;
 mod frames;
 mod generation;

@@ -2,10 +2,10 @@
 
 use candle_core::{DType, Tensor, Var};
 use ebb::generate::{Options, generate, last_logits};
-use ebb::model::Weights;
 use ebb::model::decoder::Pass;
 use ebb::model::load::{self, LoadOptions};
 use ebb::model::save;
+use ebb::model::{Tensors, Weights};
 use ebb::ops;
 use ebb::train::batches::collate;
 use ebb::train::evaluate::token_losses;
@@ -67,17 +67,19 @@ fn gradients_of_every_weight_equal_transformers_in_a_padded_batch() {
     let (model, expected) = (tiny(), json("tiny_llama.json"));
     let variables: Vec<(String, Var)> = model
         .weights()
+        .dense
         .iter()
         .map(|(name, weight)| (name.clone(), Var::from_tensor(weight).unwrap()))
         .collect();
-    let weights: Weights = variables
+    let weights: Tensors = variables
         .iter()
         .map(|(name, v)| (name.clone(), v.as_tensor().clone()))
         .collect();
+    let weights = Weights::dense(weights);
     let decoder = model.decoder_over(&weights, None).unwrap();
     let all = examples();
     let rows: Vec<&Example> = all.iter().take(3).collect();
-    let batch = collate(&rows, 0, model.device()).unwrap();
+    let batch = collate(&rows, 0, &model.device()).unwrap();
     let hidden = decoder.hidden(&batch.ids, &mut Pass::default()).unwrap();
     let flat = hidden
         .reshape(((), 16))
@@ -176,7 +178,7 @@ fn a_left_padded_row_has_the_bits_of_the_row_alone() {
     let model = tiny();
     let decoder = model.decoder().unwrap();
     let (short, long) = (vec![5u32, 9, 30], vec![7u32, 8, 9, 10, 11, 12, 13]);
-    let alone = Tensor::new(&short[..], model.device())
+    let alone = Tensor::new(&short[..], &model.device())
         .unwrap()
         .unsqueeze(0)
         .unwrap();
@@ -184,7 +186,7 @@ fn a_left_padded_row_has_the_bits_of_the_row_alone() {
     let mut padded = vec![0u32; 4];
     padded.extend(&short);
     padded.extend(&long);
-    let batch = Tensor::from_vec(padded, (2, 7), model.device()).unwrap();
+    let batch = Tensor::from_vec(padded, (2, 7), &model.device()).unwrap();
     let mut pass = Pass {
         starts: vec![4, 0],
         ..Pass::default()

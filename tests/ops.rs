@@ -341,3 +341,68 @@ fn empty_batches_give_empty_results_and_shapes_that_do_not_fit_are_refused() {
     let (q, k) = (random("q", &[1, 4, 3, 8]), random("k", &[1, 3, 2, 8]));
     assert!(ops::attention(&q, &k, &k, 1.0, &span).is_err());
 }
+
+/// The error function by its Taylor series, in f64: good to 1e-15 for the arguments here.
+fn erf(x: f64) -> f64 {
+    let (mut term, mut sum) = (x, x);
+    for n in 1..200 {
+        term *= -x * x / f64::from(n);
+        sum += term / f64::from(2 * n + 1);
+    }
+    sum * 2.0 / std::f64::consts::PI.sqrt()
+}
+
+#[test]
+fn activations_and_their_gradients_follow_their_definitions() {
+    use ebb::ops::Activation;
+    let tanh = |x: f64| {
+        let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
+        0.5 * x * (1.0 + inner.tanh())
+    };
+    let definitions: [(Activation, &dyn Fn(f64) -> f64); 4] = [
+        (Activation::Silu, &|x| x / (1.0 + (-x).exp())),
+        (Activation::Gelu, &|x| {
+            0.5 * x * (1.0 + erf(x / 2f64.sqrt()))
+        }),
+        (Activation::GeluTanh, &tanh),
+        (Activation::Relu, &|x| x.max(0.0)),
+    ];
+    for (kind, definition) in definitions {
+        for shape in [vec![3], vec![2, 16], vec![5, 333]] {
+            agrees(
+                &[("x", &shape)],
+                |t| ops::activation(&t[0], kind),
+                |p| p[0].iter().map(|x| definition(*x)).collect(),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_packed_matrix_multiplies_as_its_unpacked_self() {
+    use candle_core::quantized::GgmlDType;
+    use ebb::ops::Packed;
+    // 700 rows of 256: several pieces, the last one short.
+    let matrix = random("matrix", &[700, 256]);
+    for kind in [
+        GgmlDType::Q4_0,
+        GgmlDType::Q8_0,
+        GgmlDType::Q4K,
+        GgmlDType::Q6K,
+    ] {
+        let packed = std::sync::Arc::new(Packed::quantize(&matrix, kind).unwrap());
+        let unpacked = packed.unpack().unwrap();
+        assert_eq!(packed.dims(), [700, 256]);
+        let x = Var::from_tensor(&random("x", &[3, 5, 256])).unwrap();
+        let (ours, dense) = (
+            ops::packed_linear(&x, &packed, None).unwrap(),
+            ops::linear(&x, &unpacked, None).unwrap(),
+        );
+        assert_eq!(bits(&ours), bits(&dense), "{kind:?}");
+        let gradient = |y: Tensor| {
+            let store = y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+            bits(store.get(x.as_tensor()).unwrap())
+        };
+        assert_eq!(gradient(ours), gradient(dense), "{kind:?}");
+    }
+}

@@ -84,7 +84,7 @@ pub fn bits(model: &Model) -> Vec<(String, Vec<u32>)> {
         .adapter()
         .map(|adapter| adapter.weights.clone())
         .unwrap_or_default();
-    let all = model.weights().clone().into_iter().chain(adapter);
+    let all = model.weights().dense.clone().into_iter().chain(adapter);
     let bits = |tensor: &Tensor| {
         let flat = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         flat.into_iter().map(f32::to_bits).collect()

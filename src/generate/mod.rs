@@ -199,7 +199,7 @@ impl<'a> Running<'a> {
         }
         Ok(Self {
             cache: decoder.cache(rows.len(), capacity)?,
-            next: Tensor::from_vec(ids, (rows.len(), longest), model.device())?,
+            next: Tensor::from_vec(ids, (rows.len(), longest), &model.device())?,
             rows,
             decoder,
             options,
@@ -260,7 +260,7 @@ pub fn last_logits(model: &Model, ids: &[u32]) -> Result<Vec<f32>> {
         return Err(Error::failed("an empty text has no next token"));
     }
     let decoder = model.decoder()?;
-    let input = Tensor::from_vec(ids.to_vec(), (1, ids.len()), model.device())?;
+    let input = Tensor::from_vec(ids.to_vec(), (1, ids.len()), &model.device())?;
     let hidden = decoder.hidden(&input, &mut Pass::default())?;
     let last = hidden.narrow(1, ids.len() - 1, 1)?.contiguous()?;
     Ok(decoder.logits(&last)?.flatten_all()?.to_vec1()?)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::Weights;
+use super::weights::{Entry, Tensors, Weights};
 use crate::error::{Error, Result};
 use crate::random::Stream;
 
@@ -17,7 +17,7 @@ pub struct Adapter {
     pub dropout: f64,
     /// Module names as PEFT takes them: "q_proj".
     pub targets: Vec<String>,
-    pub weights: Weights,
+    pub weights: Tensors,
 }
 
 impl Adapter {
@@ -39,37 +39,37 @@ impl Adapter {
             alpha,
             dropout,
             targets,
-            weights: Weights::new(),
+            weights: Tensors::new(),
         };
-        for (name, weight) in base {
-            let Some(module) = linear_module(name, weight) else {
+        let device = base.device();
+        for entry in base.entries() {
+            let (Some(module), &[out, width]) = (linear_module(&entry), entry.shape.as_slice())
+            else {
                 continue;
             };
             if adapter.covers(module) {
-                let (out, width) = weight.dims2()?;
                 let bound = 1.0 / (width as f64).sqrt();
                 let stream = Stream::new(seed, &format!("lora {module}"));
                 let values: Vec<f32> = (0..(rank * width) as u64)
                     .map(|i| ((2.0 * stream.uniform(i) - 1.0) * bound) as f32)
                     .collect();
-                let device = weight.device();
-                let down = Tensor::from_vec(values, (rank, width), device)?;
-                let up = Tensor::zeros((out, rank), DType::F32, device)?;
-                adapter
-                    .weights
-                    .insert(format!("{module}.lora_A.weight"), down);
-                adapter
-                    .weights
-                    .insert(format!("{module}.lora_B.weight"), up);
+                let down = Tensor::from_vec(values, (rank, width), &device)?;
+                let up = Tensor::zeros((out, rank), DType::F32, &device)?;
+                let name = |side: &str| format!("{module}.lora_{side}.weight");
+                adapter.weights.insert(name("A"), down);
+                adapter.weights.insert(name("B"), up);
             }
         }
         Ok(adapter)
     }
 
-    /// Whether the adapter stands beside this module (`model.layers.0.self_attn.q_proj`).
+    /// Whether the adapter stands beside this module (`model.layers.0.self_attn.q_proj`): where a target is its name or
+    /// the end of it, as in PEFT.
     pub fn covers(&self, module: &str) -> bool {
-        let last = module.rsplit('.').next().unwrap_or(module);
-        self.targets.iter().any(|target| target == last)
+        self.targets.iter().any(|target| {
+            let rest = module.strip_suffix(target.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
     }
 
     /// What the low-rank path is multiplied by: alpha / rank.
@@ -77,15 +77,21 @@ impl Adapter {
         self.alpha / self.rank as f64
     }
 
-    /// The base with the adapter folded in: W + scale · B · A.
+    /// The base with the adapter folded in: W + scale · B · A. A packed matrix becomes dense.
     pub fn folded_into(&self, base: &Weights) -> Result<Weights> {
         let mut merged = base.clone();
-        for (name, weight) in merged.iter_mut() {
+        for entry in base.entries() {
+            let name = entry.name;
             let module = name.strip_suffix(".weight").unwrap_or(name);
             let part = |side: &str| self.weights.get(&format!("{module}.lora_{side}.weight"));
-            if let (Some(down), Some(up)) = (part("A"), part("B")) {
+            let (Some(down), Some(up)) = (part("A"), part("B")) else {
+                continue;
+            };
+            if let Some(weight) = base.unpacked(name)? {
                 let change = (up.matmul(down)? * self.scale())?;
-                *weight = (&*weight + change.to_dtype(weight.dtype())?)?;
+                let weight = (&weight + change.to_dtype(weight.dtype())?)?;
+                merged.packed.remove(name);
+                merged.dense.insert(name.to_string(), weight);
             }
         }
         Ok(merged)
@@ -102,16 +108,31 @@ impl Adapter {
 }
 
 /// `model.layers.0.self_attn.q_proj` for the weight of a linear layer within a block, else nothing.
-fn linear_module<'a>(name: &'a str, weight: &Tensor) -> Option<&'a str> {
-    let module = name.strip_suffix(".weight")?;
-    (module.contains(".layers.") && weight.rank() == 2).then_some(module)
+fn linear_module<'a>(entry: &Entry<'a>) -> Option<&'a str> {
+    let module = entry.name.strip_suffix(".weight")?;
+    let in_block = module.contains(".layers.") || module.contains(".h.");
+    (in_block && entry.shape.len() == 2).then_some(module)
 }
 
-/// The last names of a base's linear modules: what `targets` may hold.
+/// The names of a base's linear modules that `targets` may hold: the last part of each ("q_proj"), and longer ends of
+/// those that stand in a group ("mlp.c_proj").
 pub fn modules(base: &Weights) -> BTreeSet<String> {
-    base.iter()
-        .filter_map(|(name, weight)| linear_module(name, weight))
-        .filter_map(|module| module.rsplit('.').next())
-        .map(str::to_string)
-        .collect()
+    let mut names = BTreeSet::new();
+    for entry in base.entries() {
+        let Some(module) = linear_module(&entry) else {
+            continue;
+        };
+        let parts: Vec<&str> = module.split('.').collect();
+        for count in 1..=2.min(parts.len()) {
+            let end = parts[parts.len() - count..].join(".");
+            names.insert(end);
+        }
+    }
+    names
+}
+
+/// Every linear module of the blocks by its last name: what "all-linear" stands for.
+pub fn all_linear(base: &Weights) -> Vec<String> {
+    let names = modules(base).into_iter();
+    names.filter(|name| !name.contains('.')).collect()
 }

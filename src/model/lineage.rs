@@ -9,6 +9,9 @@ pub struct Lineage {
     pub source: String,
     /// SHA-256 of the weight file or files.
     pub sha256: Option<String>,
+    /// Tensors in the file that the decoder has no use for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unused: Vec<String>,
     pub stages: Vec<Stage>,
 }
 

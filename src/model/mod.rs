@@ -6,18 +6,16 @@ pub mod adapter;
 pub mod bpe;
 pub mod config;
 pub mod decoder;
-mod layer;
 pub mod lineage;
-pub mod llama;
 pub mod load;
 mod peft;
 pub mod save;
 pub mod text;
+pub mod weights;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 
 use crate::error::{Error, Result};
 use adapter::Adapter;
@@ -26,14 +24,24 @@ use decoder::Decoder;
 use lineage::{Lineage, Stage, StepRecord};
 use text::TextTokenizer;
 
-/// Tensors by the names transformers gives them.
-pub type Weights = BTreeMap<String, Tensor>;
+pub use weights::{Tensors, Weights};
 
 /// A language model. Cheap to clone.
 #[derive(Clone)]
 pub struct Model(Arc<Parts>);
 
+/// What an adapter stands on: where the base was loaded from, and the hash of its weights.
+#[derive(Clone, Debug, Default)]
+pub struct BaseSource {
+    pub name: String,
+    pub sha256: Option<String>,
+}
+
+#[derive(Clone)]
 struct Parts {
+    base: BaseSource,
+    /// Whether the base weights are still those that were loaded.
+    as_loaded: bool,
     config: Config,
     tokenizer: Arc<TextTokenizer>,
     weights: Weights,
@@ -52,21 +60,7 @@ impl Model {
         adapter: Option<Adapter>,
         lineage: Lineage,
     ) -> Result<Self> {
-        for (name, expected) in llama::shapes(&config) {
-            let Some(weight) = weights.get(&name) else {
-                return Err(Error::failed_with_hint(
-                    format!("the weights lack `{name}`, which config.json calls for"),
-                    "is this the config.json of these weights?",
-                ));
-            };
-            if weight.dims() != expected {
-                return Err(Error::invalid(
-                    format!("loading `{name}`"),
-                    format!("shape {expected:?}, as config.json says"),
-                    format!("{:?}", weight.dims()),
-                ));
-            }
-        }
+        weights.check(&config)?;
         if tokenizer.vocab_size() > config.vocab_size {
             return Err(Error::invalid(
                 "putting the model together",
@@ -78,6 +72,11 @@ impl Model {
             ));
         }
         Ok(Self(Arc::new(Parts {
+            base: BaseSource {
+                name: lineage.source.clone(),
+                sha256: lineage.sha256.clone(),
+            },
+            as_loaded: true,
             config,
             tokenizer,
             weights,
@@ -85,6 +84,24 @@ impl Model {
             lineage,
             log: Vec::new(),
         })))
+    }
+
+    /// The model with another note of what its adapter stands on.
+    fn over(&self, base: BaseSource) -> Self {
+        Self(Arc::new(Parts {
+            base,
+            ..(*self.0).clone()
+        }))
+    }
+
+    /// Where the base weights were loaded from.
+    pub fn base_source(&self) -> &BaseSource {
+        &self.0.base
+    }
+
+    /// Whether the base weights are still those that were loaded.
+    pub fn base_is_as_loaded(&self) -> bool {
+        self.0.as_loaded
     }
 
     pub fn config(&self) -> &Config {
@@ -113,24 +130,19 @@ impl Model {
         &self.0.log
     }
 
-    pub fn device(&self) -> &Device {
-        match self.0.weights.values().next() {
-            Some(weight) => weight.device(),
-            None => &Device::Cpu,
-        }
+    pub fn device(&self) -> Device {
+        self.0.weights.device()
     }
 
+    /// The type of the dense weights.
     pub fn dtype(&self) -> DType {
-        self.0
-            .weights
-            .values()
-            .next()
-            .map_or(DType::F32, Tensor::dtype)
+        let any = self.0.weights.dense.values().next();
+        any.map_or(DType::F32, candle_core::Tensor::dtype)
     }
 
     /// Number of values in the base weights.
     pub fn parameter_count(&self) -> usize {
-        self.0.weights.values().map(Tensor::elem_count).sum()
+        self.0.weights.count()
     }
 
     /// The decoder over this model's own weights, for running forward.
@@ -153,7 +165,14 @@ impl Model {
     ) -> Self {
         let mut lineage = self.0.lineage.clone();
         lineage.stages.push(stage);
+        let mut kept = self.0.weights.dense.iter();
+        let same = kept.all(|(name, old)| {
+            let new = weights.dense.get(name);
+            new.is_some_and(|new| new.id() == old.id())
+        });
         Self(Arc::new(Parts {
+            base: self.0.base.clone(),
+            as_loaded: self.0.as_loaded && same,
             config: self.0.config.clone(),
             tokenizer: self.0.tokenizer.clone(),
             weights,
@@ -169,12 +188,10 @@ impl Model {
             return Ok(self.clone());
         };
         Ok(Self(Arc::new(Parts {
-            config: self.0.config.clone(),
-            tokenizer: self.0.tokenizer.clone(),
             weights: adapter.folded_into(&self.0.weights)?,
+            as_loaded: false,
             adapter: None,
-            lineage: self.0.lineage.clone(),
-            log: self.0.log.clone(),
+            ..(*self.0).clone()
         })))
     }
 }

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use candle_core::DType;
 use serde_json::Value;
 
-use super::Model;
 use super::adapter::Adapter;
-use super::load::{Files, LoadOptions, assemble, bundled, parse, tensor_of};
+use super::load::source::Files;
+use super::load::tensors::TensorFile;
+use super::load::{LoadOptions, assemble, bundled};
+use super::{BaseSource, Model};
 use crate::error::{Error, Result};
 
 /// A PEFT folder: the base it names, which must be a folder or bundled, and the adapter's tensors.
@@ -38,6 +40,20 @@ pub(super) fn load(
             ));
         }
     };
+    let made_for = text("ebb_base_sha256");
+    let at_hand = base.lineage().sha256.as_deref();
+    if let (Some(made_for), Some(at_hand)) = (made_for, at_hand)
+        && made_for != at_hand
+    {
+        return Err(Error::failed_with_hint(
+            format!(
+                "the adapter {} was made for other weights than those of {}",
+                files.source,
+                base.lineage().source
+            ),
+            "give it the base it was trained on: the hash of the weights differs",
+        ));
+    }
     let rank = settings.get("r").and_then(Value::as_u64).unwrap_or(0) as usize;
     let targets: Vec<String> = match settings.get("target_modules") {
         Some(Value::Array(list)) => list
@@ -65,31 +81,52 @@ pub(super) fn load(
         base.weights(),
         0,
     )?;
-    let bytes = files.required("adapter_model.safetensors")?;
-    let tensors = parse("adapter_model.safetensors", &bytes, &files.source)?;
+    let (tensors, sha256) = adapter_file(files)?;
     for (name, weight) in adapter.weights.iter_mut() {
         let stored = format!("base_model.model.{name}");
-        let view = tensors
-            .tensor(&stored)
-            .map_err(|_| Error::failed(format!("adapter_model.safetensors lacks `{stored}`")))?;
-        if view.shape() != weight.dims() {
+        let Some(shape) = tensors.shape(&stored) else {
+            return Err(Error::failed_with_hint(
+                format!("the adapter lacks `{stored}`"),
+                "is it an adapter for this base?",
+            ));
+        };
+        if shape != weight.dims() {
             return Err(Error::invalid(
                 format!("loading `{stored}`"),
                 format!("shape {:?}, as the base and r call for", weight.dims()),
-                format!("{:?}", view.shape()),
-            ));
+                format!("{shape:?}"),
+            )
+            .with_hint("is it an adapter for this base?"));
         }
-        *weight = tensor_of(name, &view, DType::F32, base.device())?;
+        *weight = tensors
+            .read(&stored, DType::F32)?
+            .to_device(&base.device())?;
     }
     let mut lineage = base.lineage().clone();
-    lineage.source = format!("{} over {}", files.source, lineage.source);
-    lineage.sha256 = Some(crate::files::sha256(&bytes));
+    let base_source = BaseSource {
+        name: std::mem::take(&mut lineage.source),
+        sha256: lineage.sha256.take(),
+    };
+    lineage.source = format!("{} over {}", files.source, base_source.name);
+    lineage.sha256 = Some(sha256);
     let (config, tokenizer) = (base.config().clone(), base.tokenizer().clone());
-    Model::new(
-        config,
-        tokenizer,
-        base.weights().clone(),
-        Some(adapter),
-        lineage,
-    )
+    let weights = base.weights().clone();
+    let model = Model::new(config, tokenizer, weights, Some(adapter), lineage)?;
+    Ok(model.over(base_source))
+}
+
+/// The adapter's tensors, and the hash of their file.
+fn adapter_file(files: &Files) -> Result<(TensorFile, String)> {
+    for name in ["adapter_model.safetensors", "adapter_model.bin"] {
+        if let (Some(tensors), Some(bytes)) = (TensorFile::open(files, name)?, files.open(name)?) {
+            return Ok((tensors, bytes.sha256()?));
+        }
+    }
+    Err(Error::failed_with_hint(
+        format!(
+            "the adapter {} has no adapter_model.safetensors",
+            files.source
+        ),
+        "an adapter folder holds adapter_config.json and adapter_model.safetensors",
+    ))
 }

@@ -7,7 +7,9 @@ use candle_core::{DType, Device, Tensor};
 use serde_json::json;
 
 use super::adapter::Adapter;
-use super::{Model, Weights};
+use super::config::Family;
+use super::weights::Tensors;
+use super::{Model, decoder};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -79,19 +81,28 @@ fn write_model(model: &Model, folder: &Path, dtype: DType) -> Result<()> {
     write_json(&folder.join("generation_config.json"), &generation)?;
     write_json(&folder.join("ebb.json"), &json!(model.lineage()))?;
     model.tokenizer().save(folder)?;
-    write_tensors(
-        &folder.join("model.safetensors"),
-        model.weights(),
-        "",
-        dtype,
-    )
+    let mut weights = model.weights().all_unpacked()?;
+    for (name, weight) in weights.iter_mut() {
+        if decoder::is_stored_transposed(config, name) {
+            *weight = weight.t()?;
+        }
+    }
+    write_tensors(&folder.join("model.safetensors"), &weights, "", dtype)
 }
 
 fn write_adapter(model: &Model, adapter: &Adapter, folder: &Path) -> Result<()> {
+    if !model.base_is_as_loaded() {
+        return Err(Error::failed_with_hint(
+            "the weights under the adapter were finetuned too, so the adapter alone would not give this model again",
+            "save the merged model: m.merge().save(folder)",
+        ));
+    }
+    let base = model.base_source();
     let settings = json!({
-        "base_model_name_or_path": model.lineage().source,
+        "base_model_name_or_path": base.name,
+        "ebb_base_sha256": base.sha256,
         "bias": "none",
-        "fan_in_fan_out": false,
+        "fan_in_fan_out": model.config().family == Family::Gpt2,
         "inference_mode": true,
         "lora_alpha": adapter.alpha,
         "lora_dropout": adapter.dropout,
@@ -106,7 +117,7 @@ fn write_adapter(model: &Model, adapter: &Adapter, folder: &Path) -> Result<()> 
     write_tensors(&path, &adapter.weights, "base_model.model.", DType::F32)
 }
 
-fn write_tensors(path: &Path, weights: &Weights, prefix: &str, dtype: DType) -> Result<()> {
+fn write_tensors(path: &Path, weights: &Tensors, prefix: &str, dtype: DType) -> Result<()> {
     let mut stored: Vec<(String, Tensor)> = Vec::new();
     for (name, weight) in weights {
         let weight = weight

@@ -181,7 +181,7 @@ fn by_columns(x: Rows, weight: Rows, bias: Option<&[f32]>) -> Vec<f32> {
 const GRADIENT_ROWS: usize = 32;
 
 /// `grad · w`: (rows, out) and (out, in) → (rows, in).
-fn input_gradient(grad: &Tensor, weight: &Tensor) -> Result<Tensor> {
+pub(super) fn input_gradient(grad: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let (rows, outputs) = grad.dims2()?;
     let inputs = weight.dim(1)?;
     let (grad, weight) = (Elements::of(grad)?, Elements::of(weight)?);

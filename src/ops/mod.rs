@@ -4,6 +4,7 @@
 //! an error. Shapes are written (batch, time, width). On a CPU the costly ones are kernels of ours; on any other device
 //! they are plain candle.
 
+mod activation;
 mod adamw;
 mod attention;
 mod cpu;
@@ -12,6 +13,7 @@ mod embedding;
 mod linear;
 mod loss;
 mod norm;
+mod packed;
 mod products;
 mod rope;
 mod swiglu;
@@ -19,6 +21,7 @@ mod swiglu;
 mod tests;
 mod vector;
 
+pub use activation::{Activation, activation};
 pub use adamw::{AdamW, adamw_step, sum_of_squares};
 pub use attention::{AttentionSpan, attention};
 pub use dropout::dropout;
@@ -26,5 +29,6 @@ pub use embedding::embedding;
 pub use linear::linear;
 pub use loss::{cross_entropy_sum, token_losses};
 pub use norm::{layer_norm, rms_norm};
+pub use packed::{Packed, packed_linear};
 pub use rope::rope;
 pub use swiglu::swiglu;

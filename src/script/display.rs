@@ -126,8 +126,6 @@ fn quoted(text: &str) -> String {
 
 /// "Model(llama, 1,049,600 parameters, from ebb/tiny, finetuned twice)".
 fn summary(model: &Model) -> String {
-    let weights = model.weights().values();
-    let parameters: usize = weights.map(|tensor| tensor.elem_count()).sum();
     let lineage = model.lineage();
     let stages = match lineage.stages.len() {
         0 => String::new(),
@@ -141,7 +139,7 @@ fn summary(model: &Model) -> String {
     };
     format!(
         "Model({} parameters, from {}{stages}{adapter})",
-        grouped(parameters),
+        grouped(model.parameter_count()),
         lineage.source
     )
 }

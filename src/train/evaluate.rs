@@ -23,7 +23,7 @@ pub(super) fn mean_loss(
     for rows in examples.chunks(BATCH) {
         control.check()?;
         let rows: Vec<&Example> = rows.iter().collect();
-        let batch = collate(&rows, model.tokenizer().pad_id(), model.device())?;
+        let batch = collate(&rows, model.tokenizer().pad_id(), &model.device())?;
         let hidden = decoder.hidden(&batch.ids, &mut Pass::default())?;
         let loss = summed_loss(decoder, &hidden.detach(), &batch)?;
         sum += f64::from(loss.to_scalar::<f32>()?);
@@ -47,7 +47,7 @@ pub fn token_losses(
     for rows in order.chunks(BATCH) {
         control.check()?;
         let chosen: Vec<&Example> = rows.iter().filter_map(|row| examples.get(*row)).collect();
-        let batch = collate(&chosen, model.tokenizer().pad_id(), model.device())?;
+        let batch = collate(&chosen, model.tokenizer().pad_id(), &model.device())?;
         let hidden = decoder.hidden(&batch.ids, &mut Pass::default())?;
         let flat = hidden.reshape(((), hidden.dim(2)?))?;
         let logits = decoder.logits(&flat.index_select(&batch.positions, 0)?)?;

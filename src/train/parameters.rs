@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use candle_core::Var;
 
 use super::options::Method;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::adapter::Adapter;
 use crate::model::decoder::Decoder;
-use crate::model::{Model, Weights};
+use crate::model::{Model, Tensors, Weights};
 
 /// The variables of a finetuning beside what stays frozen. Names are in order, so every sum over them is too.
 pub struct Parameters {
@@ -52,22 +52,26 @@ impl Parameters {
             });
         }
         let base = model.merge()?.weights().clone();
+        if !base.packed.is_empty() {
+            return Err(Error::failed_with_hint(
+                "quantized weights cannot be trained",
+                "use method \"lora\", which trains an adapter over them, or load the model without `quantize`",
+            ));
+        }
         let config = model.config();
         let last = format!(
-            "model.layers.{}.",
+            "{}{}.",
+            config.block_prefix(),
             config.num_hidden_layers.saturating_sub(1)
         );
-        let head = match config.tie_word_embeddings {
-            true => "model.embed_tokens.weight",
-            false => "lm_head.weight",
-        };
+        let head = config.head_name();
         let trained = |name: &str| match method {
             Method::LastBlock => name.starts_with(&last),
             Method::Head => name == head,
             Method::Full | Method::Lora { .. } => true,
         };
         Ok(Self {
-            variables: variables(&base, trained)?,
+            variables: variables(&base.dense, trained)?,
             base,
             adapter: None,
         })
@@ -88,7 +92,7 @@ impl Parameters {
         let (mut base, mut adapter) = (self.base.clone(), self.adapter.clone());
         let into = match &mut adapter {
             Some(adapter) => &mut adapter.weights,
-            None => &mut base,
+            None => &mut base.dense,
         };
         into.extend(copies);
         Ok((base, adapter))
@@ -98,7 +102,7 @@ impl Parameters {
         let (mut base, mut adapter) = (self.base.clone(), self.adapter.clone());
         let into = match &mut adapter {
             Some(adapter) => &mut adapter.weights,
-            None => &mut base,
+            None => &mut base.dense,
         };
         into.extend(
             self.variables
@@ -110,7 +114,7 @@ impl Parameters {
 }
 
 /// Variables hold copies: the tensors of the model that is finetuned stay as they are.
-fn variables(weights: &Weights, trained: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Var>> {
+fn variables(weights: &Tensors, trained: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Var>> {
     let chosen = weights.iter().filter(|(name, _)| trained(name));
     chosen
         .map(|(name, weight)| Ok((name.clone(), Var::from_tensor(&weight.copy()?)?)))

@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
             let rows = self.order.batch(index, options.batch_size);
             let chosen: Vec<&Example> = rows.iter().filter_map(|row| self.data.get(*row)).collect();
             let pad = self.model.tokenizer().pad_id();
-            batches.push((index, collate(&chosen, pad, self.model.device())?));
+            batches.push((index, collate(&chosen, pad, &self.model.device())?));
         }
         let trained: usize = batches.iter().map(|(_, batch)| batch.trained).sum();
         let mut gradients = Gradients::new();

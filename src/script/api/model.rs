@@ -12,6 +12,7 @@ use crate::generate;
 use crate::model::config::Config;
 use crate::model::load::{self, LoadOptions};
 use crate::model::text::TextTokenizer;
+use crate::model::weights::{Entry, Weights};
 use crate::model::{Model, bpe, save};
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
@@ -164,6 +165,7 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
             .text("device")?
             .unwrap_or_else(|| host.device.clone()),
         revision: options.text("revision")?,
+        quantize: options.text("quantize")?,
     };
     options.finish()?;
     let folder = match source.starts_with("ebb/") || !host.working_folder.join(source).is_dir() {
@@ -198,7 +200,7 @@ pub fn summary(model: &Model) -> String {
     };
     format!(
         "{} from {}: {} parameters, {} layers of width {}, vocabulary {}, context {}{adapter}{stages}",
-        config.model_type,
+        config.family.name(),
         model.lineage().source,
         model.parameter_count(),
         config.num_hidden_layers,
@@ -312,34 +314,21 @@ fn write(host: &Host, model: Model, folder: &str, options: Options) -> Result<Mo
 }
 
 fn parameters(model: &Model) -> Result<DataFrame> {
-    let adapter = model.adapter().map(|adapter| &adapter.weights);
-    let all: Vec<_> = model
-        .weights()
-        .iter()
-        .chain(adapter.into_iter().flatten())
+    let adapter = model.adapter().map(|adapter| adapter.weights.clone());
+    let adapter = Weights::dense(adapter.unwrap_or_default());
+    let all: Vec<Entry> = [model.weights(), &adapter]
+        .into_iter()
+        .flat_map(Weights::entries)
         .collect();
-    let text = |name: &str, values: Vec<String>| Series::new(name.into(), values).into_column();
-    let values: Vec<i64> = all
-        .iter()
-        .map(|(_, weight)| weight.elem_count() as i64)
-        .collect();
+    let text = |name: &str, value: fn(&Entry) -> String| {
+        let values: Vec<String> = all.iter().map(value).collect();
+        Series::new(name.into(), values).into_column()
+    };
+    let values: Vec<i64> = all.iter().map(|entry| entry.values as i64).collect();
     let columns = vec![
-        text(
-            "name",
-            all.iter().map(|(name, _)| (*name).clone()).collect(),
-        ),
-        text(
-            "shape",
-            all.iter()
-                .map(|(_, weight)| format!("{:?}", weight.dims()))
-                .collect(),
-        ),
-        text(
-            "dtype",
-            all.iter()
-                .map(|(_, weight)| weight.dtype().as_str().to_string())
-                .collect(),
-        ),
+        text("name", |entry| entry.name.to_string()),
+        text("shape", |entry| format!("{:?}", entry.shape)),
+        text("dtype", |entry| entry.dtype.clone()),
         Series::new("values".into(), values).into_column(),
     ];
     DataFrame::new(all.len(), columns).during("parameters")

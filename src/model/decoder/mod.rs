@@ -1,0 +1,162 @@
+//! Running a decoder: token ids in, hidden states and logits out. Each family is a file of its own over shared parts.
+
+mod attention;
+mod gemma;
+mod gpt2;
+mod gpt_neox;
+mod linear;
+mod llama;
+mod opt;
+mod pass;
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::error::{Context, Error, Result};
+use crate::model::Weights;
+use crate::model::adapter::Adapter;
+use crate::model::config::{Config, Family};
+use linear::{Linear, Norm, Parts};
+pub use pass::{Cache, Pass, Step};
+
+/// Names and shapes of weights, in the order of the forward pass.
+pub type Shapes = Vec<(String, Vec<usize>)>;
+
+/// What a family computes. A decoder embeds tokens, runs them through the blocks in order, and normalises the result.
+trait Stack: Send + Sync {
+    /// ids (batch, time) u32 → (batch, time, width)
+    fn embed(&self, ids: &Tensor, step: &Step) -> Result<Tensor>;
+    /// One block: (batch, time, width) → the same.
+    fn block(&self, layer: usize, x: &Tensor, step: &mut Step) -> Result<Tensor>;
+    /// The norm before the head.
+    fn norm(&self) -> &Norm;
+}
+
+/// The names and shapes of every weight that a configuration calls for. Matrices are (out, in) in every family, GPT-2's
+/// too, whose files have them the other way round.
+pub fn shapes(config: &Config) -> Shapes {
+    let mut shapes = match config.family {
+        Family::Gpt2 => gpt2::shapes(config),
+        Family::GptNeox => gpt_neox::shapes(config),
+        Family::Opt => opt::shapes(config),
+        Family::Gemma3 => gemma::shapes(config),
+        _ => llama::shapes(config),
+    };
+    if !config.tie_word_embeddings {
+        shapes.push((
+            config.head_name().to_string(),
+            vec![config.vocab_size, config.hidden_size],
+        ));
+    }
+    shapes
+}
+
+/// The weights that files of a family store transposed, (in, out).
+pub fn is_stored_transposed(config: &Config, name: &str) -> bool {
+    config.family == Family::Gpt2 && gpt2::is_conv1d(name)
+}
+
+/// The LayerNorm or linear module `{module}` of that many outputs (and inputs), with a bias if so.
+fn module(shapes: &mut Shapes, module: String, weight: Vec<usize>, bias: bool) {
+    if let (true, Some(outputs)) = (bias, weight.first()) {
+        shapes.push((format!("{module}.bias"), vec![*outputs]));
+    }
+    shapes.push((format!("{module}.weight"), weight));
+}
+
+/// A decoder ready to run.
+pub struct Decoder {
+    stack: Box<dyn Stack>,
+    head: Linear,
+    config: Config,
+    device: Device,
+    dtype: DType,
+}
+
+impl Decoder {
+    pub(super) fn new(
+        config: &Config,
+        weights: &Weights,
+        adapter: Option<&Adapter>,
+    ) -> Result<Self> {
+        let parts = Parts { weights, adapter };
+        let embedding = parts.tensor(config.embedding_name())?;
+        let stack: Box<dyn Stack> = match config.family {
+            Family::Gpt2 => Box::new(gpt2::Gpt2::new(config, parts)?),
+            Family::GptNeox => Box::new(gpt_neox::GptNeox::new(config, parts)?),
+            Family::Opt => Box::new(opt::Opt::new(config, parts)?),
+            Family::Gemma3 => Box::new(gemma::Gemma::new(config, parts)?),
+            _ => Box::new(llama::Llama::new(config, parts)?),
+        };
+        Ok(Self {
+            stack,
+            device: embedding.device().clone(),
+            dtype: embedding.dtype(),
+            head: match config.tie_word_embeddings {
+                true => Linear::of(embedding),
+                false => parts.linear(config.head_name().trim_end_matches(".weight"), false)?,
+            },
+            config: config.clone(),
+        })
+    }
+
+    /// ids (batch, time) u32 → final hidden states (batch, time, width), normed, ready for [`Decoder::logits`].
+    pub fn hidden(&self, ids: &Tensor, pass: &mut Pass) -> Result<Tensor> {
+        let mut step = self.begin(ids, pass)?;
+        let mut x = self.embed(ids, &step)?;
+        for layer in 0..self.layers() {
+            x = self.block(layer, &x, &mut step)?;
+        }
+        if let Some(cache) = step.cache.as_deref_mut() {
+            cache.advance(ids.dim(1)?);
+        }
+        self.norm(&x)
+    }
+
+    /// The circumstances of a pass over ids (batch, time), for running the parts one by one.
+    pub fn begin<'a>(&self, ids: &Tensor, pass: &'a mut Pass) -> Result<Step<'a>> {
+        let (batch, time) = ids.dims2()?;
+        let past = pass.cache.as_ref().map_or(0, |cache| cache.len());
+        let padding = pass.starts.iter().min().copied().unwrap_or(0);
+        let tokens = (past + time).saturating_sub(padding);
+        if tokens > self.config.max_position_embeddings {
+            return Err(Error::invalid(
+                "running the model",
+                format!("at most {} tokens", self.config.max_position_embeddings),
+                tokens.to_string(),
+            )
+            .with_hint("lower max_length, or use a model with a longer context"));
+        }
+        Step::new(&self.config, (batch, time), pass, &self.device)
+    }
+
+    /// Blocks in all.
+    pub fn layers(&self) -> usize {
+        self.config.num_hidden_layers
+    }
+
+    /// ids (batch, time) → the first block's input (batch, time, width).
+    pub fn embed(&self, ids: &Tensor, step: &Step) -> Result<Tensor> {
+        self.stack.embed(ids, step)
+    }
+
+    /// One block: (batch, time, width) → the same.
+    pub fn block(&self, layer: usize, x: &Tensor, step: &mut Step) -> Result<Tensor> {
+        self.stack.block(layer, x, step)
+    }
+
+    /// The norm before the head.
+    pub fn norm(&self, x: &Tensor) -> Result<Tensor> {
+        self.stack.norm().forward(x)
+    }
+
+    /// hidden (…, width) → logits (…, vocabulary) in f32.
+    pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
+        let logits = self.head.forward(hidden, None)?;
+        logits.to_dtype(DType::F32).during("the logits")
+    }
+
+    /// An empty cache for `batch` rows of at most `capacity` tokens, padding included.
+    pub fn cache(&self, batch: usize, capacity: usize) -> Result<Cache> {
+        Cache::new(&self.config, batch, capacity, self.dtype, &self.device)
+    }
+}

@@ -1,0 +1,288 @@
+//! Models from folders, bundled names and the Hub: save_pretrained layout, checked before it is trusted.
+
+pub(super) mod names;
+pub(super) mod source;
+pub(super) mod tensors;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use include_dir::{Dir, include_dir};
+use serde_json::Value;
+
+use self::names::Names;
+use self::source::Files;
+use self::tensors::TensorFile;
+use super::config::Config;
+use super::lineage::Lineage;
+use super::text::TextTokenizer;
+use super::weights::Tensors;
+use super::{Model, Weights, decoder, peft};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::hub;
+use crate::random::Stream;
+
+static BUNDLED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/data");
+
+/// How to load.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// "f32", "bf16" or "f16"; f32 when `None`.
+    pub dtype: Option<String>,
+    /// "auto", "cpu" or "cuda:0"; empty is "auto".
+    pub device: String,
+    /// A revision of a Hub repository.
+    pub revision: Option<String>,
+    /// Keep the matrices of the blocks in GGUF blocks of this kind ("q8_0", "q4_0", …).
+    pub quantize: Option<String>,
+}
+
+/// Loads from a bundled name (`ebb/tiny`), a folder, or a Hub repository (`org/name` or `org/name@revision`).
+pub fn open(
+    source: &str,
+    folder: Option<&Path>,
+    options: &LoadOptions,
+    settings: &hub::Settings,
+    control: &Control,
+) -> Result<Model> {
+    if let Some(name) = source.strip_prefix("ebb/") {
+        return bundled(name, options);
+    }
+    if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
+        return from_folder(folder, options);
+    }
+    let (repository, revision) = match source.split_once('@') {
+        Some((repository, revision)) => (repository, Some(revision.to_string())),
+        None => (source, options.revision.clone()),
+    };
+    let looks_like_repository = repository
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .count()
+        == 2
+        && !repository.starts_with(['.', '/', '~']);
+    if !looks_like_repository {
+        return Err(Error::failed_with_hint(
+            format!("there is no model `{source}`"),
+            format!(
+                "give a folder in save_pretrained layout, org/name@revision on the Hub, or one of {}",
+                bundled_names().join(", ")
+            ),
+        ));
+    }
+    let folder = hub::fetch_model(repository, revision.as_deref(), settings, control)?;
+    let mut files = Files::of_folder(&folder);
+    files.source = match revision {
+        Some(revision) => format!("{repository}@{revision}"),
+        None => repository.to_string(),
+    };
+    assemble(&files, options)
+}
+
+/// Loads a model from a folder in save_pretrained layout, or a PEFT adapter folder over its base.
+pub fn from_folder(folder: &Path, options: &LoadOptions) -> Result<Model> {
+    let files = Files::of_folder(folder);
+    match files.read("adapter_config.json")? {
+        Some(settings) => peft::load(&files, folder, &settings, options),
+        None => assemble(&files, options),
+    }
+}
+
+/// Loads a model that the program ships: "tiny".
+pub fn bundled(name: &str, options: &LoadOptions) -> Result<Model> {
+    if BUNDLED.get_file(format!("{name}/config.json")).is_none() {
+        return Err(Error::unknown(
+            "bundled model",
+            format!("ebb/{name}"),
+            bundled_names(),
+        ));
+    }
+    match BUNDLED.get_dir(name) {
+        Some(folder) => assemble(&Files::bundled(name, folder), options),
+        None => Err(Error::failed(format!(
+            "the bundled model {name} has no files"
+        ))),
+    }
+}
+
+/// The bundled models' names.
+pub fn bundled_names() -> Vec<String> {
+    let is_model = |folder: &&Dir| folder.get_file(folder.path().join("config.json")).is_some();
+    BUNDLED
+        .dirs()
+        .filter(is_model)
+        .map(|folder| format!("ebb/{}", folder.path().display()))
+        .collect()
+}
+
+/// A model with random weights: matrices normal with standard deviation `initializer_range`, norms one, biases zero.
+pub fn random(
+    config: Config,
+    tokenizer: Arc<TextTokenizer>,
+    seed: u64,
+    options: &LoadOptions,
+) -> Result<Model> {
+    let device = device_of(&options.device)?;
+    let dtype = dtype_of(options)?;
+    let mut weights = Tensors::new();
+    for (name, shape) in decoder::shapes(&config) {
+        let weight = if name.ends_with(".bias") || is_norm_from_one(&config, &name, &shape) {
+            Tensor::zeros(shape, dtype, &device)?
+        } else if shape.len() == 1 {
+            Tensor::ones(shape, dtype, &device)?
+        } else {
+            let stream = Stream::new(seed, &format!("init {name}"));
+            let count: usize = shape.iter().product();
+            let values: Vec<f32> = (0..count as u64)
+                .map(|i| (stream.normal(i) * config.initializer_range) as f32)
+                .collect();
+            Tensor::from_vec(values, shape, &device)?.to_dtype(dtype)?
+        };
+        weights.insert(name, weight);
+    }
+    let weights = Weights::dense(weights);
+    let lineage = Lineage {
+        source: format!("new, seed {seed}"),
+        ..Lineage::default()
+    };
+    Model::new(config, tokenizer, weights, None, lineage)
+}
+
+/// Gemma's norms store their difference from one.
+fn is_norm_from_one(config: &Config, name: &str, shape: &[usize]) -> bool {
+    config.family == super::config::Family::Gemma3 && shape.len() == 1 && name.contains("norm")
+}
+
+pub(super) fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
+    let config = files.required("config.json")?;
+    let config: Value = serde_json::from_slice(&config).map_err(|error| {
+        Error::failed(format!(
+            "config.json of {} cannot be read: {error}",
+            files.source
+        ))
+    })?;
+    let config = Config::from_json(&config)?;
+    let settings = files.read("tokenizer_config.json")?;
+    let tokenizer = TextTokenizer::from_bytes(
+        &files.required("tokenizer.json")?,
+        settings.as_deref(),
+        &config,
+    )?;
+    let device = device_of(&options.device)?;
+    let (weights, sha256, unused) = read_weights(files, &config, dtype_of(options)?, &device)?;
+    let mut lineage = match files.read("ebb.json")? {
+        // A model of ours remembers how it was made; a note that cannot be read is no reason to refuse the weights.
+        Some(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
+        None => Lineage::default(),
+    };
+    lineage.source = files.source.clone();
+    lineage.sha256 = Some(sha256);
+    lineage.unused = unused;
+    finish(config, tokenizer, weights, lineage, options)
+}
+
+/// A model out of its parts, quantized if asked.
+pub(super) fn finish(
+    config: Config,
+    tokenizer: TextTokenizer,
+    weights: Weights,
+    lineage: Lineage,
+    options: &LoadOptions,
+) -> Result<Model> {
+    weights.check(&config)?;
+    weights.refuse_not_finite()?;
+    let weights = match &options.quantize {
+        Some(kind) => weights.quantized(&config, kind)?,
+        None => weights,
+    };
+    Model::new(config, Arc::new(tokenizer), weights, None, lineage)
+}
+
+/// The weights that the configuration calls for, from one file or from the shards an index names; their hash; and the
+/// names of tensors that were left alone.
+fn read_weights(
+    files: &Files,
+    config: &Config,
+    dtype: DType,
+    device: &Device,
+) -> Result<(Weights, String, Vec<String>)> {
+    let needed = decoder::shapes(config);
+    let (mut opened, mut hashes, mut stored) = (Vec::new(), Vec::new(), Vec::new());
+    for name in tensors::weight_files(files)? {
+        let file = TensorFile::open(files, &name)?;
+        let bytes = files.open(&name)?;
+        if let (Some(file), Some(bytes)) = (file, bytes) {
+            stored.extend(file.names());
+            hashes.push(bytes.sha256()?);
+            opened.push(file);
+        }
+    }
+    let names = Names::new(config, &needed, &stored)?;
+    let mut weights = Tensors::new();
+    for (name, expected) in needed {
+        let Some(stored) = names.found.get(&name) else {
+            continue;
+        };
+        let transposed = decoder::is_stored_transposed(config, &name);
+        let holder = opened
+            .iter()
+            .find_map(|file| Some((file, file.shape(stored)?)));
+        let Some((file, mut shape)) = holder else {
+            continue;
+        };
+        if transposed {
+            shape.reverse();
+        }
+        if shape != expected {
+            return Err(Error::invalid(
+                format!("loading `{name}` of {}", files.source),
+                format!("shape {expected:?}, as config.json says"),
+                format!("{shape:?}"),
+            ));
+        }
+        let tensor = file.read(stored, dtype)?;
+        let tensor = match transposed {
+            true => tensor.t()?.contiguous()?,
+            false => tensor,
+        };
+        weights.insert(name, tensor.to_device(device)?);
+    }
+    let sha256 = match hashes.as_slice() {
+        [one] => one.clone(),
+        several => crate::files::sha256(several.join(" ").as_bytes()),
+    };
+    Ok((Weights::dense(weights), sha256, names.unused))
+}
+
+/// The device by its name: "auto" is the first GPU of a build that has the feature, else the CPU.
+pub fn device_of(name: &str) -> Result<Device> {
+    match name {
+        "" | "auto" => Ok(Device::cuda_if_available(0).unwrap_or(Device::Cpu)),
+        "cpu" => Ok(Device::Cpu),
+        other => {
+            let index = other
+                .strip_prefix("cuda:")
+                .and_then(|index| index.parse().ok());
+            let Some(index) = index else {
+                return Err(Error::unknown("device", other, ["auto", "cpu", "cuda:0"]));
+            };
+            Device::new_cuda(index).map_err(|error| {
+                Error::failed_with_hint(
+                    format!("the device {other} cannot be used: {error}"),
+                    "build with --features cuda on a machine with an NVIDIA GPU, or use device \"cpu\"",
+                )
+            })
+        }
+    }
+}
+
+pub(super) fn dtype_of(options: &LoadOptions) -> Result<DType> {
+    match options.dtype.as_deref() {
+        None | Some("f32") => Ok(DType::F32),
+        Some("bf16") => Ok(DType::BF16),
+        Some("f16") => Ok(DType::F16),
+        Some(other) => Err(Error::unknown("dtype", other, ["f32", "bf16", "f16"])),
+    }
+}

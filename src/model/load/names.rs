@@ -1,0 +1,85 @@
+//! From the names that files give tensors to those of a decoder.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+use crate::model::config::{Config, Family};
+
+/// What in files belongs to no decoder: buffers that older versions of transformers stored.
+const BUFFERS: [&str; 6] = [
+    ".rotary_emb.inv_freq",
+    ".attention.bias",
+    ".attn.bias",
+    ".attention.masked_bias",
+    ".attn.masked_bias",
+    ".attention.rotary_emb.inv_freq",
+];
+
+/// For each weight that a decoder needs, the name under which the file has it. A model saved without its head
+/// ("wte.weight" for "transformer.wte.weight") and one inside a larger model are found too.
+pub struct Names {
+    /// decoder's name → file's name
+    pub found: BTreeMap<String, String>,
+    /// Tensors outside the decoder, which are left alone.
+    pub unused: Vec<String>,
+}
+
+impl Names {
+    /// Fails where the file has a tensor inside a block that the decoder would not use: the model would compute something
+    /// else than its authors meant.
+    pub fn new(
+        config: &Config,
+        needed: &[(String, Vec<usize>)],
+        stored: &[String],
+    ) -> Result<Self> {
+        let base = config.block_prefix().split('.').next().unwrap_or("model");
+        let prefix = format!("{base}.");
+        let mut found = BTreeMap::new();
+        let mut unused = Vec::new();
+        let needed: std::collections::BTreeSet<&str> =
+            needed.iter().map(|(name, _)| name.as_str()).collect();
+        for name in stored {
+            let forms = [
+                name.clone(),
+                format!("{prefix}{name}"),
+                name.replacen("language_model.model.", "model.", 1),
+                name.replacen("model.language_model.", "model.", 1),
+                name.replacen("language_model.lm_head.", "lm_head.", 1),
+            ];
+            let known = forms
+                .iter()
+                .find(|form| needed.contains(form.as_str()) && !found.contains_key(*form));
+            match known {
+                Some(known) => {
+                    found.insert(known.clone(), name.clone());
+                }
+                None if is_buffer(name) || is_tied_head(config, name) => {}
+                None => unused.push(name.clone()),
+            }
+        }
+        let block = config.block_prefix();
+        let inner = block.strip_prefix(&prefix).unwrap_or(block);
+        let in_block = |name: &&String| name.starts_with(block) || name.starts_with(inner);
+        if let Some(name) = unused.iter().find(in_block) {
+            return Err(Error::failed_with_hint(
+                format!(
+                    "the weights hold `{name}`, which a {} of this config.json has no use for",
+                    config.family.name()
+                ),
+                "is this the config.json of these weights?",
+            ));
+        }
+        Ok(Self { found, unused })
+    }
+}
+
+fn is_buffer(name: &str) -> bool {
+    BUFFERS.iter().any(|end| name.ends_with(end))
+}
+
+/// A head that is stored although it is tied to the embedding.
+fn is_tied_head(config: &Config, name: &str) -> bool {
+    let heads = ["lm_head.weight", "embed_out.weight"];
+    config.tie_word_embeddings && heads.contains(&name)
+        || config.family == Family::Opt && name == "lm_head.weight"
+}
