@@ -4,11 +4,13 @@
 
 pub mod adapter;
 pub mod bpe;
+pub mod chat;
 pub mod config;
 pub mod decoder;
 pub mod lineage;
 pub mod load;
 mod peft;
+mod python;
 pub mod save;
 pub mod text;
 pub mod weights;

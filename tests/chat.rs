@@ -1,0 +1,167 @@
+//! Chat templates against transformers' apply_chat_template, byte for byte; and what hostile or broken ones are told.
+
+use ebb::model::chat::{ChatTemplate, Message, render, template_of};
+use serde_json::{Value, json};
+
+use crate::support::json as fixture_json;
+
+fn conversation(value: &Value) -> Vec<Message> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+fn user(content: &str) -> Vec<Message> {
+    conversation(&json!([{ "role": "user", "content": content }]))
+}
+
+fn refused(template: &str) -> String {
+    match render(template, &user("Hello"), &Value::Null, false) {
+        Ok(text) => panic!("{template} gave {text:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn texts_equal_transformers_byte_for_byte_and_what_it_refuses_is_refused() {
+    let fixture = fixture_json("chat.json");
+    let (mut equal, mut refused) = (0, 0);
+    for (name, entry) in fixture["templates"].as_object().unwrap() {
+        let template = entry["template"].as_str().unwrap();
+        let template = ChatTemplate::new(template, &entry["settings"]).unwrap();
+        for (title, theirs) in entry["texts"].as_object().unwrap() {
+            let messages = conversation(&fixture["conversations"][title]);
+            for (place, prompt) in [(0, false), (1, true)] {
+                let ours = template.render(&messages, prompt);
+                let what = format!("{name}, {title}, prompt {prompt}");
+                match theirs[place].as_str() {
+                    Some(text) => {
+                        assert_eq!(
+                            ours.unwrap_or_else(|e| panic!("{what}: {e}")),
+                            text,
+                            "{what}"
+                        );
+                        equal += 1;
+                    }
+                    None => {
+                        let said = theirs[place]["refused"].as_str().unwrap();
+                        let error = ours.expect_err(&what).to_string();
+                        assert_eq!(
+                            error,
+                            format!("the chat template refuses the conversation: \"{said}\"")
+                        );
+                        refused += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!((equal, refused), (174, 26));
+}
+
+#[test]
+fn the_template_is_the_file_else_the_settings_text_else_the_one_named_default() {
+    let text = json!({ "chat_template": "a" });
+    assert_eq!(template_of(&text, Some("file")).unwrap(), "file");
+    assert_eq!(template_of(&text, None).unwrap(), "a");
+    let named = json!({ "chat_template": [
+        { "name": "tool_use", "template": "t" },
+        { "name": "default", "template": "d" },
+    ] });
+    assert_eq!(template_of(&named, None).unwrap(), "d");
+    let said = |settings: Value| template_of(&settings, None).unwrap_err().to_string();
+    assert_eq!(said(json!({})), "the model has no chat template");
+    assert_eq!(said(json!(null)), "the model has no chat template");
+    assert_eq!(
+        said(json!({ "chat_template": [{ "name": "rag", "template": "t" }] })),
+        "the model has chat templates named rag, and none named default"
+    );
+    assert_eq!(
+        said(json!({ "chat_template": 3 })),
+        "chat_template in tokenizer_config.json is neither a text nor a list of named templates"
+    );
+}
+
+#[test]
+fn broken_templates_are_told_with_their_line() {
+    assert_eq!(
+        refused("a\n{% for m in messages %}"),
+        "the chat template cannot be read (line 2): syntax error: unexpected end of input, expected end of block"
+    );
+    assert_eq!(
+        refused("a\n{{ messages|shout }}"),
+        "the chat template cannot be rendered (line 2): unknown filter: filter shout is unknown"
+    );
+    assert_eq!(
+        refused("{{ messages[0].content.nothing() }}"),
+        "the chat template cannot be rendered (line 1): unknown method: string has no method named nothing"
+    );
+    assert_eq!(
+        refused("{{ absent|tojson }}"),
+        "the chat template cannot be rendered (line 1): invalid operation: a value that is undefined has no JSON"
+    );
+    assert!(refused("{{ strftime_now('%!') }}").contains("cannot be rendered (line 1)"));
+    assert!(refused("{% include '/etc/passwd' %}").contains("cannot be rendered"));
+    let error = render("{{ x }}", &[], &Value::Null, false).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "rendering a chat template: expected at least one message, got none"
+    );
+}
+
+#[test]
+fn the_date_is_written_as_strftime_writes_it() {
+    let text = render(
+        "{{ strftime_now('%d %b %Y') }}",
+        &user(""),
+        &Value::Null,
+        false,
+    )
+    .unwrap();
+    let words: Vec<&str> = text.split(' ').collect();
+    assert_eq!(
+        words.iter().map(|word| word.len()).collect::<Vec<_>>(),
+        [2, 3, 4]
+    );
+}
+
+#[test]
+fn a_template_can_neither_run_nor_write_nor_call_itself_without_end() {
+    let endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
+    assert_eq!(
+        refused(endless),
+        "the chat template does not come to an end (line 1)"
+    );
+    let long = "{% for a in range(99999) %}{{ 'x' * 9999 }}{% endfor %}";
+    assert!(refused(long).starts_with("the chat template writes more than 16 MiB"));
+    let deep = "{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}";
+    assert!(
+        refused(deep).contains("recursion limit exceeded"),
+        "{}",
+        refused(deep)
+    );
+    let nested = "{% set ns = namespace(x=[]) %}{% for a in range(20000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x|tojson }}";
+    assert!(
+        refused(nested).contains("too large for tojson"),
+        "{}",
+        refused(nested)
+    );
+    let dropped = "{% set ns = namespace(x=[]) %}{% for a in range(99999) %}{% set ns.x = [ns.x] %}{% endfor %}";
+    assert!(
+        refused(dropped).contains("does not come to an end"),
+        "{}",
+        refused(dropped)
+    );
+    let brackets = format!("{{{{ {} }}}}", "[".repeat(100_000));
+    assert!(refused(&brackets).contains("cannot be read"));
+    assert!(refused(&"x".repeat(2 << 20)).contains("at most 1048576 bytes"));
+}
+
+#[test]
+fn what_a_conversation_says_is_never_taken_for_a_template() {
+    let text = render(
+        "{{ messages[0].content }}",
+        &user("{{ 7 * 7 }} {% raw %} <b>&amp;</b>"),
+        &Value::Null,
+        false,
+    );
+    assert_eq!(text.unwrap(), "{{ 7 * 7 }} {% raw %} <b>&amp;</b>");
+}
