@@ -21,6 +21,7 @@ pub mod files;
 pub mod frame;
 pub mod generate;
 pub mod hub;
+pub mod memory;
 pub mod metrics;
 pub mod model;
 pub mod notebook;

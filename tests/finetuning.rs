@@ -1,5 +1,7 @@
 //! Finetuning against torch's traces, and the properties that runs rely on: gradients everywhere, sharing, determinism.
 
+mod checkpoints;
+mod killed;
 mod refused;
 
 use std::sync::Arc;
@@ -324,25 +326,41 @@ fn only_the_completion_of_a_pair_is_trained_on() {
     );
 }
 
-/// Asks to stop at the third step.
-struct Impatient(Arc<AtomicBool>);
+/// Asks to stop at a step.
+struct Impatient {
+    stop: Arc<AtomicBool>,
+    at: u64,
+}
+
+impl Impatient {
+    fn control(at: u64) -> Control {
+        let stop = Arc::new(AtomicBool::new(at == 0));
+        let impatient = Self {
+            stop: Arc::clone(&stop),
+            at,
+        };
+        Control::new(Arc::new(impatient), stop)
+    }
+}
 
 impl Progress for Impatient {
     fn begin(&self, _label: &str, _total: u64, _unit: &str) -> Box<dyn Task> {
-        Box::new(Impatient(self.0.clone()))
+        Box::new(Self {
+            stop: Arc::clone(&self.stop),
+            at: self.at,
+        })
     }
 }
 
 impl Task for Impatient {
     fn update(&mut self, done: u64, _remark: &str) {
-        self.0.store(done >= 3, Ordering::Relaxed);
+        self.stop.fetch_or(done >= self.at, Ordering::Relaxed);
     }
 }
 
 #[test]
 fn a_run_stops_when_asked() {
-    let stop = Arc::new(AtomicBool::new(false));
-    let control = Control::new(Arc::new(Impatient(stop.clone())), stop);
+    let control = Impatient::control(3);
     let outcome = finetune(&tiny(), &texts(), &[], &short(Method::Full), &control);
     assert!(matches!(outcome.err(), Some(Error::Interrupted)));
 }
@@ -415,8 +433,7 @@ fn clipping_scales_the_gradient_that_the_update_takes() {
 
 #[test]
 fn many_steps_reserve_nothing_before_they_are_run() {
-    let stop = Arc::new(AtomicBool::new(true));
-    let control = Control::new(Arc::new(Impatient(stop.clone())), stop);
+    let control = Impatient::control(0);
     let options = Options {
         duration: Duration::Steps(1_000_000_000_000),
         ..short(Method::Full)

@@ -18,3 +18,4 @@ mod plots;
 mod random;
 mod stdlib;
 mod support;
+mod tensorboard;

@@ -40,6 +40,7 @@ pub struct StepRecord {
     pub grad_norm: f64,
     /// Tokens processed in the step, padding not counted.
     pub tokens: usize,
-    pub tokens_per_second: f64,
+    /// `None` where the step was read from a checkpoint.
+    pub tokens_per_second: Option<f64>,
     pub validation_loss: Option<f64>,
 }

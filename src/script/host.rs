@@ -55,6 +55,8 @@ pub struct Host {
     pub given: RefCell<Vec<(String, String)>>,
     /// Parameters asked for so far.
     pub parameters: RefCell<Vec<Parameter>>,
+    /// Finetunings so far: their logs in the run folder are numbered.
+    pub finetunings: Cell<usize>,
     /// The session's seed: `seed(n)` sets it, functions with a `seed` option default to it.
     pub seed: Cell<u64>,
     /// "auto", "cpu" or "cuda:0".
@@ -86,6 +88,7 @@ impl Host {
             working_folder: root,
             given: RefCell::default(),
             parameters: RefCell::default(),
+            finetunings: Cell::new(0),
             seed: Cell::new(0),
             device: "cpu".to_string(),
             run_folder: None,

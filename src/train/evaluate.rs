@@ -2,7 +2,7 @@
 
 use super::batches::collate;
 use super::examples::{Example, IGNORED};
-use super::trainer::summed_loss;
+use super::gradients::summed_loss;
 use crate::control::Control;
 use crate::error::Result;
 use crate::model::Model;

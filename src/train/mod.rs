@@ -1,11 +1,15 @@
 //! Finetuning: batches, loss, optimiser, schedule, trainer.
 
 pub mod batches;
+pub mod checkpoint;
 pub mod evaluate;
 pub mod examples;
+mod gradients;
 pub mod optimiser;
 pub mod options;
+pub mod outputs;
 pub mod parameters;
+pub mod tensorboard;
 mod trainer;
 
-pub use trainer::finetune;
+pub use trainer::{finetune, finetune_with};

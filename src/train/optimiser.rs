@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor, Var};
 
 use crate::error::{Error, Result};
+use crate::model::Tensors;
 use crate::ops::{self, AdamW};
 
 /// The moments of every variable.
@@ -26,6 +26,30 @@ impl Optimiser {
         Ok(Self { moments })
     }
 
+    /// The moments as tensors of their own: "first NAME" and "second NAME".
+    pub fn copies(&self) -> Result<Tensors> {
+        let mut copies = Tensors::new();
+        for (name, (first, second)) in &self.moments {
+            copies.insert(format!("first {name}"), first.as_tensor().copy()?);
+            copies.insert(format!("second {name}"), second.as_tensor().copy()?);
+        }
+        Ok(copies)
+    }
+
+    /// Takes the values of [`Optimiser::copies`].
+    pub fn set(&self, values: &Tensors) -> Result<()> {
+        for (name, (first, second)) in &self.moments {
+            for (which, variable) in [("first", first), ("second", second)] {
+                let name = format!("{which} {name}");
+                let value = values.get(&name).ok_or_else(|| {
+                    Error::failed(format!("the checkpoint lacks the moment `{name}`"))
+                })?;
+                variable.set(value)?;
+            }
+        }
+        Ok(())
+    }
+
     /// One update. `scale` multiplies the gradients (clipping).
     pub fn step(
         &self,
@@ -43,28 +67,6 @@ impl Optimiser {
         }
         Ok(())
     }
-}
-
-/// Adds the gradients of one batch to those of the update. A variable without a gradient is an error: it would never be
-/// trained, and nothing else would tell.
-pub fn accumulate(
-    into: &mut Gradients,
-    variables: &BTreeMap<String, Var>,
-    mut store: GradStore,
-) -> Result<()> {
-    for (name, variable) in variables {
-        let Some(gradient) = store.remove(variable.as_tensor()) else {
-            return Err(Error::failed(format!(
-                "the parameter `{name}` received no gradient"
-            )));
-        };
-        let sum = match into.remove(name) {
-            Some(sum) => (sum + gradient)?,
-            None => gradient,
-        };
-        into.insert(name.clone(), sum);
-    }
-    Ok(())
 }
 
 /// The Euclidean norm of all gradients together, summed in the order of the names.

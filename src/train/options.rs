@@ -78,6 +78,23 @@ pub struct Options {
     /// Measure the validation loss every so many steps (and after the last).
     pub validate_every: Option<usize>,
     pub loss_average: LossAverage,
+    /// Give the weights whose validation loss was the lowest, rather than the last.
+    pub best: bool,
+    /// Stop after so many validations in a row without a lower loss.
+    pub patience: Option<usize>,
+    /// Keep only the inputs of blocks for the backward pass and run each block again: less memory, a third more time.
+    pub recompute: bool,
+    pub precision: Precision,
+}
+
+/// What the decoder computes in while training. Variables and moments are f32 in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// The type of the model's weights.
+    Model,
+    F32,
+    Bf16,
 }
 
 impl Default for Options {
@@ -100,6 +117,10 @@ impl Default for Options {
             shuffle: true,
             validate_every: None,
             loss_average: LossAverage::Token,
+            best: false,
+            patience: None,
+            recompute: false,
+            precision: Precision::Model,
         }
     }
 }
@@ -132,6 +153,15 @@ impl Options {
                 value.to_string(),
             )
         };
+        if let Some(patience) = self.patience {
+            count(patience, "patience")?;
+        }
+        if self.validate_every.is_none() && (self.best || self.patience.is_some()) {
+            return Err(Error::failed_with_hint(
+                "the options best and patience go by the validation loss, and validate_every is not given",
+                "give validate_every, in steps, and the rows to validate on with `validation`",
+            ));
+        }
         count(self.batch_size, "batch_size")?;
         count(self.gradient_accumulation, "gradient_accumulation")?;
         within(self.learning_rate, "learning_rate", 0.0, 1e3)?;
@@ -180,6 +210,17 @@ impl Options {
             )?;
         }
         Ok(())
+    }
+
+    /// Whether a setting asks for validation rows.
+    pub fn needs_validation(&self) -> bool {
+        self.validate_every.is_some()
+    }
+
+    /// Whether the validation loss is due after this update.
+    pub fn validates_after(&self, step: usize) -> bool {
+        self.validate_every
+            .is_some_and(|every| step.is_multiple_of(every.max(1)))
     }
 
     /// Updates in all, for `rows` of data.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::Var;
+use candle_core::{DType, Tensor, Var};
 
-use super::options::Method;
+use super::options::{Method, Options, Precision};
 use crate::error::{Error, Result};
 use crate::model::adapter::Adapter;
 use crate::model::decoder::Decoder;
@@ -12,15 +12,25 @@ use crate::model::{Model, Tensors, Weights};
 
 /// The variables of a finetuning beside what stays frozen. Names are in order, so every sum over them is too.
 pub struct Parameters {
+    /// In f32, whatever the model computes in.
     pub variables: BTreeMap<String, Var>,
     base: Weights,
     adapter: Option<Adapter>,
+    /// The base as the decoder computes with it.
+    frozen: Weights,
+    compute: DType,
 }
 
 impl Parameters {
     /// Makes variables of what `method` trains. LoRA on a model that already has an adapter of the same rank and targets
     /// goes on with it; any other method on such a model folds the adapter in first.
-    pub fn new(model: &Model, method: &Method, seed: u64) -> Result<Self> {
+    pub fn new(model: &Model, options: &Options) -> Result<Self> {
+        let (method, seed) = (&options.method, options.seed);
+        let compute = match options.precision {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
+            Precision::Model => model.dtype(),
+        };
         if let Method::Lora {
             rank,
             alpha,
@@ -47,8 +57,10 @@ impl Parameters {
             };
             return Ok(Self {
                 variables: variables(&adapter.weights, |_| true)?,
+                frozen: cast(base.clone(), compute)?,
                 base,
                 adapter: Some(adapter),
+                compute,
             });
         }
         let base = model.merge()?.weights().clone();
@@ -72,51 +84,82 @@ impl Parameters {
         };
         Ok(Self {
             variables: variables(&base.dense, trained)?,
+            frozen: cast(base.clone(), compute)?,
             base,
             adapter: None,
+            compute,
         })
     }
 
-    /// The decoder over the variables: it sees every update of theirs.
+    /// The decoder over the variables as they are now.
     pub fn decoder(&self, model: &Model) -> Result<Decoder> {
-        let (base, adapter) = self.with(|variable| variable.as_tensor().clone());
+        let (mut base, mut adapter) = (self.frozen.clone(), self.adapter.clone());
+        let into = match &mut adapter {
+            Some(adapter) => &mut adapter.weights,
+            None => &mut base.dense,
+        };
+        for (name, variable) in &self.variables {
+            // A cast is part of the graph: the gradient comes back to the variable in f32.
+            let tensor = variable.as_tensor().to_dtype(self.compute)?;
+            into.insert(name.clone(), tensor);
+        }
         model.decoder_over(&base, adapter.as_ref())
     }
 
-    /// The weights and adapter as they are now, cut loose from the variables.
-    pub fn detached(&self) -> Result<(Weights, Option<Adapter>)> {
-        let mut copies = BTreeMap::new();
-        for (name, variable) in &self.variables {
-            copies.insert(name.clone(), variable.as_tensor().copy()?.detach());
-        }
-        let (mut base, mut adapter) = (self.base.clone(), self.adapter.clone());
-        let into = match &mut adapter {
-            Some(adapter) => &mut adapter.weights,
-            None => &mut base.dense,
+    /// The variables' values as tensors of their own.
+    pub fn copies(&self) -> Result<Tensors> {
+        let copy = |(name, variable): (&String, &Var)| -> Result<(String, Tensor)> {
+            Ok((name.clone(), variable.as_tensor().copy()?.detach()))
         };
-        into.extend(copies);
-        Ok((base, adapter))
+        self.variables.iter().map(copy).collect()
     }
 
-    fn with(&self, tensor: impl Fn(&Var) -> candle_core::Tensor) -> (Weights, Option<Adapter>) {
-        let (mut base, mut adapter) = (self.base.clone(), self.adapter.clone());
-        let into = match &mut adapter {
-            Some(adapter) => &mut adapter.weights,
-            None => &mut base.dense,
-        };
-        into.extend(
-            self.variables
-                .iter()
-                .map(|(name, variable)| (name.clone(), tensor(variable))),
-        );
-        (base, adapter)
+    /// Takes the values of [`Parameters::copies`].
+    pub fn set(&self, values: &Tensors) -> Result<()> {
+        for (name, variable) in &self.variables {
+            let value = values
+                .get(name)
+                .ok_or_else(|| Error::failed(format!("the checkpoint lacks `{name}`")))?;
+            variable.set(value)?;
+        }
+        Ok(())
     }
+
+    /// The weights and adapter as they are now, cut loose from the variables; trained weights of the base as `dtype`.
+    pub fn detached(&self, dtype: DType) -> Result<(Weights, Option<Adapter>)> {
+        let (mut base, mut adapter) = (self.base.clone(), self.adapter.clone());
+        let copies = self.copies()?;
+        match &mut adapter {
+            Some(adapter) => adapter.weights.extend(copies),
+            None => {
+                for (name, tensor) in copies {
+                    base.dense.insert(name, tensor.to_dtype(dtype)?);
+                }
+            }
+        }
+        Ok((base, adapter))
+    }
+}
+
+/// The dense weights as `dtype`.
+fn cast(mut weights: Weights, dtype: DType) -> Result<Weights> {
+    for weight in weights.dense.values_mut() {
+        if weight.dtype() != dtype {
+            *weight = weight.to_dtype(dtype)?;
+        }
+    }
+    Ok(weights)
 }
 
 /// Variables hold copies: the tensors of the model that is finetuned stay as they are.
 fn variables(weights: &Tensors, trained: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Var>> {
     let chosen = weights.iter().filter(|(name, _)| trained(name));
     chosen
-        .map(|(name, weight)| Ok((name.clone(), Var::from_tensor(&weight.copy()?)?)))
+        .map(|(name, weight)| {
+            Ok((
+                name.clone(),
+                Var::from_tensor(&weight.to_dtype(DType::F32)?.copy()?)?,
+            ))
+        })
         .collect()
 }

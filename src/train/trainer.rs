@@ -2,20 +2,23 @@
 
 use std::time::Instant;
 
-use candle_core::Tensor;
+use serde_json::{Value, json};
 
-use super::batches::{Batch, Order, collate};
+use super::batches::{Order, collate};
+use super::checkpoint::{Checkpoint, Keeping, Progress};
 use super::evaluate;
 use super::examples::{self, Example};
-use super::optimiser::{Gradients, Optimiser, accumulate, clip_scale, norm};
+use super::gradients::add_gradients;
+use super::optimiser::{Gradients, Optimiser, clip_scale, norm};
 use super::options::{LossAverage, Options};
+use super::outputs::{Logs, Outputs};
 use super::parameters::Parameters;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::model::Model;
-use crate::model::decoder::{Decoder, Pass};
+use crate::memory;
 use crate::model::lineage::{Stage, StepRecord};
-use crate::ops::{self, AdamW};
+use crate::model::{Model, Tensors};
+use crate::ops::AdamW;
 use crate::random::Stream;
 
 /// Finetunes `model` on `data` and returns the new model; `model` stays as it is and shares what is not trained.
@@ -29,6 +32,25 @@ pub fn finetune(
     options: &Options,
     control: &Control,
 ) -> Result<Model> {
+    finetune_with(
+        model,
+        data,
+        validation,
+        options,
+        &Outputs::default(),
+        control,
+    )
+}
+
+/// [`finetune`] that also writes checkpoints and logs. Stopped by the user, it writes a checkpoint first.
+pub fn finetune_with(
+    model: &Model,
+    data: &[Example],
+    validation: &[Example],
+    options: &Options,
+    outputs: &Outputs,
+    control: &Control,
+) -> Result<Model> {
     options.check()?;
     if data.is_empty() {
         return Err(Error::failed_with_hint(
@@ -36,74 +58,121 @@ pub fn finetune(
             "look at the frame before you train: a filter may have dropped everything",
         ));
     }
+    if validation.is_empty() && options.needs_validation() {
+        return Err(Error::failed_with_hint(
+            "validate_every needs rows to validate on",
+            "give them with the option `validation`",
+        ));
+    }
     for rows in [data, validation] {
         examples::check(rows, model.config().vocab_size)?;
     }
-    let mut run = Run::new(model, data, options)?;
-    let mut task = control.begin("finetuning", run.steps as u64, "steps");
-    let mut log = Vec::new();
-    for step in 1..=run.steps {
-        control.check()?;
-        let mut record = run.step(step, control)?;
-        let due = options
-            .validate_every
-            .is_some_and(|every| step % every.max(1) == 0);
-        if !validation.is_empty() && (due || step == run.steps) {
-            record.validation_loss = Some(evaluate::mean_loss(
-                model,
-                &run.decoder,
-                validation,
-                control,
-            )?);
+    let mut run = Run::new(model, data, validation, options)?;
+    let identity = run.identity();
+    if let Some(keeping) = &outputs.checkpoints {
+        keeping.prepare()?;
+        if keeping.resume
+            && let Some(saved) = keeping.latest(&identity, &model.device())?
+        {
+            run.restore(saved)?;
         }
-        task.update(
-            step as u64,
-            &format!(
-                "loss {:.3} · {:.0} tokens/s",
-                record.loss, record.tokens_per_second
-            ),
-        );
-        log.push(record);
     }
-    let (weights, adapter) = run.parameters.detached()?;
-    let stage = Stage {
-        data_sha256: examples::hash(data),
-        rows: data.len(),
-        seed: options.seed,
-        options: serde_json::to_value(options).unwrap_or_default(),
-    };
-    Ok(model.descendant(weights, adapter, stage, log))
+    let mut logs = Logs::open(outputs, &run.log)?;
+    let ended = run.train(&identity, outputs.checkpoints.as_ref(), &mut logs, control);
+    if let Err(error) = ended {
+        if let (Error::Interrupted, Some(keeping)) = (&error, &outputs.checkpoints)
+            && run.is_between_steps()
+        {
+            keeping.save(&identity, &run.checkpoint()?)?;
+        }
+        return Err(error);
+    }
+    logs.finish(&run.log, &run.progress, run.steps)?;
+    run.into_model()
 }
 
 /// A finetuning under way.
 struct Run<'a> {
     model: &'a Model,
     data: &'a [Example],
+    validation: &'a [Example],
     options: &'a Options,
     steps: usize,
     parameters: Parameters,
-    decoder: Decoder,
     optimiser: Optimiser,
     order: Order,
     dropout: Stream,
+    progress: Progress,
+    /// The weights whose validation loss was the lowest, where they are wanted.
+    best: Option<Tensors>,
+    log: Vec<StepRecord>,
 }
 
 impl<'a> Run<'a> {
-    fn new(model: &'a Model, data: &'a [Example], options: &'a Options) -> Result<Self> {
-        let parameters = Parameters::new(model, &options.method, options.seed)?;
+    fn new(
+        model: &'a Model,
+        data: &'a [Example],
+        validation: &'a [Example],
+        options: &'a Options,
+    ) -> Result<Self> {
+        let parameters = Parameters::new(model, options)?;
         Ok(Self {
-            decoder: parameters.decoder(model)?,
             optimiser: Optimiser::new(&parameters.variables)?,
             parameters,
             model,
             data,
+            validation,
             options,
             steps: options.steps(data.len()),
             order: Order::new(data.len(), options.shuffle, options.seed),
             dropout: Stream::new(options.seed, "dropout"),
+            progress: Progress::default(),
+            best: None,
+            log: Vec::new(),
         })
     }
 
+    /// What must be the same for a finetuning to be the same: model, data, options.
+    fn identity(&self) -> Value {
+        json!({
+            "model": self.model.lineage(),
+            "config": self.model.config().to_json("float32"),
+            "data_sha256": examples::hash(self.data),
+            "validation_sha256": examples::hash(self.validation),
+            "steps": self.steps,
+            "options": self.options,
+        })
+    }
+
+    fn train(
+        &mut self,
+        identity: &Value,
+        keeping: Option<&Keeping>,
+        logs: &mut Logs,
+        control: &Control,
+    ) -> Result<()> {
+        let mut task = control.begin("finetuning", self.steps as u64, "steps");
+        while self.progress.step < self.steps && !self.progress.stopped {
+            control.check()?;
+            let mut record = self.step(self.progress.step + 1, control)?;
+            self.progress.step += 1;
+            let last = self.progress.step == self.steps;
+            if !self.validation.is_empty() && (self.options.validates_after(record.step) || last) {
+                record.validation_loss = Some(self.validate(record.step, control)?);
+            }
+            task.update(self.progress.step as u64, &remark(&record));
+            logs.step(&record)?;
+            self.log.push(record);
+            if let Some(keeping) = keeping
+                && (keeping.is_due(self.progress.step) || last || self.progress.stopped)
+            {
+                keeping.save(identity, &self.checkpoint()?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One update.
     fn step(&mut self, step: usize, control: &Control) -> Result<StepRecord> {
         let started = Instant::now();
         let options = self.options;
@@ -117,6 +186,7 @@ impl<'a> Run<'a> {
             batches.push((index, collate(&chosen, pad, &self.model.device())?));
         }
         let trained: usize = batches.iter().map(|(_, batch)| batch.trained).sum();
+        let decoder = self.parameters.decoder(self.model)?;
         let mut gradients = Gradients::new();
         let mut loss = 0.0;
         for (index, batch) in &batches {
@@ -125,9 +195,15 @@ impl<'a> Run<'a> {
                 LossAverage::Token => 1.0 / trained.max(1) as f64,
                 LossAverage::Batch => 1.0 / (batch.trained.max(1) * accumulation) as f64,
             };
-            let part = (self.loss(batch, *index)? * weight)?;
-            loss += f64::from(part.to_scalar::<f32>()?);
-            accumulate(&mut gradients, &self.parameters.variables, part.backward()?)?;
+            loss += add_gradients(
+                &mut gradients,
+                &self.parameters.variables,
+                &decoder,
+                batch,
+                weight,
+                self.dropout.child(*index as u64),
+                options.recompute,
+            )?;
         }
         let grad_norm = norm(&gradients)?;
         self.refuse_divergence(step, loss, grad_norm)?;
@@ -145,6 +221,7 @@ impl<'a> Run<'a> {
             .step(&self.parameters.variables, &gradients, scale, &settings)?;
         let tokens: usize = batches.iter().map(|(_, batch)| batch.tokens).sum();
         let rows = (step * accumulation * options.batch_size) as f64;
+        let rate = tokens as f64 / started.elapsed().as_secs_f64().max(1e-9);
         Ok(StepRecord {
             step,
             epoch: rows / self.data.len() as f64,
@@ -152,19 +229,66 @@ impl<'a> Run<'a> {
             learning_rate,
             grad_norm,
             tokens,
-            tokens_per_second: tokens as f64 / started.elapsed().as_secs_f64().max(1e-9),
+            tokens_per_second: Some(rate),
             validation_loss: None,
         })
     }
 
-    /// The summed loss of a batch; `index` numbers batches through the run and names the dropout draws.
-    fn loss(&self, batch: &Batch, index: usize) -> Result<Tensor> {
-        let mut pass = Pass {
-            dropout: Some(self.dropout.child(index as u64)),
-            ..Pass::default()
+    /// The validation loss, with what follows from it: the best weights kept, early stopping.
+    fn validate(&mut self, step: usize, control: &Control) -> Result<f64> {
+        let decoder = self.parameters.decoder(self.model)?;
+        let loss = evaluate::mean_loss(self.model, &decoder, self.validation, control)?;
+        let better = self.progress.best.is_none_or(|(_, best)| loss < best);
+        if better {
+            self.progress.best = Some((step, loss));
+            self.progress.stale = 0;
+            if self.options.best {
+                self.best = Some(self.parameters.copies()?);
+            }
+        } else {
+            self.progress.stale += 1;
+        }
+        let patience = self.options.patience;
+        self.progress.stopped = patience.is_some_and(|patience| self.progress.stale >= patience);
+        Ok(loss)
+    }
+
+    /// Whether every update so far has its line in the log: not so while its validation is under way.
+    fn is_between_steps(&self) -> bool {
+        self.progress.step == self.log.len()
+    }
+
+    fn checkpoint(&self) -> Result<Checkpoint> {
+        Ok(Checkpoint {
+            progress: self.progress.clone(),
+            variables: self.parameters.copies()?,
+            moments: self.optimiser.copies()?,
+            best: self.best.clone(),
+            log: self.log.clone(),
+        })
+    }
+
+    fn restore(&mut self, saved: Checkpoint) -> Result<()> {
+        self.parameters.set(&saved.variables)?;
+        self.optimiser.set(&saved.moments)?;
+        self.progress = saved.progress;
+        self.best = saved.best;
+        self.log = saved.log;
+        Ok(())
+    }
+
+    fn into_model(self) -> Result<Model> {
+        if let Some(best) = &self.best {
+            self.parameters.set(best)?;
+        }
+        let (weights, adapter) = self.parameters.detached(self.model.dtype())?;
+        let stage = Stage {
+            data_sha256: examples::hash(self.data),
+            rows: self.data.len(),
+            seed: self.options.seed,
+            options: serde_json::to_value(self.options).unwrap_or_default(),
         };
-        let hidden = self.decoder.hidden(&batch.ids, &mut pass)?;
-        summed_loss(&self.decoder, &hidden, batch)
+        Ok(self.model.descendant(weights, adapter, stage, self.log))
     }
 
     fn refuse_divergence(&self, step: usize, loss: f64, grad_norm: f64) -> Result<()> {
@@ -184,13 +308,14 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The summed token loss of a batch, given its hidden states (batch, time, width).
-pub(super) fn summed_loss(decoder: &Decoder, hidden: &Tensor, batch: &Batch) -> Result<Tensor> {
-    let width = hidden.dim(2)?;
-    let flat = hidden.reshape(((), width))?;
-    let chosen = flat.index_select(&batch.positions, 0)?;
-    Ok(ops::cross_entropy_sum(
-        &decoder.logits(&chosen)?,
-        &batch.targets,
-    )?)
+/// What the progress line says of a step.
+fn remark(record: &StepRecord) -> String {
+    let mut text = format!("loss {:.3}", record.loss);
+    if let Some(rate) = record.tokens_per_second {
+        text += &format!(" · {rate:.0} tokens/s");
+    }
+    if let Some(bytes) = memory::resident() {
+        text += &format!(" · {}", memory::shown(bytes));
+    }
+    text
 }

@@ -1,6 +1,7 @@
 //! The script functions, one file per noun. [`all`] is the whole surface.
 
 pub mod expr;
+mod finetune_options;
 pub mod frame;
 pub mod generate;
 pub mod metrics;

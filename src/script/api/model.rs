@@ -340,6 +340,7 @@ fn log(model: &Model) -> Result<DataFrame> {
         Series::new(name.into(), log.iter().map(value).collect::<Vec<_>>()).into_column()
     };
     let validation: Vec<Option<f64>> = log.iter().map(|record| record.validation_loss).collect();
+    let rates: Vec<Option<f64>> = log.iter().map(|record| record.tokens_per_second).collect();
     let steps: Vec<i64> = log.iter().map(|record| record.step as i64).collect();
     let tokens: Vec<i64> = log.iter().map(|record| record.tokens as i64).collect();
     let columns = vec![
@@ -349,7 +350,7 @@ fn log(model: &Model) -> Result<DataFrame> {
         number("learning_rate", |record| record.learning_rate),
         number("grad_norm", |record| record.grad_norm),
         Series::new("tokens".into(), tokens).into_column(),
-        number("tokens_per_second", |record| record.tokens_per_second),
+        Series::new("tokens_per_second".into(), rates).into_column(),
         Series::new("validation_loss".into(), validation).into_column(),
     ];
     DataFrame::new(log.len(), columns).during("log")

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
+use super::finetune_options::{outputs, settings};
 use super::frame::Frame;
 use super::model::token_ids;
 use super::texts;
@@ -16,7 +17,6 @@ use crate::script::options::Options;
 use crate::script::record::Record;
 use crate::train::evaluate::token_losses;
 use crate::train::examples::{self, Example, Source};
-use crate::train::options::{Duration, LossAverage, Method, Options as Settings, Schedule};
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -31,12 +31,17 @@ m.log().select(["step", "loss"])"#,
         "Data: a frame, or an array of texts, of token-id arrays, or of maps #{ ids, labels } (label -100 is not trained on). \
          Texts: `text` (a column, template or closure; the whole text is trained on; default the column `text`), or `prompt` \
          and `completion` (the prompt is not trained on). Method: `method` (\"full\", \"lora\", \"last_block\", \"head\"), and \
-         for LoRA `rank` (8), `alpha` (16), `dropout` (0.05), `targets` ([\"q_proj\", \"v_proj\"]). Length: `steps` or `epochs` \
+         for LoRA `rank` (8), `alpha` (16), `dropout` (0.05), `targets` (names as PEFT has them, or \"all-linear\"; the \
+         family's usual ones, such as [\"q_proj\", \"v_proj\"]). Length: `steps` or `epochs` \
          (1). Batches: `batch_size` (4), `gradient_accumulation` (1), `max_length` (the context), `shuffle` (true), `seed`. \
          Optimiser: `learning_rate` or `lr` (2e-4), `schedule` (\"linear\", \"cosine\", \"constant\"), `warmup_steps` (0), \
          `weight_decay` (0), `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-8), `clip` (1.0; 0 is off), `loss_average` \
-         (\"token\", \"batch\"). Validation: `validation` (rows like the data), `validate_every` (steps). The model it is \
-         called on stays as it is.",
+         (\"token\", \"batch\"), `precision` (\"model\", \"f32\", \"bf16\"; variables are f32 in any case), `recompute` (false; \
+         true keeps less in memory and takes longer). Validation: `validation` (rows like the data), `validate_every` (steps), \
+         `best` (true gives the weights with the lowest loss), `patience` (stop after so many without a lower one). \
+         Checkpoints: `dir`, `save_every` (100 steps), `keep` (2), `resume` (true goes on from the latest, to the same bytes). \
+         Logs: lines of JSON in `dir` or the run folder; `tensorboard` (a folder for event files). The model it is called on \
+         stays as it is.",
     ),
     Record::new(
         "Model.loss",
@@ -73,7 +78,8 @@ fn finetune(
     opts: Map,
 ) -> ScriptResult<Model> {
     let options = Options::new("finetune", opts);
-    let settings = settings(&options, host.seed.get()).at(context)?;
+    let settings = settings(&options, host.seed.get(), model).at(context)?;
+    let outputs = outputs(&options, host).at(context)?;
     let columns = Columns {
         text: options.value("text"),
         prompt: options.value("prompt"),
@@ -91,7 +97,8 @@ fn finetune(
         Some(data) => examples_of(context, host, model, &data, &columns, limit)?,
         None => Vec::new(),
     };
-    crate::train::finetune(model, &rows, &held_out, &settings, &host.control).at(context)
+    crate::train::finetune_with(model, &rows, &held_out, &settings, &outputs, &host.control)
+        .at(context)
 }
 
 /// Where the texts of a frame are.
@@ -99,103 +106,6 @@ struct Columns {
     text: Option<Dynamic>,
     prompt: Option<Dynamic>,
     completion: Option<Dynamic>,
-}
-
-fn settings(options: &Options, seed: u64) -> Result<Settings> {
-    let default = Settings::default();
-    let method = options
-        .text("method")?
-        .unwrap_or_else(|| "full".to_string());
-    let rank = options.count("rank", 1)?;
-    let alpha = options.number("alpha")?;
-    let dropout = options.number("dropout")?;
-    let targets = options.texts("targets")?;
-    let lora_only = rank.is_some() || alpha.is_some() || dropout.is_some() || targets.is_some();
-    if lora_only && method != "lora" {
-        return Err(Error::failed_with_hint(
-            format!(
-                "the options rank, alpha, dropout and targets are for method \"lora\", and the method is {method:?}"
-            ),
-            "set method: \"lora\", or leave them out",
-        ));
-    }
-    let method = match method.as_str() {
-        "full" => Method::Full,
-        "lora" => Method::Lora {
-            rank: rank.unwrap_or(8),
-            alpha: alpha.unwrap_or(16.0),
-            dropout: dropout.unwrap_or(0.05),
-            targets: targets.unwrap_or_else(|| vec!["q_proj".to_string(), "v_proj".to_string()]),
-        },
-        "last_block" => Method::LastBlock,
-        "head" => Method::Head,
-        other => {
-            return Err(Error::unknown(
-                "method",
-                other,
-                ["full", "lora", "last_block", "head"],
-            ));
-        }
-    };
-    let duration = match (options.count("steps", 1)?, options.number("epochs")?) {
-        (Some(_), Some(_)) => {
-            return Err(Error::failed(
-                "give finetune either `steps` or `epochs`, not both",
-            ));
-        }
-        (Some(steps), None) => Duration::Steps(steps),
-        (None, Some(epochs)) => Duration::Epochs(epochs),
-        (None, None) => default.duration,
-    };
-    let rate = options.number("learning_rate")?;
-    let short = options.number("lr")?;
-    if rate.is_some() && short.is_some() {
-        return Err(Error::failed(
-            "give finetune either `learning_rate` or `lr`, not both",
-        ));
-    }
-    Ok(Settings {
-        method,
-        duration,
-        batch_size: options
-            .count("batch_size", 1)?
-            .unwrap_or(default.batch_size),
-        gradient_accumulation: options
-            .count("gradient_accumulation", 1)?
-            .unwrap_or(default.gradient_accumulation),
-        learning_rate: rate.or(short).unwrap_or(default.learning_rate),
-        schedule: schedule(options.text("schedule")?)?,
-        warmup_steps: options.count("warmup_steps", 0)?.unwrap_or(0),
-        weight_decay: options
-            .number("weight_decay")?
-            .unwrap_or(default.weight_decay),
-        beta1: options.number("beta1")?.unwrap_or(default.beta1),
-        beta2: options.number("beta2")?.unwrap_or(default.beta2),
-        epsilon: options.number("epsilon")?.unwrap_or(default.epsilon),
-        clip: options.number("clip")?.unwrap_or(default.clip),
-        max_length: options.count("max_length", 2)?,
-        seed: options.integer("seed")?.map_or(seed, |seed| seed as u64),
-        shuffle: options.boolean("shuffle")?.unwrap_or(true),
-        validate_every: options.count("validate_every", 1)?,
-        loss_average: match options.text("loss_average")?.as_deref() {
-            None | Some("token") => LossAverage::Token,
-            Some("batch") => LossAverage::Batch,
-            Some(other) => return Err(Error::unknown("loss average", other, ["token", "batch"])),
-        },
-    })
-}
-
-fn schedule(name: Option<String>) -> Result<Schedule> {
-    match name.as_deref() {
-        None | Some("linear") => Ok(Schedule::Linear),
-        Some("cosine") => Ok(Schedule::Cosine),
-        Some("constant") => Ok(Schedule::Constant),
-        Some(other) => Err(Error::unknown(
-            "schedule",
-            other,
-            ["linear", "cosine", "constant"],
-        )),
-    }
 }
 
 fn examples_of(

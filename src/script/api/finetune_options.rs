@@ -1,0 +1,174 @@
+//! The options of `finetune`: what is trained and how, and what is written beside it.
+
+use crate::error::{Error, Result};
+use crate::model::{Model, adapter};
+use crate::script::host::Host;
+use crate::script::options::Options;
+use crate::train::checkpoint::Keeping;
+use crate::train::options::{
+    Duration, LossAverage, Method, Options as Settings, Precision, Schedule,
+};
+use crate::train::outputs::Outputs;
+
+/// The settings of a finetuning of `model`; `seed` where none is given.
+pub fn settings(options: &Options, seed: u64, model: &Model) -> Result<Settings> {
+    let default = Settings::default();
+    let method = options
+        .text("method")?
+        .unwrap_or_else(|| "full".to_string());
+    let rank = options.count("rank", 1)?;
+    let alpha = options.number("alpha")?;
+    let dropout = options.number("dropout")?;
+    let targets = targets(options, model)?;
+    let lora_only = rank.is_some() || alpha.is_some() || dropout.is_some() || targets.is_some();
+    if lora_only && method != "lora" {
+        return Err(Error::failed_with_hint(
+            format!(
+                "the options rank, alpha, dropout and targets are for method \"lora\", and the method is {method:?}"
+            ),
+            "set method: \"lora\", or leave them out",
+        ));
+    }
+    let method = match method.as_str() {
+        "full" => Method::Full,
+        "lora" => Method::Lora {
+            rank: rank.unwrap_or(8),
+            alpha: alpha.unwrap_or(16.0),
+            dropout: dropout.unwrap_or(0.05),
+            targets: targets.unwrap_or_else(|| {
+                let usual = model.config().family.default_targets().iter();
+                usual.map(|name| name.to_string()).collect()
+            }),
+        },
+        "last_block" => Method::LastBlock,
+        "head" => Method::Head,
+        other => {
+            return Err(Error::unknown(
+                "method",
+                other,
+                ["full", "lora", "last_block", "head"],
+            ));
+        }
+    };
+    let duration = match (options.count("steps", 1)?, options.number("epochs")?) {
+        (Some(_), Some(_)) => {
+            return Err(Error::failed(
+                "give finetune either `steps` or `epochs`, not both",
+            ));
+        }
+        (Some(steps), None) => Duration::Steps(steps),
+        (None, Some(epochs)) => Duration::Epochs(epochs),
+        (None, None) => default.duration,
+    };
+    let rate = options.number("learning_rate")?;
+    let short = options.number("lr")?;
+    if rate.is_some() && short.is_some() {
+        return Err(Error::failed(
+            "give finetune either `learning_rate` or `lr`, not both",
+        ));
+    }
+    Ok(Settings {
+        method,
+        duration,
+        batch_size: options
+            .count("batch_size", 1)?
+            .unwrap_or(default.batch_size),
+        gradient_accumulation: options
+            .count("gradient_accumulation", 1)?
+            .unwrap_or(default.gradient_accumulation),
+        learning_rate: rate.or(short).unwrap_or(default.learning_rate),
+        schedule: schedule(options.text("schedule")?)?,
+        warmup_steps: options.count("warmup_steps", 0)?.unwrap_or(0),
+        weight_decay: options
+            .number("weight_decay")?
+            .unwrap_or(default.weight_decay),
+        beta1: options.number("beta1")?.unwrap_or(default.beta1),
+        beta2: options.number("beta2")?.unwrap_or(default.beta2),
+        epsilon: options.number("epsilon")?.unwrap_or(default.epsilon),
+        clip: options.number("clip")?.unwrap_or(default.clip),
+        max_length: options.count("max_length", 2)?,
+        seed: options.integer("seed")?.map_or(seed, |seed| seed as u64),
+        shuffle: options.boolean("shuffle")?.unwrap_or(true),
+        validate_every: options.count("validate_every", 1)?,
+        loss_average: match options.text("loss_average")?.as_deref() {
+            None | Some("token") => LossAverage::Token,
+            Some("batch") => LossAverage::Batch,
+            Some(other) => return Err(Error::unknown("loss average", other, ["token", "batch"])),
+        },
+        best: options.boolean("best")?.unwrap_or(false),
+        patience: options.count("patience", 1)?,
+        recompute: options.boolean("recompute")?.unwrap_or(false),
+        precision: match options.text("precision")?.as_deref() {
+            None | Some("model") => Precision::Model,
+            Some("f32") => Precision::F32,
+            Some("bf16") => Precision::Bf16,
+            Some(other) => {
+                return Err(Error::unknown("precision", other, ["model", "f32", "bf16"]));
+            }
+        },
+    })
+}
+
+fn schedule(name: Option<String>) -> Result<Schedule> {
+    match name.as_deref() {
+        None | Some("linear") => Ok(Schedule::Linear),
+        Some("cosine") => Ok(Schedule::Cosine),
+        Some("constant") => Ok(Schedule::Constant),
+        Some(other) => Err(Error::unknown(
+            "schedule",
+            other,
+            ["linear", "cosine", "constant"],
+        )),
+    }
+}
+
+/// Module names, or "all-linear" for every linear module of the blocks.
+fn targets(options: &Options, model: &Model) -> Result<Option<Vec<String>>> {
+    if let Some(value) = options.value("targets")
+        && value.is_string()
+    {
+        return match value.to_string().as_str() {
+            "all-linear" => Ok(Some(adapter::all_linear(model.weights()))),
+            one => Ok(Some(vec![one.to_string()])),
+        };
+    }
+    options.texts("targets")
+}
+
+/// Where checkpoints and logs go.
+pub fn outputs(options: &Options, host: &Host) -> Result<Outputs> {
+    let every = options.count("save_every", 1)?;
+    let keep = options.count("keep", 1)?;
+    let resume = options.boolean("resume")?;
+    let folder = options.text("dir")?;
+    if folder.is_none() && (every.is_some() || keep.is_some() || resume.is_some()) {
+        return Err(Error::failed_with_hint(
+            "save_every, keep and resume are about checkpoints, and there is no folder for them",
+            "give one with the option `dir`",
+        ));
+    }
+    let checkpoints = match &folder {
+        Some(folder) => Some(Keeping {
+            folder: host.writable(folder)?,
+            every: every.unwrap_or(100),
+            keep: keep.unwrap_or(2),
+            resume: resume.unwrap_or(false),
+        }),
+        None => None,
+    };
+    let number = host.finetunings.get() + 1;
+    host.finetunings.set(number);
+    let log = match (&checkpoints, &host.run_folder) {
+        (Some(keeping), _) => Some(keeping.folder.join("log.jsonl")),
+        (None, Some(run)) => Some(run.join(format!("finetune-{number}.jsonl"))),
+        (None, None) => None,
+    };
+    Ok(Outputs {
+        checkpoints,
+        log,
+        tensorboard: match options.text("tensorboard")? {
+            Some(folder) => Some(host.writable(&folder)?),
+            None => None,
+        },
+    })
+}

@@ -1,0 +1,139 @@
+//! A finetuning whose process is killed, at many moments, and goes on: weights and log are those of one left in peace.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::fixture;
+
+/// Dropout is on where there is an adapter; 13 rows in batches of 3 cross epoch boundaries within updates.
+fn script(method: &str) -> String {
+    format!(
+        r#"let rows = [];
+for place in 0..13 {{ rows.push(`The ${{place}} kettles sing of ${{place * 7}} mornings and a garden of ${{place * 3}} gates.`); }}
+let tuned = load_model("tiny-llama").finetune(rows, #{{ {method}, epochs: 14, batch_size: 3, gradient_accumulation: 2,
+    lr: 5e-3, seed: 3, validation: ["The kettle sings.", "A garden has 4 gates."], validate_every: 4, best: true,
+    dir: "checkpoints", save_every: 2, keep: 3, resume: true }});
+tuned.save("out");"#
+    )
+}
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(method: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("x.rhai"), script(method)).unwrap();
+        let model = folder.path().join("tiny-llama");
+        std::fs::create_dir(&model).unwrap();
+        for entry in std::fs::read_dir(fixture("tiny-llama")).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, model.join(path.file_name().unwrap())).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn start(&self, threads: usize) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_ebb"))
+            .args(["run", "x.rhai", "--threads"])
+            .arg(threads.to_string())
+            .current_dir(self.path())
+            .env("XDG_DATA_HOME", self.path().join("data"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    fn finish(&self, threads: usize) {
+        let ended = self.start(threads).wait_with_output().unwrap();
+        let err = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{err}");
+    }
+
+    /// The weights and the log that it ended with, and what stands in the folder of checkpoints.
+    fn outcome(&self) -> (Vec<u8>, Vec<u8>, Vec<String>) {
+        let out = self.path().join("out");
+        let adapter = out.join("adapter_model.safetensors");
+        let weights = match adapter.exists() {
+            true => adapter,
+            false => out.join("model.safetensors"),
+        };
+        let checkpoints = self.path().join("checkpoints");
+        let mut names: Vec<String> = std::fs::read_dir(&checkpoints)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        let log = std::fs::read(checkpoints.join("log.jsonl")).unwrap();
+        (std::fs::read(weights).unwrap(), log, names)
+    }
+}
+
+/// SIGKILL: the process has no say in it.
+fn killed_after(mut child: Child, wait: Duration) -> bool {
+    std::thread::sleep(wait);
+    let under_way = child.try_wait().unwrap().is_none();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    under_way
+}
+
+fn compare(method: &str, kills: u32) {
+    let calm = Place::new(method);
+    let began = Instant::now();
+    calm.finish(2);
+    let whole = began.elapsed();
+    let expected = calm.outcome();
+    assert_eq!(
+        expected.2,
+        [
+            "checkpoint-00000028",
+            "checkpoint-00000030",
+            "checkpoint-00000031",
+            "log.jsonl",
+            "trainer_state.json"
+        ],
+        "31 updates, the last three checkpoints"
+    );
+    let mut under_way = 0;
+    for kill in 0..kills {
+        let place = Place::new(method);
+        // Each time at another moment, now and then twice, and with other numbers of threads.
+        let wait = whole * (kill + 1) / (kills + 1);
+        under_way += u32::from(killed_after(place.start(1), wait));
+        if kill % 3 == 0 {
+            under_way += u32::from(killed_after(place.start(3), whole / 2));
+        }
+        place.finish(1 + kill as usize % 4);
+        let outcome = place.outcome();
+        assert!(
+            outcome.0 == expected.0,
+            "kill {kill} of {method}: other weights"
+        );
+        assert!(
+            outcome.1 == expected.1,
+            "kill {kill} of {method}: another log"
+        );
+        assert_eq!(outcome.2, expected.2, "kill {kill} of {method}: leftovers");
+    }
+    eprintln!("{method}: {under_way} runs killed under way, of {whole:.1?} each");
+    assert!(under_way >= kills / 2, "most kills must fall into the run");
+}
+
+#[test]
+fn an_adapter_trained_in_pieces_is_the_same_to_the_byte() {
+    let lora =
+        r#"method: "lora", rank: 4, dropout: 0.3, targets: ["q_proj", "v_proj", "down_proj"]"#;
+    compare(lora, 24);
+}
+
+#[test]
+fn full_finetuning_in_pieces_is_the_same_to_the_byte() {
+    compare(r#"method: "full", recompute: true"#, 12);
+}
