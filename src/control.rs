@@ -18,6 +18,9 @@ pub trait Progress: Send + Sync {
 pub trait Task: Send {
     /// Units done so far, and a short remark such as "loss 1.23".
     fn update(&mut self, done: u64, remark: &str);
+
+    /// The text that the work has written so far, for people to read along. Not kept: the work gives it whole at its end.
+    fn text(&mut self, _so_far: &str) {}
 }
 
 /// Progress that goes nowhere.

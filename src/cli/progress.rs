@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::environment::width;
 use crate::control::{Progress, Task};
 use crate::notebook::plain::one_line;
 use crate::notebook::report::html::duration;
@@ -84,6 +85,32 @@ impl Task for Bar {
             self.0.set_message(format!("· {}", one_line(remark)));
         }
     }
+
+    fn text(&mut self, so_far: &str) {
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {spinner}\n{msg}") {
+            self.0.set_style(style);
+        }
+        self.0.set_message(tail(so_far, width().saturating_sub(1)));
+    }
+}
+
+/// Lines of a text under way that are shown.
+const TAIL: usize = 8;
+
+/// The last lines of a text, cut to a terminal's width.
+fn tail(text: &str, width: usize) -> String {
+    let lines: Vec<String> = text
+        .lines()
+        .flat_map(|line| {
+            let shown: Vec<char> = one_line(line).chars().collect();
+            let pieces = shown
+                .chunks(width.max(1))
+                .map(|piece| piece.iter().collect());
+            pieces.collect::<Vec<String>>()
+        })
+        .collect();
+    let first = lines.len().saturating_sub(TAIL);
+    lines.get(first..).unwrap_or_default().join("\n")
 }
 
 impl Drop for Bar {

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::attention::Positions;
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::model::config::Config;
 use crate::model::config::rope::Rope;
 use crate::ops;
@@ -148,6 +148,49 @@ impl Cache {
 
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// One cache of `capacity` tokens from the named rows of several, of which `filled` at most are not padding: the last
+    /// tokens of all rows stand side by side.
+    pub fn join(parts: &[(&Cache, &[usize])], filled: usize, capacity: usize) -> Result<Self> {
+        let mut joined = Vec::new();
+        let layers = parts.first().map_or(0, |(cache, _)| cache.layers.len());
+        for layer in 0..layers {
+            let side = |pick: fn(&(Tensor, Tensor)) -> &Tensor| -> Result<Tensor> {
+                let mut pieces = Vec::with_capacity(parts.len());
+                for (cache, rows) in parts {
+                    let Some(held) = cache.layers.get(layer) else {
+                        return Err(Error::failed("caches of different models"));
+                    };
+                    pieces.push(cache.aligned(pick(held), rows, filled, capacity)?);
+                }
+                Tensor::cat(&pieces, 0).during("joining caches")
+            };
+            joined.push((side(|layer| &layer.0)?, side(|layer| &layer.1)?));
+        }
+        Ok(Self {
+            layers: joined,
+            capacity,
+            len: filled,
+        })
+    }
+
+    /// Rows of keys or values with their last token at place `filled` of `capacity`.
+    fn aligned(
+        &self,
+        held: &Tensor,
+        rows: &[usize],
+        filled: usize,
+        capacity: usize,
+    ) -> Result<Tensor> {
+        let index: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
+        let index = Tensor::from_vec(index, rows.len(), held.device())?;
+        // Of a longer cache the beginning is padding in all its rows.
+        let kept = self.len.min(filled);
+        let rows = held.narrow(1, self.len - kept, kept)?;
+        let rows = rows.index_select(&index, 0)?;
+        let padded = rows.pad_with_zeros(1, filled - kept, capacity - filled)?;
+        Ok(padded.contiguous()?)
     }
 
     /// Keeps only the given rows, in that order: finished rows leave the batch.
