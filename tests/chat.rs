@@ -1,9 +1,10 @@
 //! Chat templates against transformers' apply_chat_template, byte for byte; and what hostile or broken ones are told.
 
 use ebb::model::chat::{ChatTemplate, Message, render, template_of};
+use ebb::model::load;
 use serde_json::{Value, json};
 
-use crate::support::json as fixture_json;
+use crate::support::{cpu, json as fixture_json, script_in};
 
 fn conversation(value: &Value) -> Vec<Message> {
     serde_json::from_value(value.clone()).unwrap()
@@ -164,4 +165,88 @@ fn what_a_conversation_says_is_never_taken_for_a_template() {
         false,
     );
     assert_eq!(text.unwrap(), "{{ 7 * 7 }} {% raw %} <b>&amp;</b>");
+}
+
+/// A model with a chat template in the folder `m`.
+fn speaking(folder: &std::path::Path) {
+    script_in(folder, r#"load_model("ebb/tiny").save("m")"#).unwrap();
+    let template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+    std::fs::write(folder.join("m/chat_template.jinja"), template).unwrap();
+}
+
+#[test]
+fn a_model_speaks_through_its_template() {
+    let folder = tempfile::tempdir().unwrap();
+    speaking(folder.path());
+    let run = |text: &str| {
+        script_in(
+            folder.path(),
+            &format!(r#"let m = load_model("m"); {text}"#),
+        )
+    };
+    assert_eq!(run(r#"m.chat("Hi")"#).unwrap(), "user: Hi\nassistant:");
+    let turns = r#"[#{ role: "system", content: "Be kind." }, #{ role: "user", content: "Hi" }]"#;
+    assert_eq!(
+        run(&format!("m.chat({turns}, #{{ generation_prompt: false }})")).unwrap(),
+        "system: Be kind.\nuser: Hi\n"
+    );
+    let own = r##"m.chat("Hi", #{ template: "<{{ messages[0].content }}>" })"##;
+    assert_eq!(run(own).unwrap(), "<Hi>");
+    let options = "max_new_tokens: 8, seed: 1";
+    let spoken = run(&format!(
+        r#"m.generate("Hi", #{{ chat: true, {options} }})"#
+    ))
+    .unwrap();
+    let plain = run(&format!(r#"m.generate(m.chat("Hi"), #{{ {options} }})"#)).unwrap();
+    assert_eq!(spoken, plain, "this tokenizer has no begin token");
+    let many = format!(
+        r#"m.generate(["Hi", {turns}, [#{{ role: "user", content: "Hi" }}]], #{{ chat: true, {options} }})"#
+    );
+    let many = run(&many).unwrap();
+    assert_eq!((&many[0], &many[2]), (&spoken, &spoken));
+    let frame =
+        format!(r#"m.generate(frame([#{{ prompt: "Hi" }}]), #{{ chat: true, {options} }})"#);
+    assert_eq!(run(&frame).unwrap()[0], spoken);
+    // Saved again, the template goes along.
+    let again = run(r#"m.save("again"); load_model("again").chat("Hi")"#).unwrap();
+    assert_eq!(again, "user: Hi\nassistant:");
+}
+
+#[test]
+fn conversations_that_are_none_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    speaking(folder.path());
+    let refused = |text: &str| {
+        let error = script_in(
+            folder.path(),
+            &format!(r#"let m = load_model("m"); {text}"#),
+        )
+        .unwrap_err();
+        format!("{} ({})", error.message, error.hint.unwrap_or_default())
+    };
+    let lacks = refused(r#"m.chat([#{ role: "user", text: "Hi" }])"#);
+    assert!(lacks.contains("a string under `content`"), "{lacks}");
+    assert!(refused("m.chat(5)").contains("an array of messages"));
+    assert!(refused("m.generate(5, #{ chat: true })").contains("an array of prompts"));
+    let none = refused(r#"load_model("ebb/tiny").chat("Hi")"#);
+    assert!(none.contains("chat template"), "{none}");
+}
+
+#[test]
+fn a_turn_ends_with_the_end_tokens_of_the_generation_config_too() {
+    let folder = tempfile::tempdir().unwrap();
+    speaking(folder.path());
+    let load = || load::from_folder(&folder.path().join("m"), &cpu()).unwrap();
+    let before = load().tokenizer().end_ids().to_vec();
+    let path = folder.path().join("m/generation_config.json");
+    std::fs::write(&path, r#"{ "eos_token_id": [7, 9] }"#).unwrap();
+    assert_eq!(load().tokenizer().end_ids(), [before, vec![7, 9]].concat());
+    std::fs::write(&path, "{").unwrap();
+    let error = load::from_folder(&folder.path().join("m"), &cpu())
+        .err()
+        .unwrap();
+    assert!(
+        error.to_string().contains("generation_config.json"),
+        "{error}"
+    );
 }

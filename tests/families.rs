@@ -30,7 +30,7 @@ const FAMILIES: [&str; 11] = [
 ];
 
 /// The model of a family, with tiny-llama's tokenizer.
-fn model(name: &str) -> (Model, Value) {
+pub fn model(name: &str) -> (Model, Value) {
     let folder = tempfile::tempdir().unwrap();
     let tokenizers = ["tokenizer.json", "tokenizer_config.json"];
     let copy = |from: std::path::PathBuf, file: &str| {

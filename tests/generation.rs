@@ -49,33 +49,77 @@ fn a_row_has_the_same_text_in_batches_of_1_7_and_32() {
     assert_eq!(alone, run(32));
 }
 
-#[test]
-fn real_prompts_have_the_same_text_in_batches_of_1_and_32() {
-    let (Some(model), Some(folder)) = (stories(), shared("data/bbq/Age.jsonl")) else {
-        return;
-    };
-    let lines = std::fs::read_to_string(folder).unwrap();
+/// 200 contexts and questions of BBQ.
+fn real_prompts(model: &Model) -> Option<Vec<Vec<u32>>> {
+    let lines = std::fs::read_to_string(shared("data/bbq/Age.jsonl")?).unwrap();
     let prompt = |line: &str| {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
-        model
-            .tokenizer()
-            .encode(row["context"].as_str().unwrap())
-            .unwrap()
+        let (context, question) = (&row["context"], &row["question"]);
+        let text = format!(
+            "{} {}",
+            context.as_str().unwrap(),
+            question.as_str().unwrap()
+        );
+        model.tokenizer().encode(&text).unwrap()
     };
-    let prompts: Vec<Vec<u32>> = lines.lines().step_by(60).map(prompt).collect();
-    let run = |batch_size| {
-        texts(
-            &model,
-            &prompts,
-            &Options {
+    let prompts: Vec<Vec<u32>> = lines.lines().step_by(18).take(200).map(prompt).collect();
+    assert_eq!(prompts.len(), 200);
+    Some(prompts)
+}
+
+#[test]
+fn two_hundred_real_prompts_have_the_same_text_in_batches_of_1_7_and_32_in_several_families() {
+    let families =
+        ["gpt2", "gpt_neox", "mistral", "qwen3"].map(|name| crate::families::model(name).0);
+    for model in stories().into_iter().chain(families) {
+        let Some(prompts) = real_prompts(&model) else {
+            return;
+        };
+        let run = |batch_size| {
+            let options = Options {
                 batch_size,
                 max_new_tokens: 24,
                 ..Options::default()
-            },
-        )
-    };
-    assert!(prompts.len() > 50);
-    assert_eq!(run(1), run(32));
+            };
+            texts(&model, &prompts, &options)
+        };
+        let alone = run(1);
+        let lengths: std::collections::BTreeSet<usize> =
+            alone.iter().map(|(ids, _)| ids.len()).collect();
+        assert!(alone == run(7), "{}", model.config().family.name());
+        assert!(alone == run(32), "{}", model.config().family.name());
+        eprintln!("{}: lengths {lengths:?}", model.config().family.name());
+    }
+}
+
+#[test]
+fn rows_that_wait_take_the_places_of_those_that_ended() {
+    let model = tiny();
+    let prompts = prompts(&model);
+    // Stop strings end rows at different tokens, so that places become free one after another, in sampled texts too.
+    for temperature in [0.0, 0.8] {
+        let run = |batch_size| {
+            let options = Options {
+                batch_size,
+                max_new_tokens: 30,
+                stop: vec!["e".to_string(), "t".to_string()],
+                temperature,
+                seed: 5,
+                ..Options::default()
+            };
+            texts(&model, &prompts, &options)
+        };
+        let alone = run(1);
+        let lengths: std::collections::BTreeSet<usize> =
+            alone.iter().map(|(ids, _)| ids.len()).collect();
+        assert!(
+            lengths.len() > 3,
+            "rows must end at different tokens: {lengths:?}"
+        );
+        for batch_size in [2, 3, 4, 5, 8, 16, 40] {
+            assert_eq!(alone, run(batch_size), "batches of {batch_size}");
+        }
+    }
 }
 
 #[test]

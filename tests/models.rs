@@ -12,7 +12,8 @@ use ebb::train::evaluate::token_losses;
 use ebb::train::examples::{Example, Source, tokenize};
 
 use crate::support::{
-    bits, close, cpu, fixture, ids, json, numbers, quiet, stories, tiny, tiny_with_adapter, values,
+    bits, close, cpu, fixture, ids, json, numbers, quiet, script_in, stories, tiny,
+    tiny_with_adapter, values,
 };
 
 #[test]
@@ -220,6 +221,52 @@ fn a_model_survives_saving_and_loading_bit_for_bit_and_in_half_precision_nearly(
     assert!(
         std::fs::read_dir(folder.path()).unwrap().count() == 3,
         "nothing else is left behind"
+    );
+}
+
+#[test]
+fn an_adapter_comes_over_a_base_at_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let trained = r#"let base = load_model("ebb/tiny");
+        let tuned = base.finetune(["a cat sat"], #{ steps: 2, method: "lora", rank: 2, dropout: 0.0 });
+        tuned.save("adapter"); base.save("base"); tuned.loss("a dog ran")"#;
+    let loss = script_in(folder.path(), trained).unwrap();
+    for load in [
+        r#"load_model("ebb/tiny", #{ adapter: "adapter" })"#,
+        r#"load_model("adapter")"#,
+        r#"load_model("adapter").merge()"#,
+    ] {
+        let again = script_in(folder.path(), &format!(r#"{load}.loss("a dog ran")"#)).unwrap();
+        let close = (again.as_f64().unwrap() - loss.as_f64().unwrap()).abs() < 1e-5;
+        assert!(close, "{load}: {again}, {loss}");
+    }
+    let refused = |text: &str| {
+        let error = script_in(folder.path(), text).unwrap_err();
+        format!("{} ({})", error.message, error.hint.unwrap_or_default())
+    };
+    // Saved as f32, the base has another hash than the bundled f16 file.
+    let other = refused(r#"load_model("base", #{ adapter: "adapter" })"#);
+    assert!(other.contains("was made for other weights"), "{other}");
+    let twice = refused(r#"load_model("adapter", #{ adapter: "adapter" })"#);
+    assert!(twice.contains("has an adapter already"), "{twice}");
+    let none = refused(r#"load_model("ebb/tiny", #{ adapter: "base" })"#);
+    assert!(none.contains("has no adapter_config.json"), "{none}");
+}
+
+#[test]
+fn an_adapter_cannot_reach_a_base_outside_what_the_run_may_read() {
+    let (folder, private) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let base = private.path().join("base");
+    save::to_folder(&tiny(), &base, DType::F32).unwrap();
+    let adapter = folder.path().join("adapter");
+    std::fs::create_dir(&adapter).unwrap();
+    let settings = serde_json::json!({ "base_model_name_or_path": base, "r": 2, "target_modules": ["q_proj"] });
+    std::fs::write(adapter.join("adapter_config.json"), settings.to_string()).unwrap();
+    let error = script_in(folder.path(), r#"load_model("adapter")"#).unwrap_err();
+    assert!(
+        error.message.contains("is not allowed"),
+        "{}",
+        error.message
     );
 }
 

@@ -12,34 +12,90 @@ use super::load::{LoadOptions, assemble, bundled};
 use super::{BaseSource, Model};
 use crate::error::{Error, Result};
 
-/// A PEFT folder: the base it names, which must be a folder or bundled, and the adapter's tensors.
+/// A PEFT folder over the base that it names: a bundled one, a folder, or what `fetch` finds by that name.
 pub(super) fn load(
     files: &Files,
     folder: &Path,
     settings: &[u8],
     options: &LoadOptions,
+    fetch: &dyn Fn(&str) -> Result<Model>,
 ) -> Result<Model> {
-    let settings: Value = serde_json::from_slice(settings).map_err(|error| {
+    let settings = parse(files, settings)?;
+    let named = settings
+        .get("base_model_name_or_path")
+        .and_then(Value::as_str);
+    let named = named.filter(|name| !name.is_empty()).ok_or_else(|| {
+        Error::failed_with_hint(
+            format!("the adapter {} names no base model", files.source),
+            "load the base and give the adapter's folder with the option `adapter`",
+        )
+    })?;
+    let base_folder = [PathBuf::from(named), folder.join(named)]
+        .into_iter()
+        .find(|path| path.is_dir());
+    let base = match (named.strip_prefix("ebb/"), base_folder) {
+        (Some(name), _) => bundled(name, options)?,
+        (None, Some(path)) => {
+            refuse_outside(&path, folder, options)?;
+            assemble(&Files::of_folder(&path), options)?
+        }
+        (None, None) => fetch(named)?,
+    };
+    put_over(base, files, &settings)
+}
+
+/// The adapter of a PEFT folder over a base at hand, whatever base the folder names.
+pub(super) fn over(base: Model, files: &Files) -> Result<Model> {
+    let settings = files.read("adapter_config.json")?.ok_or_else(|| {
+        Error::failed_with_hint(
+            format!("{} has no adapter_config.json", files.source),
+            "an adapter folder holds adapter_config.json and adapter_model.safetensors",
+        )
+    })?;
+    put_over(base, files, &parse(files, &settings)?)
+}
+
+fn parse(files: &Files, settings: &[u8]) -> Result<Value> {
+    serde_json::from_slice(settings).map_err(|error| {
         Error::failed(format!(
             "adapter_config.json of {} cannot be read: {error}",
             files.source
         ))
-    })?;
-    let text = |key: &str| settings.get(key).and_then(Value::as_str);
-    let base = text("base_model_name_or_path").unwrap_or_default();
-    let base_folder = [PathBuf::from(base), folder.join(base)]
-        .into_iter()
-        .find(|path| path.is_dir());
-    let base = match (base.strip_prefix("ebb/"), base_folder) {
-        (Some(name), _) => bundled(name, options)?,
-        (None, Some(path)) => assemble(&Files::of_folder(&path), options)?,
-        (None, None) => {
-            return Err(Error::failed_with_hint(
-                format!("the adapter's base model `{base}` is not at hand"),
-                "put the base beside the adapter, or set base_model_name_or_path to its folder",
-            ));
-        }
+    })
+}
+
+/// An adapter comes from a stranger and names its base: it must not reach what the run may not read.
+fn refuse_outside(base: &Path, adapter: &Path, options: &LoadOptions) -> Result<()> {
+    let Some(roots) = &options.roots else {
+        return Ok(());
     };
+    let real = |path: &Path| {
+        path.canonicalize()
+            .map_err(|error| Error::io("read", path, error))
+    };
+    let (base_folder, beside) = (real(base)?, real(adapter)?);
+    let beside = beside.parent().map(Path::to_path_buf);
+    match roots
+        .iter()
+        .chain(&beside)
+        .any(|root| base_folder.starts_with(root))
+    {
+        true => Ok(()),
+        false => Err(Error::NotAllowed {
+            operation: "read",
+            path: base.to_path_buf(),
+        }),
+    }
+}
+
+fn put_over(base: Model, files: &Files, settings: &Value) -> Result<Model> {
+    if base.adapter().is_some() {
+        return Err(Error::failed_with_hint(
+            "the model has an adapter already",
+            "merge it first: m.merge().save(folder)",
+        ));
+    }
+    let text = |key: &str| settings.get(key).and_then(Value::as_str);
     let made_for = text("ebb_base_sha256");
     let at_hand = base.lineage().sha256.as_deref();
     if let (Some(made_for), Some(at_hand)) = (made_for, at_hand)

@@ -75,7 +75,7 @@ fn write_model(model: &Model, folder: &Path, dtype: DType) -> Result<()> {
     let config = model.config();
     let generation = json!({
         "bos_token_id": config.bos_token_id,
-        "eos_token_id": config.eos_token_ids.first(),
+        "eos_token_id": model.tokenizer().end_ids(),
         "pad_token_id": model.tokenizer().pad_id(),
     });
     write_json(&folder.join("generation_config.json"), &generation)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use tokenizers::Tokenizer;
 
+use super::chat::{self, ChatTemplate};
 use super::config::Config;
 use crate::error::{Error, Result};
 
@@ -107,6 +108,22 @@ impl TextTokenizer {
             Some(rest) => Ok(rest.to_string()),
             None => self.decode(new),
         }
+    }
+
+    /// Takes a chat template from a file of its own, which goes before the one in the settings.
+    pub fn set_chat_template(&mut self, template: String) {
+        if !self.settings.is_object() {
+            self.settings = Value::Object(serde_json::Map::new());
+        }
+        if let Some(settings) = self.settings.as_object_mut() {
+            settings.insert("chat_template".to_string(), Value::String(template));
+        }
+    }
+
+    /// The model's chat template, or `template` in its place.
+    pub fn chat_template(&self, template: Option<&str>) -> Result<ChatTemplate> {
+        let text = chat::template_of(&self.settings, template)?;
+        ChatTemplate::new(&text, &self.settings)
     }
 
     /// Tokens that end a text; the first one is appended to training texts.

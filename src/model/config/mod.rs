@@ -105,6 +105,19 @@ impl Config {
         Value::Object(map)
     }
 
+    /// The configuration with the end tokens of a `generation_config.json` beside its own: a chat model ends its turns with
+    /// other tokens than its texts.
+    pub fn ending_with(&self, generation: &Value) -> Result<Self> {
+        let mut config = self.clone();
+        if let Some(map) = generation.as_object() {
+            let more = fields::token_ids(map, "eos_token_id")?;
+            let known = config.eos_token_ids.clone();
+            let new = more.into_iter().filter(|id| !known.contains(id));
+            config.eos_token_ids.extend(new);
+        }
+        Ok(config)
+    }
+
     /// How a layer of the stack is called in the names of weights, up to its number.
     pub fn block_prefix(&self) -> &'static str {
         match self.family {

@@ -187,8 +187,8 @@ impl Cache {
         let index = Tensor::from_vec(index, rows.len(), held.device())?;
         // Of a longer cache the beginning is padding in all its rows.
         let kept = self.len.min(filled);
-        let rows = held.narrow(1, self.len - kept, kept)?;
-        let rows = rows.index_select(&index, 0)?;
+        let rows = held.index_select(&index, 0)?;
+        let rows = rows.narrow(1, self.len - kept, kept)?;
         let padded = rows.pad_with_zeros(1, filled - kept, capacity - filled)?;
         Ok(padded.contiguous()?)
     }

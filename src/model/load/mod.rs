@@ -4,7 +4,7 @@ pub(super) mod names;
 pub(super) mod source;
 pub(super) mod tensors;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
@@ -37,9 +37,14 @@ pub struct LoadOptions {
     pub revision: Option<String>,
     /// Keep the matrices of the blocks in GGUF blocks of this kind ("q8_0", "q4_0", …).
     pub quantize: Option<String>,
+    /// A PEFT folder whose adapter comes over the model.
+    pub adapter: Option<PathBuf>,
+    /// Where an adapter's base may be, besides the adapter's own folder; anywhere when `None`.
+    pub roots: Option<Vec<PathBuf>>,
 }
 
-/// Loads from a bundled name (`ebb/tiny`), a folder, or a Hub repository (`org/name` or `org/name@revision`).
+/// Loads from a bundled name (`ebb/tiny`), a folder, or a Hub repository (`org/name` or `org/name@revision`), and puts
+/// the adapter of `options` over it.
 pub fn open(
     source: &str,
     folder: Option<&Path>,
@@ -47,23 +52,32 @@ pub fn open(
     settings: &hub::Settings,
     control: &Control,
 ) -> Result<Model> {
-    if let Some(name) = source.strip_prefix("ebb/") {
-        return bundled(name, options);
+    let base = |name: &str| hub_model(name, options, settings, control, &no_base);
+    let model = match (source.strip_prefix("ebb/"), folder) {
+        (Some(name), _) => bundled(name, options)?,
+        (None, Some(folder)) => of_files(&Files::of_folder(folder), folder, options, &base)?,
+        (None, None) => hub_model(source, options, settings, control, &base)?,
+    };
+    match &options.adapter {
+        Some(adapter) => peft::over(model, &Files::of_folder(adapter)),
+        None => Ok(model),
     }
-    if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
-        return from_folder(folder, options);
-    }
+}
+
+/// A repository on the Hub; `base` loads the base of one that is an adapter.
+fn hub_model(
+    source: &str,
+    options: &LoadOptions,
+    settings: &hub::Settings,
+    control: &Control,
+    base: &dyn Fn(&str) -> Result<Model>,
+) -> Result<Model> {
     let (repository, revision) = match source.split_once('@') {
         Some((repository, revision)) => (repository, Some(revision.to_string())),
         None => (source, options.revision.clone()),
     };
-    let looks_like_repository = repository
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .count()
-        == 2
-        && !repository.starts_with(['.', '/', '~']);
-    if !looks_like_repository {
+    let parts = repository.split('/').filter(|part| !part.is_empty());
+    if parts.count() != 2 || repository.starts_with(['.', '/', '~']) {
         return Err(Error::failed_with_hint(
             format!("there is no model `{source}`"),
             format!(
@@ -78,15 +92,31 @@ pub fn open(
         Some(revision) => format!("{repository}@{revision}"),
         None => repository.to_string(),
     };
-    assemble(&files, options)
+    of_files(&files, &folder, options, base)
+}
+
+/// An adapter's base that would have to be fetched, where nothing is.
+fn no_base(name: &str) -> Result<Model> {
+    Err(Error::failed_with_hint(
+        format!("the adapter's base model `{name}` is not at hand"),
+        "load the base and give the adapter's folder with the option `adapter`, or set base_model_name_or_path to a folder",
+    ))
 }
 
 /// Loads a model from a folder in save_pretrained layout, or a PEFT adapter folder over its base.
 pub fn from_folder(folder: &Path, options: &LoadOptions) -> Result<Model> {
-    let files = Files::of_folder(folder);
+    of_files(&Files::of_folder(folder), folder, options, &no_base)
+}
+
+fn of_files(
+    files: &Files,
+    folder: &Path,
+    options: &LoadOptions,
+    base: &dyn Fn(&str) -> Result<Model>,
+) -> Result<Model> {
     match files.read("adapter_config.json")? {
-        Some(settings) => peft::load(&files, folder, &settings, options),
-        None => assemble(&files, options),
+        Some(settings) => peft::load(files, folder, &settings, options, base),
+        None => assemble(files, options),
     }
 }
 
@@ -165,11 +195,30 @@ pub(super) fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
     })?;
     let config = Config::from_json(&config)?;
     let settings = files.read("tokenizer_config.json")?;
-    let tokenizer = TextTokenizer::from_bytes(
+    let generation = match files.read("generation_config.json")? {
+        Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+            Error::failed(format!(
+                "generation_config.json of {} cannot be read: {error}",
+                files.source
+            ))
+        })?,
+        None => Value::Null,
+    };
+    let mut tokenizer = TextTokenizer::from_bytes(
         &files.required("tokenizer.json")?,
         settings.as_deref(),
-        &config,
+        &config.ending_with(&generation)?,
     )?;
+    if let Some(template) = files.read("chat_template.jinja")? {
+        let template = String::from_utf8(template);
+        let template = template.map_err(|_| {
+            Error::failed(format!(
+                "chat_template.jinja of {} is not UTF-8",
+                files.source
+            ))
+        })?;
+        tokenizer.set_chat_template(template);
+    }
     let device = device_of(&options.device)?;
     let (weights, sha256, unused) = read_weights(files, &config, dtype_of(options)?, &device)?;
     let mut lineage = match files.read("ebb.json")? {

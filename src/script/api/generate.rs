@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
+use super::chat::{is_conversation, messages_of};
 use super::frame::Frame;
 use super::model::{ids_array, prompt_ids};
 use super::texts;
@@ -26,8 +27,9 @@ pub const RECORDS: &[Record] = &[Record::new(
 .doc(
     "A frame's prompts are its column `prompt`, or what `prompt` says: a column, template or closure. Options: \
      `max_new_tokens` (100), `stop` (strings that end a row), `batch_size` (32; it never changes a text), `temperature` (0: \
-     the likeliest token), `top_k`, `top_p`, `repetition_penalty`, `seed`, `ids` (true: token ids instead of text). Prompts \
-     may be arrays of token ids.",
+     the likeliest token), `top_k`, `top_p`, `repetition_penalty`, `seed`, `chat` (true: a prompt is what the user says, or \
+     a conversation #{ role, content }…, and goes through the model's chat template), `ids` (true: token ids instead of \
+     text). Prompts may be arrays of token ids.",
 )];
 
 fn register(engine: &mut Engine, host: &Rc<Host>) {
@@ -58,9 +60,13 @@ fn run(
     let settings = settings(&options, host.seed.get()).at(context)?;
     let ids = options.boolean("ids").at(context)?.unwrap_or(false);
     let column = options.value("prompt");
+    let chat = options.boolean("chat").at(context)?.unwrap_or(false);
     options.finish().at(context)?;
-    let single = given.is_string() || is_ids(given);
-    let prompts = prompts_of(context, model, given, column)?;
+    let single = given.is_string() || is_ids(given) || (chat && is_conversation(given));
+    let prompts = match chat {
+        true => spoken_to(context, model, given, column, single)?,
+        false => prompts_of(context, model, given, column)?,
+    };
     let outcome = generate::generate(model, &prompts, &settings, &host.control).at(context)?;
     if outcome.cut > 0 {
         host.tell(Event::Note(format!(
@@ -102,16 +108,49 @@ fn prompts_of(
     if given.is_string() || is_ids(given) {
         return Ok(vec![prompt_ids(model, given).at(context)?]);
     }
-    let array = given.clone().try_cast::<Array>().ok_or_else(|| {
+    let prompts = array_of(given).at(context)?;
+    let ids = prompts.iter().map(|prompt| prompt_ids(model, prompt));
+    ids.collect::<Result<_>>().at(context)
+}
+
+fn array_of(given: &Dynamic) -> Result<Array> {
+    given.clone().try_cast::<Array>().ok_or_else(|| {
         Error::invalid(
             "generate",
             "a prompt, an array of prompts or a frame",
             convert::describe(given),
         )
-    });
-    let prompts = array.at(context)?;
-    let ids = prompts.iter().map(|prompt| prompt_ids(model, prompt));
-    ids.collect::<Result<_>>().at(context)
+    })
+}
+
+/// The prompts of conversations: rendered by the model's template, which writes the special tokens itself.
+fn spoken_to(
+    context: &NativeCallContext,
+    model: &Model,
+    given: &Dynamic,
+    column: Option<Dynamic>,
+    single: bool,
+) -> ScriptResult<Vec<Vec<u32>>> {
+    let conversations: Vec<Dynamic> = match (given.clone().try_cast::<Frame>(), single) {
+        (Some(frame), _) => {
+            let how = column.unwrap_or_else(|| "prompt".into());
+            let texts = texts::of_frame(context, &frame.0, &how, "the prompts of generate")?;
+            texts.into_iter().map(Dynamic::from).collect()
+        }
+        (None, true) => vec![given.clone()],
+        (None, false) => array_of(given).at(context)?,
+    };
+    let render = || {
+        let template = model.tokenizer().chat_template(None)?;
+        let prompts = conversations.iter().map(|conversation| {
+            let messages = messages_of("generate with chat: true", conversation)?;
+            model
+                .tokenizer()
+                .encode_plain(&template.render(&messages, true)?)
+        });
+        prompts.collect::<Result<_>>()
+    };
+    render().at(context)
 }
 
 fn settings(options: &Options, seed: u64) -> Result<generate::Options> {

@@ -1,5 +1,6 @@
 //! The script functions, one file per noun. [`all`] is the whole surface.
 
+pub mod chat;
 pub mod expr;
 mod finetune_options;
 pub mod frame;
@@ -20,6 +21,7 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         model::RECORDS,
         train::RECORDS,
         generate::RECORDS,
+        chat::RECORDS,
         plot::RECORDS,
         random::RECORDS,
         notebook::RECORDS,

@@ -34,7 +34,8 @@ pub const RECORDS: &[Record] = &[
     )
     .doc(
         "`ebb/NAME` is bundled; a folder has save_pretrained layout or is a PEFT adapter folder; `org/name@revision` is a Hub \
-         repository. Options: `device` (\"auto\", \"cpu\", \"cuda:0\"), `dtype` (\"f32\", \"bf16\", \"f16\"), `revision`.",
+         repository. Options: `device` (\"auto\", \"cpu\", \"cuda:0\"), `dtype` (\"f32\", \"bf16\", \"f16\"), `revision`, `adapter` \
+         (a PEFT folder to put over the model), `quantize` (\"q8_0\", \"q4_0\", …: the matrices in GGUF blocks).",
     ),
     Record::new(
         "train_tokenizer",
@@ -166,6 +167,11 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
             .unwrap_or_else(|| host.device.clone()),
         revision: options.text("revision")?,
         quantize: options.text("quantize")?,
+        adapter: match options.text("adapter")? {
+            Some(folder) => Some(host.readable(&folder)?),
+            None => None,
+        },
+        roots: Some([&*host.access.read, &*host.access.write].concat()),
     };
     options.finish()?;
     let folder = match source.starts_with("ebb/") || !host.working_folder.join(source).is_dir() {
