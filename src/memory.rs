@@ -1,4 +1,6 @@
-//! How much memory the program takes.
+//! How much memory the program takes, and how much of a GPU's is taken.
+
+use candle_core::Device;
 
 /// Bytes of memory that the program has at present; `None` where the system does not tell.
 pub fn resident() -> Option<u64> {
@@ -10,6 +12,18 @@ pub fn resident() -> Option<u64> {
 pub fn peak() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     in_status(&text, "VmHWM:")
+}
+
+/// Bytes of the device's own memory: taken by anybody, and in all. `None` for the CPU.
+pub fn of_device(device: &Device) -> Option<(u64, u64)> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        use candle_core::cuda_backend::cudarc::driver::result::mem_get_info;
+        let (free, total) = mem_get_info().ok()?;
+        return Some((total.saturating_sub(free) as u64, total as u64));
+    }
+    let _ = device;
+    None
 }
 
 /// A line of Linux's /proc/self/status, such as "VmRSS:     1234 kB".

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::model::load;
 use crate::script::convert;
 use crate::script::display;
@@ -61,6 +62,14 @@ pub const RECORDS: &[Record] = &[
         "run_dir()",
         register_run_dir,
     ),
+    Record::new(
+        "memory",
+        &["memory() -> map"],
+        "Bytes of memory: what the program has now, the most it had, and what is taken of the device's own",
+        "memory().peak > 0",
+        register_memory,
+    )
+    .doc("Keys: `now`, `peak`, `device`, `device_total`; () where the system does not tell."),
     Record::new(
         "device",
         &["device() -> string"],
@@ -164,5 +173,21 @@ fn register_device(engine: &mut Engine, host: &Rc<Host>) {
             false => "cpu",
         };
         ScriptResult::Ok(name.to_string())
+    });
+}
+
+fn register_memory(engine: &mut Engine, host: &Rc<Host>) {
+    let host = host.clone();
+    engine.register_fn("memory", move |context: NativeCallContext| {
+        let device = load::device_of(&host.device).at(&context)?;
+        let device = memory::of_device(&device);
+        let bytes =
+            |bytes: Option<u64>| bytes.map_or(Dynamic::UNIT, |bytes| Dynamic::from(bytes as i64));
+        ScriptResult::Ok(Map::from([
+            ("now".into(), bytes(memory::resident())),
+            ("peak".into(), bytes(memory::peak())),
+            ("device".into(), bytes(device.map(|(taken, _)| taken))),
+            ("device_total".into(), bytes(device.map(|(_, total)| total))),
+        ]))
     });
 }
