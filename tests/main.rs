@@ -10,6 +10,7 @@ mod families;
 mod finetuning;
 mod frames;
 mod generation;
+mod gguf;
 mod metrics;
 mod models;
 mod notebook;

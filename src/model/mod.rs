@@ -7,6 +7,7 @@ pub mod bpe;
 pub mod chat;
 pub mod config;
 pub mod decoder;
+mod gguf;
 pub mod lineage;
 pub mod load;
 mod peft;

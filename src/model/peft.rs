@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::adapter::Adapter;
 use super::load::source::Files;
 use super::load::tensors::TensorFile;
-use super::load::{LoadOptions, assemble, bundled};
+use super::load::{LoadOptions, base_at, bundled};
 use super::{BaseSource, Model};
 use crate::error::{Error, Result};
 
@@ -32,12 +32,14 @@ pub(super) fn load(
     })?;
     let base_folder = [PathBuf::from(named), folder.join(named)]
         .into_iter()
-        .find(|path| path.is_dir());
+        .find(|path| {
+            path.is_dir() || path.extension().is_some_and(|end| end == "gguf") && path.is_file()
+        });
     let base = match (named.strip_prefix("ebb/"), base_folder) {
         (Some(name), _) => bundled(name, options)?,
         (None, Some(path)) => {
             refuse_outside(&path, folder, options)?;
-            assemble(&Files::of_folder(&path), options)?
+            base_at(&path, options)?
         }
         (None, None) => fetch(named)?,
     };

@@ -18,7 +18,7 @@ use super::config::Config;
 use super::lineage::Lineage;
 use super::text::TextTokenizer;
 use super::weights::Tensors;
-use super::{Model, Weights, decoder, peft};
+use super::{Model, Weights, decoder, gguf, peft};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::hub;
@@ -103,9 +103,52 @@ fn no_base(name: &str) -> Result<Model> {
     ))
 }
 
-/// Loads a model from a folder in save_pretrained layout, or a PEFT adapter folder over its base.
+/// Loads a model from a folder in save_pretrained layout, a GGUF file, or a PEFT adapter folder over its base.
 pub fn from_folder(folder: &Path, options: &LoadOptions) -> Result<Model> {
     of_files(&Files::of_folder(folder), folder, options, &no_base)
+}
+
+/// The base of an adapter, in a folder or a `.gguf` file.
+pub(super) fn base_at(path: &Path, options: &LoadOptions) -> Result<Model> {
+    match gguf_file(path) {
+        Some((files, name)) => gguf::load(&files, &name, options),
+        None => whole(&Files::of_folder(path), options),
+    }
+}
+
+/// The folder and the name of a `.gguf` file.
+fn gguf_file(path: &Path) -> Option<(Files, String)> {
+    let name = path.file_name()?.to_str()?;
+    match name.ends_with(".gguf") && path.is_file() {
+        true => Some((Files::of_folder(path.parent()?), name.to_string())),
+        false => None,
+    }
+}
+
+/// A model that is no adapter: in save_pretrained layout, or the one GGUF file of a folder.
+fn whole(files: &Files, options: &LoadOptions) -> Result<Model> {
+    let layout = [
+        "config.json",
+        "model.safetensors",
+        "model.safetensors.index.json",
+    ];
+    for name in layout {
+        if files.open(name)?.is_some() {
+            return assemble(files, options);
+        }
+    }
+    match files.with_ending(".gguf")?.as_slice() {
+        [] => assemble(files, options),
+        [one] => gguf::load(files, one, options),
+        several => Err(Error::failed_with_hint(
+            format!(
+                "{} has several GGUF files: {}",
+                files.source,
+                several.join(", ")
+            ),
+            "give the path of one of them",
+        )),
+    }
 }
 
 fn of_files(
@@ -114,9 +157,12 @@ fn of_files(
     options: &LoadOptions,
     base: &dyn Fn(&str) -> Result<Model>,
 ) -> Result<Model> {
+    if let Some((files, name)) = gguf_file(folder) {
+        return gguf::load(&files, &name, options);
+    }
     match files.read("adapter_config.json")? {
         Some(settings) => peft::load(files, folder, &settings, options, base),
-        None => assemble(files, options),
+        None => whole(files, options),
     }
 }
 
@@ -185,7 +231,7 @@ fn is_norm_from_one(config: &Config, name: &str, shape: &[usize]) -> bool {
     config.family == super::config::Family::Gemma3 && shape.len() == 1 && name.contains("norm")
 }
 
-pub(super) fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
+fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
     let config = files.required("config.json")?;
     let config: Value = serde_json::from_slice(&config).map_err(|error| {
         Error::failed(format!(

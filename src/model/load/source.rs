@@ -73,6 +73,19 @@ impl Files {
         })
     }
 
+    /// The names of the files with an ending, in order.
+    pub fn with_ending(&self, ending: &str) -> Result<Vec<String>> {
+        let Place::Folder(folder) = &self.place else {
+            return Ok(Vec::new());
+        };
+        let entries =
+            std::fs::read_dir(folder).map_err(|error| Error::io("read", folder, error))?;
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> = names.filter(|name| name.ends_with(ending)).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
     /// A file to be read in parts.
     pub fn open(&self, name: &str) -> Result<Option<Bytes>> {
         match &self.place {

@@ -33,7 +33,8 @@ pub const RECORDS: &[Record] = &[
         register_load,
     )
     .doc(
-        "`ebb/NAME` is bundled; a folder has save_pretrained layout or is a PEFT adapter folder; `org/name@revision` is a Hub \
+        "`ebb/NAME` is bundled; a folder has save_pretrained layout or is a PEFT adapter folder; a `.gguf` file holds everything, \
+         and its matrices stay in their blocks; `org/name@revision` is a Hub \
          repository. Options: `device` (\"auto\", \"cpu\", \"cuda:0\"), `dtype` (\"f32\", \"bf16\", \"f16\"), `revision`, `adapter` \
          (a PEFT folder to put over the model), `quantize` (\"q8_0\", \"q4_0\", …: the matrices in GGUF blocks).",
     ),
@@ -174,9 +175,11 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
         roots: Some([&*host.access.read, &*host.access.write].concat()),
     };
     options.finish()?;
-    let folder = match source.starts_with("ebb/") || !host.working_folder.join(source).is_dir() {
-        true => None,
-        false => Some(host.readable(source)?),
+    let place = host.working_folder.join(source);
+    let is_gguf = place.extension().is_some_and(|end| end == "gguf") && place.is_file();
+    let folder = match !source.starts_with("ebb/") && (place.is_dir() || is_gguf) {
+        true => Some(host.readable(source)?),
+        false => None,
     };
     let mut hub = host.hub.clone();
     hub.offline |= host.access.offline;

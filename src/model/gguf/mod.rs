@@ -1,0 +1,141 @@
+//! Models in GGUF files, as llama.cpp writes them: configuration, weights, tokenizer and chat template in one file.
+//! Matrices stay in their blocks.
+
+mod container;
+mod names;
+mod reader;
+mod settings;
+mod tokenizer;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use candle_core::quantized::{QStorage, QTensor};
+use candle_core::{DType, Device, Tensor};
+
+use super::Model;
+use super::config::Config;
+use super::decoder;
+use super::lineage::Lineage;
+use super::load::source::Files;
+use super::load::{LoadOptions, device_of, dtype_of, finish};
+use super::weights::Weights;
+use crate::error::{Error, Result};
+use crate::ops::Packed;
+use container::{Container, Info, Kind};
+use names::Change;
+
+/// Loads the model in the file `name` of `files`.
+pub(super) fn load(files: &Files, name: &str, options: &LoadOptions) -> Result<Model> {
+    let what = format!("{name} of {}", files.source);
+    let bytes = files.open(name)?;
+    let bytes = bytes.ok_or_else(|| Error::failed(format!("there is no {what}")))?;
+    let file = Container::open(bytes, &what)?;
+    let config = Config::from_json(&settings::config(&file)?)?;
+    let tokenizer = tokenizer::read(&file, &config)?;
+    let device = device_of(&options.device)?;
+    let weights = weights(&file, &config, dtype_of(options)?, &device)?;
+    let lineage = Lineage {
+        source: files
+            .path(name)
+            .map_or(what, |path| path.display().to_string()),
+        sha256: Some(file.sha256()?),
+        ..Lineage::default()
+    };
+    finish(config, tokenizer, weights, lineage, options)
+}
+
+fn weights(file: &Container, config: &Config, dtype: DType, device: &Device) -> Result<Weights> {
+    let interleaved = settings::architecture(file)? == "llama";
+    let mut weights = Weights::default();
+    for (name, expected) in decoder::shapes(config) {
+        let stored = names::stored(config, &name);
+        let info = stored.as_ref().and_then(|stored| file.tensors.get(stored));
+        let Some(info) = info else {
+            return Err(Error::failed(format!(
+                "the GGUF file lacks the tensor `{}`, which its architecture calls for",
+                stored.unwrap_or(name)
+            )));
+        };
+        if info.shape != expected {
+            return Err(Error::invalid(
+                format!("loading `{}` of the GGUF file", stored.unwrap_or(name)),
+                format!("shape {expected:?}, as the metadata says"),
+                format!("{:?}", info.shape),
+            ));
+        }
+        let mut data = file.data(info)?;
+        refuse_broken_blocks(&name, info, &data)?;
+        let change = names::change(config, &name, interleaved);
+        if let Change::Rows(order) = &change {
+            data = reordered(&data, order, info)?;
+        }
+        let is_matrix = name.starts_with(config.block_prefix()) || name == config.head_name();
+        let tied = name == config.embedding_name();
+        if info.kind.block_size() > 1 && info.shape.len() == 2 && is_matrix && !tied {
+            let packed = Packed::new(&quantized(&data, info, device)?)?;
+            weights.packed.insert(name, Arc::new(packed));
+            continue;
+        }
+        let mut values = dense(&data, info, device)?;
+        if change == Change::MinusOne {
+            values = (values.to_dtype(DType::F32)? - 1.0)?;
+        }
+        weights.dense.insert(name, values.to_dtype(dtype)?);
+    }
+    Ok(weights)
+}
+
+fn quantized(data: &[u8], info: &Info, device: &Device) -> Result<QTensor> {
+    let storage = QStorage::from_data(Cow::Borrowed(data), device, info.kind)?;
+    Ok(QTensor::new(storage, info.shape.as_slice())?)
+}
+
+/// The values of a tensor, as f32 where they are in blocks.
+fn dense(data: &[u8], info: &Info, device: &Device) -> Result<Tensor> {
+    let plain = match info.kind {
+        Kind::F32 => DType::F32,
+        Kind::F16 => DType::F16,
+        Kind::BF16 => DType::BF16,
+        _ => return Ok(quantized(data, info, device)?.dequantize(device)?),
+    };
+    Ok(Tensor::from_raw_buffer(data, plain, &info.shape, device)?)
+}
+
+/// The values of a small tensor.
+fn tensor_values(file: &Container, info: &Info) -> Result<Vec<f32>> {
+    let values = dense(&file.data(info)?, info, &Device::Cpu)?;
+    Ok(values.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+}
+
+/// Puts whole rows in another order; blocks never reach over the end of a row.
+fn reordered(data: &[u8], order: &[usize], info: &Info) -> Result<Vec<u8>> {
+    let row = data.len() / info.shape.first().copied().unwrap_or(1).max(1);
+    let mut out = Vec::with_capacity(data.len());
+    for place in order {
+        let start = place.saturating_mul(row);
+        match data.get(start..start.saturating_add(row)) {
+            Some(bytes) => out.extend_from_slice(bytes),
+            None => return Err(Error::failed("a tensor of the GGUF file lacks rows")),
+        }
+    }
+    Ok(out)
+}
+
+/// Refuses blocks whose scales are no finite numbers: all their values would be none.
+fn refuse_broken_blocks(name: &str, info: &Info, data: &[u8]) -> Result<()> {
+    let places = names::scales(info.kind);
+    for block in data.chunks_exact(info.kind.type_size().max(1)) {
+        for place in places {
+            // The exponent of an f16 with all bits set is infinite or no number.
+            let high = block.get(place + 1).copied().unwrap_or(0);
+            if high & 0x7c == 0x7c {
+                return Err(Error::failed_with_hint(
+                    format!("the weight `{name}` holds values that are not finite numbers"),
+                    "the file is broken: copy or download it again",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
