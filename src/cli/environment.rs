@@ -39,13 +39,21 @@ pub fn hub() -> Settings {
         let text = std::fs::read_to_string(token_file?).ok()?;
         Some(text.trim().to_string()).filter(|token| !token.is_empty())
     };
+    let told = |name: &str| {
+        variable(name).is_some_and(|value| {
+            matches!(value.to_lowercase().as_str(), "1" | "true" | "yes" | "on")
+        })
+    };
     Settings {
         cache: cache.or_else(|| hub_home().map(|folder| folder.join("hub"))),
-        token: variable("HF_TOKEN").or_else(stored),
+        token: match told("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
+            true => None,
+            false => variable("HF_TOKEN")
+                .map(|token| token.trim().to_string())
+                .or_else(stored),
+        },
         endpoint: variable("HF_ENDPOINT"),
-        offline: variable("HF_HUB_OFFLINE").is_some_and(|value| {
-            matches!(value.to_lowercase().as_str(), "1" | "true" | "yes" | "on")
-        }),
+        offline: told("HF_HUB_OFFLINE"),
     }
 }
 

@@ -86,13 +86,11 @@ fn hub_model(
             ),
         ));
     }
-    let folder = hub::fetch_model(repository, revision.as_deref(), settings, control)?;
-    let mut files = Files::of_folder(&folder);
-    files.source = match revision {
-        Some(revision) => format!("{repository}@{revision}"),
-        None => repository.to_string(),
-    };
-    of_files(&files, &folder, options, base)
+    let fetched = hub::fetch_model(repository, revision.as_deref(), settings, control)?;
+    let mut files = Files::of_folder(&fetched.folder);
+    // The commit, not the branch: a branch moves on.
+    files.source = format!("{repository}@{}", fetched.commit);
+    of_files(&files, &fetched.folder, options, base)
 }
 
 /// An adapter's base that would have to be fetched, where nothing is.
