@@ -20,6 +20,7 @@ pub mod error;
 pub mod files;
 pub mod frame;
 pub mod generate;
+pub mod guard;
 pub mod hub;
 pub mod memory;
 pub mod metrics;

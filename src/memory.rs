@@ -2,6 +2,8 @@
 
 use candle_core::Device;
 
+use crate::error::{Error, Result};
+
 /// Bytes of memory that the program has at present; `None` where the system does not tell.
 pub fn resident() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -26,6 +28,37 @@ pub fn of_device(device: &Device) -> Option<(u64, u64)> {
     None
 }
 
+/// Bytes that can still be taken: of the device's memory, or of the machine's within the limit set for the program.
+pub fn available(device: &Device) -> Option<u64> {
+    if let Some((taken, total)) = of_device(device) {
+        return Some(total.saturating_sub(taken));
+    }
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let machine = in_status(&text, "MemAvailable:")?;
+    let number = |name: &str| -> Option<u64> {
+        let text = std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?;
+        text.trim().parse().ok()
+    };
+    let limit =
+        number("memory.max").map(|most| most.saturating_sub(number("memory.current").unwrap_or(0)));
+    Some(limit.map_or(machine, |limit| limit.min(machine)))
+}
+
+/// Refuses to begin what needs more memory than there is, where the system tells.
+pub fn require(bytes: u64, device: &Device, doing: &str, hint: &str) -> Result<()> {
+    match available(device) {
+        Some(left) if bytes > left => Err(Error::failed_with_hint(
+            format!(
+                "{doing} needs about {} of memory, and {} are left",
+                shown(bytes),
+                shown(left)
+            ),
+            hint,
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// A line of Linux's /proc/self/status, such as "VmRSS:     1234 kB".
 fn in_status(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
@@ -36,8 +69,9 @@ fn in_status(text: &str, name: &str) -> Option<u64> {
 /// "1.2 GiB" or "340 MiB".
 pub fn shown(bytes: u64) -> String {
     let mebibytes = bytes as f64 / f64::from(1 << 20);
-    match mebibytes >= 1024.0 {
-        true => format!("{:.1} GiB", mebibytes / 1024.0),
-        false => format!("{mebibytes:.0} MiB"),
+    match mebibytes {
+        few if few < 1024.0 => format!("{few:.0} MiB"),
+        more if more < 1024.0 * 1024.0 => format!("{:.1} GiB", more / 1024.0),
+        many => format!("{:.1} TiB", many / 1024.0 / 1024.0),
     }
 }

@@ -11,6 +11,7 @@ mod finetuning;
 mod frames;
 mod generation;
 mod gguf;
+mod hostile;
 mod hub;
 mod metrics;
 mod models;

@@ -39,6 +39,13 @@ pub unsafe fn prepare_environment() {
 
 /// Reads the command line and opens the door it asks for.
 pub fn main() -> ExitCode {
+    // What strangers' files make a library panic over is told as an error, and needs no second message.
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !crate::guard::is_guarded() {
+            usual(info);
+        }
+    }));
     let words: Vec<String> = std::env::args_os()
         .skip(1)
         .map(|word| word.to_string_lossy().to_string())

@@ -90,6 +90,53 @@ fn refuse_outside(base: &Path, adapter: &Path, options: &LoadOptions) -> Result<
     }
 }
 
+/// Ranks beyond any adapter's.
+const LARGEST_RANK: usize = 1 << 14;
+
+/// Refuses adapters that compute something else than W x + (alpha / r) B A x.
+fn refuse_other_kinds(settings: &Value) -> Result<()> {
+    let told = |key: &str, expected: &str, got: &Value| {
+        Err(Error::invalid(
+            "reading adapter_config.json",
+            format!("{key} to be {expected}, the only form this version computes"),
+            got.to_string(),
+        ))
+    };
+    for (key, usual) in [("peft_type", "LORA"), ("bias", "none")] {
+        match settings.get(key) {
+            Some(value) if value.as_str() != Some(usual) => return told(key, usual, value),
+            _ => {}
+        }
+    }
+    for key in ["use_dora", "use_rslora", "lora_bias"] {
+        match settings.get(key) {
+            Some(value) if value.as_bool() == Some(true) => return told(key, "false", value),
+            _ => {}
+        }
+    }
+    for key in ["lora_alpha", "lora_dropout"] {
+        match settings.get(key) {
+            Some(value) if !value.is_number() => return told(key, "a number", value),
+            _ => {}
+        }
+    }
+    for key in [
+        "rank_pattern",
+        "alpha_pattern",
+        "modules_to_save",
+        "layers_to_transform",
+    ] {
+        let given = settings.get(key).unwrap_or(&Value::Null);
+        let empty = given.is_null()
+            || given.as_object().is_some_and(serde_json::Map::is_empty)
+            || given.as_array().is_some_and(Vec::is_empty);
+        if !empty {
+            return told(key, "empty", given);
+        }
+    }
+    Ok(())
+}
+
 fn put_over(base: Model, files: &Files, settings: &Value) -> Result<Model> {
     if base.adapter().is_some() {
         return Err(Error::failed_with_hint(
@@ -123,13 +170,14 @@ fn put_over(base: Model, files: &Files, settings: &Value) -> Result<Model> {
     };
     let number =
         |key: &str, default: f64| settings.get(key).and_then(Value::as_f64).unwrap_or(default);
-    if rank == 0 || targets.is_empty() {
+    if !(1..=LARGEST_RANK).contains(&rank) || targets.is_empty() {
         return Err(Error::invalid(
             "reading adapter_config.json",
-            "r above 0 and target_modules",
-            "none",
+            format!("r above 0 and at most {LARGEST_RANK}, and a list of target_modules"),
+            format!("r {rank} and {} modules", targets.len()),
         ));
     }
+    refuse_other_kinds(settings)?;
     let alpha = number("lora_alpha", rank as f64);
     let mut adapter = Adapter::new(
         rank,

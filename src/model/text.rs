@@ -8,6 +8,7 @@ use tokenizers::Tokenizer;
 use super::chat::{self, ChatTemplate};
 use super::config::Config;
 use crate::error::{Error, Result};
+use crate::guard::guarded;
 
 /// A tokenizer with what a model needs to know about it.
 #[derive(Clone)]
@@ -23,8 +24,17 @@ impl TextTokenizer {
     /// From the bytes of `tokenizer.json`, and of `tokenizer_config.json` where there is one. The end and pad tokens are
     /// the configuration's, else the tokenizer's own.
     pub fn from_bytes(tokenizer: &[u8], settings: Option<&[u8]>, config: &Config) -> Result<Self> {
-        let mut tokenizer = Tokenizer::from_bytes(tokenizer)
-            .map_err(|error| Error::failed(format!("tokenizer.json cannot be read: {error}")))?;
+        let broken = |why: String| Error::failed(format!("tokenizer.json cannot be read: {why}"));
+        // The library panics over some files that are no JSON, and over some parts that it cannot build.
+        let plain: Value =
+            serde_json::from_slice(tokenizer).map_err(|error| broken(error.to_string()))?;
+        drop(plain);
+        let built = guarded(|| Tokenizer::from_bytes(tokenizer));
+        let mut tokenizer = built
+            .ok_or_else(|| {
+                broken("the tokenizers library fails over one of its parts".to_string())
+            })?
+            .map_err(|error| broken(error.to_string()))?;
         // Padding and truncation are the batches' business, whatever the file asks for.
         tokenizer.with_padding(None);
         let cleared = tokenizer.with_truncation(None);
@@ -80,19 +90,28 @@ impl TextTokenizer {
     }
 
     fn encode_with(&self, text: &str, specials: bool) -> Result<Vec<u32>> {
-        match self.tokenizer.encode_fast(text, specials) {
-            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
-            Err(error) => Err(Error::failed(format!(
+        match guarded(|| self.tokenizer.encode_fast(text, specials)) {
+            Some(Ok(encoding)) => Ok(encoding.get_ids().to_vec()),
+            Some(Err(error)) => Err(Error::failed(format!(
                 "the text cannot be tokenized: {error}"
             ))),
+            None => Err(Error::failed(
+                "the text cannot be tokenized: tokenizer.json is broken",
+            )),
         }
     }
 
     /// The text of ids, special tokens left out.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
-        self.tokenizer
-            .decode(ids, true)
-            .map_err(|error| Error::failed(format!("the ids cannot be turned into text: {error}")))
+        match guarded(|| self.tokenizer.decode(ids, true)) {
+            Some(Ok(text)) => Ok(text),
+            Some(Err(error)) => Err(Error::failed(format!(
+                "the ids cannot be turned into text: {error}"
+            ))),
+            None => Err(Error::failed(
+                "the ids cannot be turned into text: tokenizer.json is broken",
+            )),
+        }
     }
 
     /// The text that `new` adds when it follows `before`. Decoded together, so that a space or a character that is spread

@@ -6,6 +6,7 @@ use candle_core::{DType, Tensor, Var};
 
 use super::options::{Method, Options, Precision};
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::model::adapter::Adapter;
 use crate::model::decoder::Decoder;
 use crate::model::{Model, Tensors, Weights};
@@ -154,6 +155,16 @@ fn cast(mut weights: Weights, dtype: DType) -> Result<Weights> {
 /// Variables hold copies: the tensors of the model that is finetuned stay as they are.
 fn variables(weights: &Tensors, trained: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Var>> {
     let chosen = weights.iter().filter(|(name, _)| trained(name));
+    let values: usize = chosen.clone().map(|(_, weight)| weight.elem_count()).sum();
+    if let Some(weight) = weights.values().next() {
+        // The variable, its gradient and two moments, in f32.
+        memory::require(
+            values as u64 * 4 * 4,
+            weight.device(),
+            &format!("training {values} values"),
+            "train fewer: method \"lora\" or \"last_block\"",
+        )?;
+    }
     chosen
         .map(|(name, weight)| {
             Ok((

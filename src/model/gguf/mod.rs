@@ -21,6 +21,7 @@ use super::load::source::Files;
 use super::load::{LoadOptions, device_of, dtype_of, finish};
 use super::weights::Weights;
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::ops::Packed;
 use container::{Container, Info, Kind};
 use names::Change;
@@ -34,6 +35,12 @@ pub(super) fn load(files: &Files, name: &str, options: &LoadOptions) -> Result<M
     let config = Config::from_json(&settings::config(&file)?)?;
     let tokenizer = tokenizer::read(&file, &config)?;
     let device = device_of(&options.device)?;
+    memory::require(
+        file.tensors.values().map(|info| info.bytes as u64).sum(),
+        &device,
+        &format!("the model in {name}"),
+        "take a file of smaller blocks, such as Q4_0",
+    )?;
     let weights = weights(&file, &config, dtype_of(options)?, &device)?;
     let lineage = Lineage {
         source: files

@@ -1,6 +1,8 @@
 //! Models from folders, bundled names and the Hub: save_pretrained layout, checked before it is trusted.
 
+mod archive;
 pub(super) mod names;
+mod pickle;
 pub(super) mod source;
 pub(super) mod tensors;
 
@@ -22,6 +24,7 @@ use super::{Model, Weights, decoder, gguf, peft};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::hub;
+use crate::memory;
 use crate::random::Stream;
 
 static BUNDLED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/data");
@@ -200,6 +203,7 @@ pub fn random(
 ) -> Result<Model> {
     let device = device_of(&options.device)?;
     let dtype = dtype_of(options)?;
+    require_memory(&config, dtype, &device)?;
     let mut weights = Tensors::new();
     for (name, shape) in decoder::shapes(&config) {
         let weight = if name.ends_with(".bias") || is_norm_from_one(&config, &name, &shape) {
@@ -222,6 +226,21 @@ pub fn random(
         ..Lineage::default()
     };
     Model::new(config, tokenizer, weights, None, lineage)
+}
+
+/// Refuses a model whose weights have no room, before any is read.
+fn require_memory(config: &Config, dtype: DType, device: &Device) -> Result<()> {
+    let sizes = decoder::shapes(config).into_iter().map(|(_, shape)| {
+        let sizes = shape.into_iter().map(|size| size as u64);
+        sizes.fold(1u64, u64::saturating_mul)
+    });
+    let values = sizes.fold(0u64, u64::saturating_add);
+    memory::require(
+        values.saturating_mul(dtype.size_in_bytes() as u64),
+        device,
+        &format!("a model of {values} parameters as {}", dtype.as_str()),
+        "load it with dtype: \"bf16\", load a GGUF file of it, or take a smaller model",
+    )
 }
 
 /// Gemma's norms store their difference from one.
@@ -264,6 +283,7 @@ fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
         tokenizer.set_chat_template(template);
     }
     let device = device_of(&options.device)?;
+    require_memory(&config, dtype_of(options)?, &device)?;
     let (weights, sha256, unused) = read_weights(files, &config, dtype_of(options)?, &device)?;
     let mut lineage = match files.read("ebb.json")? {
         // A model of ours remembers how it was made; a note that cannot be read is no reason to refuse the weights.
@@ -312,6 +332,7 @@ fn read_weights(
             opened.push(file);
         }
     }
+    refuse_doubles(&stored)?;
     let names = Names::new(config, &needed, &stored)?;
     let mut weights = Tensors::new();
     for (name, expected) in needed {
@@ -347,6 +368,18 @@ fn read_weights(
         several => crate::files::sha256(several.join(" ").as_bytes()),
     };
     Ok((Weights::dense(weights), sha256, names.unused))
+}
+
+/// Refuses a name that two parts of the weights have.
+fn refuse_doubles(stored: &[String]) -> Result<()> {
+    let mut seen = std::collections::BTreeSet::new();
+    match stored.iter().find(|name| !seen.insert(name.as_str())) {
+        Some(name) => Err(Error::failed_with_hint(
+            format!("two of the weight files hold `{name}`"),
+            "the index and its parts do not belong together: copy or download them again",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The device by its name: "auto" is the first GPU of a build that has the feature, else the CPU.

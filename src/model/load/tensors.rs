@@ -1,11 +1,11 @@
 //! Files of tensors from strangers: safetensors, and the archives that torch.save writes. Headers are checked before they
 //! are believed; nothing in them is executed.
 
-use candle_core::pickle::PthTensors;
 use candle_core::{DType, Device, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
+use super::archive::Archive;
 use super::source::{Bytes, Files};
 use crate::error::{Error, Result};
 
@@ -20,7 +20,7 @@ pub enum TensorFile {
         start: u64,
         metadata: Metadata,
     },
-    Pickle(Box<PthTensors>),
+    Archive(Box<Archive>),
 }
 
 impl TensorFile {
@@ -36,19 +36,13 @@ impl TensorFile {
         let Some(path) = files.path(name) else {
             return Ok(None);
         };
-        match PthTensors::new(path, None) {
-            Ok(tensors) if !tensors.tensor_infos().is_empty() => {
-                Ok(Some(Self::Pickle(Box::new(tensors))))
-            }
-            Ok(_) => Err(pickle_error(&what, "it holds no tensors")),
-            Err(error) => Err(pickle_error(&what, error)),
-        }
+        Archive::open(&path, &what).map(|archive| Some(Self::Archive(Box::new(archive))))
     }
 
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = match self {
             Self::Safetensors { metadata, .. } => metadata.offset_keys(),
-            Self::Pickle(tensors) => tensors.tensor_infos().keys().cloned().collect(),
+            Self::Archive(archive) => archive.tensors.keys().cloned().collect(),
         };
         names.sort_unstable();
         names
@@ -57,10 +51,7 @@ impl TensorFile {
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
         match self {
             Self::Safetensors { metadata, .. } => Some(metadata.info(name)?.shape.clone()),
-            Self::Pickle(tensors) => {
-                let info = tensors.tensor_infos().get(name)?;
-                Some(info.layout.shape().dims().to_vec())
-            }
+            Self::Archive(archive) => Some(archive.tensors.get(name)?.shape.clone()),
         }
     }
 
@@ -80,23 +71,9 @@ impl TensorFile {
                 let tensor = Tensor::from_raw_buffer(&values, stored, &info.shape, &Device::Cpu)?;
                 Ok(tensor.to_dtype(dtype)?)
             }
-            Self::Pickle(tensors) => {
-                let tensor = tensors.get(name)?.ok_or_else(missing)?;
-                Ok(tensor.to_dtype(dtype)?.contiguous()?)
-            }
+            Self::Archive(archive) => Ok(archive.read(name)?.to_dtype(dtype)?),
         }
     }
-}
-
-fn pickle_error(what: &str, error: impl std::fmt::Display) -> Error {
-    // candle's messages may quote what the file says; one line of it is enough.
-    let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    let short: String = line.chars().take(200).collect();
-    Error::failed_with_hint(
-        format!("{what} is not a torch.save archive of plain tensors: {short}"),
-        "nothing in it was executed; save the model with save_pretrained (safetensors) to be sure of what it holds",
-    )
 }
 
 fn safetensors(bytes: Bytes, what: &str) -> Result<TensorFile> {

@@ -1,0 +1,188 @@
+//! The archives that torch.save writes: a zip of a pickle that describes tensors and of their storages as plain bytes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+use std::sync::Mutex;
+
+use candle_core::{DType, Device, Tensor};
+use zip::{CompressionMethod, ZipArchive};
+
+use super::pickle::{self, Described};
+use crate::error::{Error, Result};
+
+/// Pickles longer than this come from a broken or hostile file; real ones take a megabyte or two.
+const LONGEST: u64 = 1 << 26;
+/// The entry that describes the tensors; storages are beside it.
+const PICKLE: &str = "data.pkl";
+
+/// An opened archive.
+pub struct Archive {
+    zip: Mutex<ZipArchive<BufReader<File>>>,
+    /// The folder in the archive that everything is in, with its "/".
+    folder: String,
+    pub tensors: BTreeMap<String, Described>,
+}
+
+impl Archive {
+    /// Reads what tensors there are; `what` names the file in errors.
+    pub fn open(path: &Path, what: &str) -> Result<Self> {
+        let refuse = |why: String| {
+            Error::failed_with_hint(
+                format!("{what} is not a torch.save archive of plain tensors: {why}"),
+                "nothing in it was executed; save the model with save_pretrained (safetensors) to be sure of what it holds",
+            )
+        };
+        let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
+        let mut zip =
+            ZipArchive::new(BufReader::new(file)).map_err(|error| refuse(error.to_string()))?;
+        let name = zip
+            .file_names()
+            .filter_map(|name| Some(name.ok()?.to_string()))
+            .find(|name| name == PICKLE || name.ends_with(&format!("/{PICKLE}")));
+        let name = name.ok_or_else(|| refuse(format!("it has no {PICKLE}")))?;
+        let bytes = stored(&mut zip, &name, 0, None).map_err(refuse)?;
+        let tensors = pickle::tensors(&bytes).map_err(refuse)?;
+        if tensors.is_empty() {
+            return Err(refuse("it holds no tensors".to_string()));
+        }
+        Ok(Self {
+            folder: name.trim_end_matches(PICKLE).to_string(),
+            zip: Mutex::new(zip),
+            tensors: tensors.into_iter().collect(),
+        })
+    }
+
+    /// A tensor on the CPU, in the type that it is stored in.
+    pub fn read(&self, name: &str) -> Result<Tensor> {
+        let tensor = self.tensors.get(name);
+        let tensor = tensor.ok_or_else(|| Error::failed(format!("there is no tensor `{name}`")))?;
+        let refuse =
+            |why: String| Error::failed(format!("the tensor `{name}` cannot be read: {why}"));
+        let dtype = type_of(&tensor.kind).map_err(refuse)?;
+        let size = dtype.size_in_bytes();
+        let elements = elements(tensor).map_err(refuse)?;
+        let mut zip = self
+            .zip
+            .lock()
+            .map_err(|_| refuse("its file's reader stopped in the middle".to_string()))?;
+        let entry = format!("{}data/{}", self.folder, tensor.key);
+        let start = tensor.offset.checked_mul(size);
+        let length = elements.last.checked_mul(size);
+        let (Some(start), Some(length)) = (start, length) else {
+            return Err(refuse("it reaches beyond any file".to_string()));
+        };
+        let bytes = stored(&mut zip, &entry, start as u64, Some(length)).map_err(refuse)?;
+        let bytes = match elements.places {
+            None => bytes,
+            Some(places) => {
+                let value = |place: usize| {
+                    bytes
+                        .get(place * size..(place + 1) * size)
+                        .unwrap_or_default()
+                };
+                places.into_iter().flat_map(value).copied().collect()
+            }
+        };
+        Ok(Tensor::from_raw_buffer(
+            &bytes,
+            dtype,
+            &tensor.shape,
+            &Device::Cpu,
+        )?)
+    }
+}
+
+/// Bytes of an entry: so many from `start`, or all of a short one.
+fn stored(
+    zip: &mut ZipArchive<BufReader<File>>,
+    name: &str,
+    start: u64,
+    count: Option<usize>,
+) -> std::result::Result<Vec<u8>, String> {
+    let mut entry = zip
+        .by_name(name)
+        .map_err(|error| format!("{name:?}: {error}"))?;
+    if entry.compression() != CompressionMethod::Stored {
+        return Err(format!(
+            "its entry {name:?} is compressed, which torch.save does not do"
+        ));
+    }
+    let size = entry.size();
+    let count = match count {
+        Some(count) => count as u64,
+        None if size > LONGEST => return Err(format!("its entry {name:?} has {size} bytes")),
+        None => size,
+    };
+    if start.checked_add(count).is_none_or(|end| end > size) {
+        return Err(format!(
+            "its entry {name:?} has {size} bytes, and {count} from {start} on are asked for"
+        ));
+    }
+    let failed = |error: std::io::Error| format!("{name:?}: {error}");
+    std::io::copy(&mut entry.by_ref().take(start), &mut std::io::sink()).map_err(failed)?;
+    let mut bytes = Vec::new();
+    entry.take(count).read_to_end(&mut bytes).map_err(failed)?;
+    match bytes.len() as u64 == count {
+        true => Ok(bytes),
+        false => Err(format!("its entry {name:?} ends early")),
+    }
+}
+
+fn type_of(kind: &str) -> std::result::Result<DType, String> {
+    match kind {
+        "FloatStorage" => Ok(DType::F32),
+        "DoubleStorage" => Ok(DType::F64),
+        "HalfStorage" => Ok(DType::F16),
+        "BFloat16Storage" => Ok(DType::BF16),
+        other => Err(format!(
+            "its values are of {other:?}, not f32, f16, bf16 or f64"
+        )),
+    }
+}
+
+/// Where a tensor's elements are, counted from its offset.
+struct Elements {
+    /// One beyond the last.
+    last: usize,
+    /// Each in row-major order; `None` where they lie in that order.
+    places: Option<Vec<usize>>,
+}
+
+fn elements(tensor: &Described) -> std::result::Result<Elements, String> {
+    let beyond = || "its shape is beyond any file".to_string();
+    if tensor.stride.len() != tensor.shape.len() {
+        return Err("it has other strides than sizes".to_string());
+    }
+    let mut count = 1usize;
+    let mut in_order = true;
+    for (size, stride) in tensor.shape.iter().zip(&tensor.stride).rev() {
+        in_order &= *size == 1 || *stride == count;
+        count = count.checked_mul(*size).ok_or_else(beyond)?;
+    }
+    if in_order || count == 0 {
+        return Ok(Elements {
+            last: count,
+            places: None,
+        });
+    }
+    // No file of ours has a tensor of more elements in another order; each takes eight bytes here.
+    if count > 1 << 31 {
+        return Err(beyond());
+    }
+    let mut places = vec![0usize];
+    for (size, stride) in tensor.shape.iter().zip(&tensor.stride) {
+        let furthest = size
+            .checked_sub(1)
+            .and_then(|last| last.checked_mul(*stride));
+        furthest.ok_or_else(beyond)?;
+        let steps = |place: usize| (0..*size).map(move |step| place.saturating_add(step * stride));
+        places = places.into_iter().flat_map(steps).collect();
+    }
+    let last = places.iter().max().copied().unwrap_or(0).checked_add(1);
+    Ok(Elements {
+        last: last.ok_or_else(beyond)?,
+        places: Some(places),
+    })
+}

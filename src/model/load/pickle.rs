@@ -1,0 +1,398 @@
+//! Pickles of weights (<https://docs.python.org/3/library/pickletools.html>), read as data: what would be called is looked up
+//! in a short list, and nothing is called.
+//!
+//! Objects live in one list and name each other by their place, so that neither nesting nor sharing costs more than the file
+//! is long.
+
+use std::collections::HashMap;
+
+/// A tensor as torch describes it: elements of a storage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// The storage's name in the archive.
+    pub key: String,
+    /// The storage's kind: "FloatStorage".
+    pub kind: String,
+    /// Elements from the storage's beginning.
+    pub offset: usize,
+    pub shape: Vec<usize>,
+    pub stride: Vec<usize>,
+}
+
+/// What is wrong with a pickle, as the end of a sentence.
+type Why<T> = Result<T, String>;
+/// The place of an object.
+type Id = usize;
+
+#[derive(Clone, Debug)]
+enum Object {
+    Mark,
+    None,
+    /// A value that weights are not described by.
+    Plain,
+    Int(i64),
+    Text(String),
+    /// Something of a module, by name.
+    Named(String, String),
+    Tuple(Vec<Id>),
+    List(Vec<Id>),
+    Dict(Vec<(Id, Id)>),
+    Storage {
+        kind: String,
+        key: String,
+    },
+    Tensor(Described),
+}
+
+/// The tensors of a pickled state_dict, by name.
+pub fn tensors(bytes: &[u8]) -> Why<Vec<(String, Described)>> {
+    let mut machine = Machine {
+        bytes,
+        position: 0,
+        objects: Vec::new(),
+        stack: Vec::new(),
+        memo: HashMap::new(),
+    };
+    let last = machine.run()?;
+    let Object::Dict(entries) = machine.object(last)? else {
+        return Err("it holds no map of names to tensors".to_string());
+    };
+    let mut found = Vec::new();
+    for (key, value) in entries {
+        if let (Object::Text(name), Object::Tensor(tensor)) =
+            (machine.object(*key)?, machine.object(*value)?)
+        {
+            found.push((name.clone(), tensor.clone()));
+        }
+    }
+    Ok(found)
+}
+
+struct Machine<'a> {
+    bytes: &'a [u8],
+    position: usize,
+    objects: Vec<Object>,
+    stack: Vec<Id>,
+    memo: HashMap<u64, Id>,
+}
+
+impl Machine<'_> {
+    /// Runs to the end, and gives what is on top.
+    fn run(&mut self) -> Why<Id> {
+        loop {
+            match self.byte()? {
+                b'.' => return self.pop(),
+                code => self.step(code)?,
+            }
+        }
+    }
+
+    fn step(&mut self, code: u8) -> Why<()> {
+        match code {
+            0x80 => drop(self.take(1)?),
+            0x95 => drop(self.take(8)?),
+            b'(' => self.push(Object::Mark),
+            b'N' => self.push(Object::None),
+            0x88 | 0x89 => self.push(Object::Plain),
+            b'K' => {
+                let number = self.byte()?;
+                self.push(Object::Int(i64::from(number)));
+            }
+            b'M' => {
+                let number = self.number(2)?;
+                self.push(Object::Int(number as i64));
+            }
+            b'J' => {
+                let number = self.number(4)?;
+                self.push(Object::Int(i64::from(number as u32 as i32)));
+            }
+            0x8a => self.long()?,
+            b'G' => {
+                self.take(8)?;
+                self.push(Object::Plain);
+            }
+            b'X' => self.text(4)?,
+            0x8c => self.text(1)?,
+            b'c' => {
+                let (module, name) = (self.line()?, self.line()?);
+                self.push(Object::Named(module, name));
+            }
+            0x93 => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let named = Object::Named(self.read_text(module)?, self.read_text(name)?);
+                self.push(named);
+            }
+            b'q' => self.remember(1)?,
+            b'r' => self.remember(4)?,
+            0x94 => {
+                let (next, top) = (self.memo.len() as u64, self.top()?);
+                self.memo.insert(next, top);
+            }
+            b'h' => self.recall(1)?,
+            b'j' => self.recall(4)?,
+            b')' => self.push(Object::Tuple(Vec::new())),
+            b']' => self.push(Object::List(Vec::new())),
+            b'}' => self.push(Object::Dict(Vec::new())),
+            b't' => {
+                let items = self.since_mark()?;
+                self.push(Object::Tuple(items));
+            }
+            0x85..=0x87 => {
+                let start = self.stack.len().checked_sub(usize::from(code - 0x84));
+                let start = start.ok_or("it takes more than there is")?;
+                let items = self.stack.split_off(start);
+                self.push(Object::Tuple(items));
+            }
+            b'a' => {
+                let item = self.pop()?;
+                self.extend(vec![item])?;
+            }
+            b'e' => {
+                let items = self.since_mark()?;
+                self.extend(items)?;
+            }
+            b's' => {
+                let (value, key) = (self.pop()?, self.pop()?);
+                self.insert(&[key, value])?;
+            }
+            b'u' => {
+                let items = self.since_mark()?;
+                self.insert(&items)?;
+            }
+            b'd' => {
+                let items = self.since_mark()?;
+                self.push(Object::Dict(Vec::new()));
+                self.insert(&items)?;
+            }
+            b'Q' => self.storage()?,
+            b'R' => self.reduce()?,
+            // The attributes of an ordered map: torch keeps versions there.
+            b'b' => {
+                self.pop()?;
+                let top = self.top()?;
+                if !matches!(self.object(top)?, Object::Dict(_)) {
+                    return Err("it sets the state of an object".to_string());
+                }
+            }
+            0x81 | b'i' | b'o' | 0x92 => return Err("it makes objects of classes".to_string()),
+            other => {
+                return Err(format!(
+                    "it has the instruction {other:#04x}, which weights do not need"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, count: usize) -> Why<&[u8]> {
+        let end = self.position.checked_add(count);
+        let taken = end.and_then(|end| self.bytes.get(self.position..end));
+        let taken = taken.ok_or("it ends early")?;
+        self.position += count;
+        Ok(taken)
+    }
+
+    fn byte(&mut self) -> Why<u8> {
+        Ok(self.take(1)?.first().copied().unwrap_or(0))
+    }
+
+    /// A number of so many bytes, the lowest first.
+    fn number(&mut self, count: usize) -> Why<u64> {
+        let bytes = self.take(count)?.iter().rev();
+        Ok(bytes.fold(0, |number, byte| (number << 8) | u64::from(*byte)))
+    }
+
+    fn long(&mut self) -> Why<()> {
+        let count = usize::from(self.byte()?);
+        if count > 8 {
+            return Err(format!("it has a number of {count} bytes"));
+        }
+        let number = self.number(count)?;
+        let unused = 64 - 8 * count as u32;
+        let signed = match count {
+            0 => 0,
+            _ => ((number << unused) as i64) >> unused,
+        };
+        self.push(Object::Int(signed));
+        Ok(())
+    }
+
+    fn text(&mut self, size: usize) -> Why<()> {
+        let length = self.number(size)?;
+        let bytes = self
+            .take(usize::try_from(length).unwrap_or(usize::MAX))?
+            .to_vec();
+        let text = String::from_utf8(bytes).map_err(|_| "it has a text that is not UTF-8")?;
+        self.push(Object::Text(text));
+        Ok(())
+    }
+
+    fn line(&mut self) -> Why<String> {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        let length = rest
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .ok_or("it ends early")?;
+        let line = String::from_utf8_lossy(self.take(length)?).into_owned();
+        self.take(1)?;
+        Ok(line)
+    }
+
+    fn push(&mut self, object: Object) {
+        self.stack.push(self.objects.len());
+        self.objects.push(object);
+    }
+
+    fn pop(&mut self) -> Why<Id> {
+        self.stack
+            .pop()
+            .ok_or_else(|| "it takes more than there is".to_string())
+    }
+
+    fn top(&self) -> Why<Id> {
+        self.stack
+            .last()
+            .copied()
+            .ok_or_else(|| "it takes more than there is".to_string())
+    }
+
+    fn object(&self, id: Id) -> Why<&Object> {
+        self.objects
+            .get(id)
+            .ok_or_else(|| "it names what is not there".to_string())
+    }
+
+    fn remember(&mut self, size: usize) -> Why<()> {
+        let (place, top) = (self.number(size)?, self.top()?);
+        self.memo.insert(place, top);
+        Ok(())
+    }
+
+    fn recall(&mut self, size: usize) -> Why<()> {
+        let place = self.number(size)?;
+        let id = self
+            .memo
+            .get(&place)
+            .ok_or("it recalls what it never kept")?;
+        self.stack.push(*id);
+        Ok(())
+    }
+
+    fn since_mark(&mut self) -> Why<Vec<Id>> {
+        let is_mark = |id: &Id| matches!(self.objects.get(*id), Some(Object::Mark));
+        let mark = self
+            .stack
+            .iter()
+            .rposition(is_mark)
+            .ok_or("it goes back to no mark")?;
+        let items = self.stack.split_off(mark + 1);
+        self.stack.pop();
+        Ok(items)
+    }
+
+    fn extend(&mut self, items: Vec<Id>) -> Why<()> {
+        let top = self.top()?;
+        match self.objects.get_mut(top) {
+            Some(Object::List(list)) => list.extend(items),
+            _ => return Err("it appends to what is no list".to_string()),
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, items: &[Id]) -> Why<()> {
+        let top = self.top()?;
+        let Some(Object::Dict(entries)) = self.objects.get_mut(top) else {
+            return Err("it puts entries into what is no map".to_string());
+        };
+        let (pairs, rest) = items.as_chunks::<2>();
+        entries.extend(pairs.iter().map(|[key, value]| (*key, *value)));
+        match rest.is_empty() {
+            true => Ok(()),
+            false => Err("it has a key without a value".to_string()),
+        }
+    }
+
+    fn read_text(&self, id: Id) -> Why<String> {
+        match self.object(id)? {
+            Object::Text(text) => Ok(text.clone()),
+            _ => Err("it has something else where a text belongs".to_string()),
+        }
+    }
+
+    fn read_size(&self, id: Id) -> Why<usize> {
+        match self.object(id)? {
+            Object::Int(number) => {
+                usize::try_from(*number).map_err(|_| format!("it has the size {number}"))
+            }
+            _ => Err("it has something else where a size belongs".to_string()),
+        }
+    }
+
+    fn read_tuple(&self, id: Id) -> Why<&[Id]> {
+        match self.object(id)? {
+            Object::Tuple(items) => Ok(items),
+            _ => Err("it has something else where a tuple belongs".to_string()),
+        }
+    }
+
+    fn read_sizes(&self, id: Id) -> Why<Vec<usize>> {
+        let items = self.read_tuple(id)?;
+        if items.len() > 8 {
+            return Err(format!("it has a tensor of {} dimensions", items.len()));
+        }
+        items.iter().map(|item| self.read_size(*item)).collect()
+    }
+
+    /// ("storage", class, key, device, elements)
+    fn storage(&mut self) -> Why<()> {
+        let id = self.pop()?;
+        let [_, class, key, ..] = self.read_tuple(id)? else {
+            return Err("it describes a storage in too few words".to_string());
+        };
+        let kind = match self.object(*class)? {
+            Object::Named(module, name) if module == "torch" => name.clone(),
+            _ => return Err("it has a storage that is none of torch's".to_string()),
+        };
+        let key = self.read_text(*key)?;
+        self.push(Object::Storage { kind, key });
+        Ok(())
+    }
+
+    /// The calls that torch.save writes for weights, by what they mean; any other is refused.
+    fn reduce(&mut self) -> Why<()> {
+        let (arguments, callable) = (self.pop()?, self.pop()?);
+        let Object::Named(module, name) = self.object(callable)? else {
+            return Err("it calls something that has no name".to_string());
+        };
+        let made = match (module.as_str(), name.as_str()) {
+            ("collections", "OrderedDict") => Object::Dict(Vec::new()),
+            ("torch._utils", "_rebuild_tensor_v2") => {
+                let [storage, offset, shape, stride, ..] = self.read_tuple(arguments)? else {
+                    return Err("it describes a tensor in too few words".to_string());
+                };
+                let Object::Storage { kind, key } = self.object(*storage)? else {
+                    return Err("it has a tensor without a storage".to_string());
+                };
+                Object::Tensor(Described {
+                    key: key.clone(),
+                    kind: kind.clone(),
+                    offset: self.read_size(*offset)?,
+                    shape: self.read_sizes(*shape)?,
+                    stride: self.read_sizes(*stride)?,
+                })
+            }
+            ("torch._utils", "_rebuild_parameter") => {
+                let first = self.read_tuple(arguments)?.first().copied();
+                let first = first.ok_or("it describes a parameter in too few words")?;
+                self.stack.push(first);
+                return Ok(());
+            }
+            (module, name) => {
+                let called: String = format!("{module}.{name}").chars().take(80).collect();
+                return Err(format!("it asks to call {called:?}"));
+            }
+        };
+        self.push(made);
+        Ok(())
+    }
+}
