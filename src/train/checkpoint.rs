@@ -63,6 +63,8 @@ struct State {
 }
 
 const FORMAT: u32 = 1;
+/// Names of what is written aside begin so: checkpoints, and the logs beside them.
+const LEFT: &str = ".ebb-";
 const ASIDE: &str = ".ebb-checkpoint-";
 
 impl Keeping {
@@ -72,9 +74,12 @@ impl Keeping {
             .map_err(|error| Error::io("create", &self.folder, error))?;
         for path in self.entries()? {
             let name = path.file_name().and_then(|name| name.to_str());
-            if name.is_some_and(|name| name.starts_with(ASIDE)) {
-                std::fs::remove_dir_all(&path)
-                    .map_err(|error| Error::io("remove", &path, error))?;
+            if name.is_some_and(|name| name.starts_with(LEFT)) {
+                let removed = match path.is_dir() {
+                    true => std::fs::remove_dir_all(&path),
+                    false => std::fs::remove_file(&path),
+                };
+                removed.map_err(|error| Error::io("remove", &path, error))?;
             }
         }
         if !self.resume && !self.checkpoints()?.is_empty() {

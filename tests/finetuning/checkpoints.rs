@@ -200,8 +200,10 @@ fn what_a_killed_run_left_half_written_is_swept() {
     let left = folder.path().join(".ebb-checkpoint-abc");
     std::fs::create_dir(&left).unwrap();
     std::fs::write(left.join("variables.safetensors"), "half").unwrap();
+    let log = folder.path().join(".ebb-def");
+    std::fs::write(&log, "half").unwrap();
     run(&dropped(), folder.path()).unwrap();
-    assert!(!left.exists());
+    assert!(!left.exists() && !log.exists());
 }
 
 #[test]
