@@ -157,11 +157,14 @@ impl Keeping {
             // Not every file system can sync a folder.
             let _ = folder.sync_all();
         }
-        // Later ones were found broken, or this one would not have been written.
-        let (later, mut kept): (Vec<_>, Vec<_>) = self
-            .checkpoints()?
-            .into_iter()
-            .partition(|path| *path > target);
+        self.prune(&target)
+    }
+
+    /// Removes what is not kept beside the current checkpoint: the oldest, and later ones, which were found broken or the
+    /// current one would not have been written.
+    fn prune(&self, current: &Path) -> Result<()> {
+        let all = self.checkpoints()?.into_iter();
+        let (later, mut kept): (Vec<_>, Vec<_>) = all.partition(|path| path.as_path() > current);
         kept.truncate(kept.len().saturating_sub(self.keep.max(1)));
         for old in later.iter().chain(&kept) {
             std::fs::remove_dir_all(old).map_err(|error| Error::io("remove", old, error))?;
@@ -177,6 +180,8 @@ impl Keeping {
             match read(folder, device) {
                 Ok((state, checkpoint)) => {
                     refuse_other_run(folder, &state.run, run)?;
+                    // Killed between writing this one and removing the oldest, a run left one too many.
+                    self.prune(folder)?;
                     return Ok(Some(checkpoint));
                 }
                 Err(error) => broken = broken.or(Some(error)),

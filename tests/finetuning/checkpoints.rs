@@ -202,8 +202,15 @@ fn what_a_killed_run_left_half_written_is_swept() {
     std::fs::write(left.join("variables.safetensors"), "half").unwrap();
     let log = folder.path().join(".ebb-def");
     std::fs::write(&log, "half").unwrap();
+    let older = tempfile::tempdir().unwrap();
+    run(&dropped(), older.path()).unwrap();
+    // Killed before the oldest was removed: one too many is there, and nothing is left to train.
+    std::fs::rename(checkpoint(older.path(), 8), checkpoint(older.path(), 2)).unwrap();
+    run(&dropped(), folder.path()).unwrap();
+    std::fs::rename(checkpoint(older.path(), 2), checkpoint(folder.path(), 2)).unwrap();
     run(&dropped(), folder.path()).unwrap();
     assert!(!left.exists() && !log.exists());
+    assert!(!checkpoint(folder.path(), 2).exists());
 }
 
 #[test]
