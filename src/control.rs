@@ -43,6 +43,18 @@ pub struct Control {
     stop: Arc<AtomicBool>,
 }
 
+impl Default for Control {
+    fn default() -> Self {
+        Self::silent()
+    }
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, out: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(out, "Control(stop: {})", self.stop.load(Ordering::Relaxed))
+    }
+}
+
 impl Control {
     pub fn new(progress: Arc<dyn Progress>, stop: Arc<AtomicBool>) -> Self {
         Self { progress, stop }

@@ -77,7 +77,7 @@ impl Desk {
     }
 
     fn open(&self, name: &str) -> Result<Model> {
-        load::open(name, None, &cpu(), &self.settings(), &quiet())
+        load::open(name, None, &cpu(), &self.settings())
     }
 
     fn said(&self, name: &str) -> String {

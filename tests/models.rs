@@ -364,9 +364,7 @@ fn unknown_sources_and_devices_are_told() {
             offline: true,
             ..Default::default()
         };
-        load::open(source, None, options, &settings, &quiet())
-            .err()
-            .unwrap()
+        load::open(source, None, options, &settings).err().unwrap()
     };
     assert!(
         open("ebb/nothing", &cpu())

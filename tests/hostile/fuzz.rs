@@ -103,7 +103,7 @@ fn adapters(seed: u64, budget: Duration) -> (u64, u64) {
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }
         let base = fixture("tiny-llama");
-        load::open("tiny", Some(&base), &options, &Default::default(), &quiet()).is_ok()
+        load::open("tiny", Some(&base), &options, &Default::default()).is_ok()
     })
 }
 

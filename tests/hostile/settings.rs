@@ -166,7 +166,6 @@ fn an_adapter_for_another_base_is_told() {
         Some(&fixture("tiny-llama")),
         &options,
         &Default::default(),
-        &crate::support::quiet(),
     ) {
         Ok(_) => panic!("another family's adapter was taken"),
         Err(error) => error.to_string(),

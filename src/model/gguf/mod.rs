@@ -41,7 +41,7 @@ pub(super) fn load(files: &Files, name: &str, options: &LoadOptions) -> Result<M
         &format!("the model in {name}"),
         "take a file of smaller blocks, such as Q4_0",
     )?;
-    let weights = weights(&file, &config, dtype_of(options)?, &device)?;
+    let weights = weights(&file, &config, options, &device)?;
     let lineage = Lineage {
         source: files
             .path(name)
@@ -52,10 +52,22 @@ pub(super) fn load(files: &Files, name: &str, options: &LoadOptions) -> Result<M
     finish(config, tokenizer, weights, lineage, options)
 }
 
-fn weights(file: &Container, config: &Config, dtype: DType, device: &Device) -> Result<Weights> {
+fn weights(
+    file: &Container,
+    config: &Config,
+    options: &LoadOptions,
+    device: &Device,
+) -> Result<Weights> {
+    let dtype = dtype_of(options)?;
+    let shapes = decoder::shapes(config);
+    let mut task = options
+        .control
+        .begin("loading", shapes.len() as u64, "weights");
     let interleaved = settings::architecture(file)? == "llama";
     let mut weights = Weights::default();
-    for (name, expected) in decoder::shapes(config) {
+    for (done, (name, expected)) in shapes.into_iter().enumerate() {
+        options.control.check()?;
+        task.update(done as u64, "");
         let stored = names::stored(config, &name);
         let info = stored.as_ref().and_then(|stored| file.tensors.get(stored));
         let Some(info) = info else {

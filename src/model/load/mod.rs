@@ -42,6 +42,8 @@ pub struct LoadOptions {
     pub quantize: Option<String>,
     /// A PEFT folder whose adapter comes over the model.
     pub adapter: Option<PathBuf>,
+    /// Told how far loading is, and asked whether to stop.
+    pub control: Control,
     /// Where an adapter's base may be, besides the adapter's own folder; anywhere when `None`.
     pub roots: Option<Vec<PathBuf>>,
 }
@@ -53,13 +55,12 @@ pub fn open(
     folder: Option<&Path>,
     options: &LoadOptions,
     settings: &hub::Settings,
-    control: &Control,
 ) -> Result<Model> {
-    let base = |name: &str| hub_model(name, options, settings, control, &no_base);
+    let base = |name: &str| hub_model(name, options, settings, &no_base);
     let model = match (source.strip_prefix("ebb/"), folder) {
         (Some(name), _) => bundled(name, options)?,
         (None, Some(folder)) => of_files(&Files::of_folder(folder), folder, options, &base)?,
-        (None, None) => hub_model(source, options, settings, control, &base)?,
+        (None, None) => hub_model(source, options, settings, &base)?,
     };
     match &options.adapter {
         Some(adapter) => peft::over(model, &Files::of_folder(adapter)),
@@ -72,7 +73,6 @@ fn hub_model(
     source: &str,
     options: &LoadOptions,
     settings: &hub::Settings,
-    control: &Control,
     base: &dyn Fn(&str) -> Result<Model>,
 ) -> Result<Model> {
     let (repository, revision) = match source.split_once('@') {
@@ -89,7 +89,7 @@ fn hub_model(
             ),
         ));
     }
-    let fetched = hub::fetch_model(repository, revision.as_deref(), settings, control)?;
+    let fetched = hub::fetch_model(repository, revision.as_deref(), settings, &options.control)?;
     let mut files = Files::of_folder(&fetched.folder);
     // The commit, not the branch: a branch moves on.
     files.source = format!("{repository}@{}", fetched.commit);
@@ -284,7 +284,7 @@ fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
     }
     let device = device_of(&options.device)?;
     require_memory(&config, dtype_of(options)?, &device)?;
-    let (weights, sha256, unused) = read_weights(files, &config, dtype_of(options)?, &device)?;
+    let (weights, sha256, unused) = read_weights(files, &config, options, &device)?;
     let mut lineage = match files.read("ebb.json")? {
         // A model of ours remembers how it was made; a note that cannot be read is no reason to refuse the weights.
         Some(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
@@ -318,9 +318,10 @@ pub(super) fn finish(
 fn read_weights(
     files: &Files,
     config: &Config,
-    dtype: DType,
+    options: &LoadOptions,
     device: &Device,
 ) -> Result<(Weights, String, Vec<String>)> {
+    let dtype = dtype_of(options)?;
     let needed = decoder::shapes(config);
     let (mut opened, mut hashes, mut stored) = (Vec::new(), Vec::new(), Vec::new());
     for name in tensors::weight_files(files)? {
@@ -335,7 +336,12 @@ fn read_weights(
     refuse_doubles(&stored)?;
     let names = Names::new(config, &needed, &stored)?;
     let mut weights = Tensors::new();
-    for (name, expected) in needed {
+    let mut task = options
+        .control
+        .begin("loading", needed.len() as u64, "weights");
+    for (done, (name, expected)) in needed.into_iter().enumerate() {
+        options.control.check()?;
+        task.update(done as u64, "");
         let Some(stored) = names.found.get(&name) else {
             continue;
         };

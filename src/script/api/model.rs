@@ -172,6 +172,7 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
             Some(folder) => Some(host.readable(&folder)?),
             None => None,
         },
+        control: host.control.clone(),
         roots: Some([&*host.access.read, &*host.access.write].concat()),
     };
     options.finish()?;
@@ -183,7 +184,7 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
     };
     let mut hub = host.hub.clone();
     hub.offline |= host.access.offline;
-    let model = load::open(source, folder.as_deref(), &settings, &hub, &host.control)?;
+    let model = load::open(source, folder.as_deref(), &settings, &hub)?;
     host.tell(Event::Input {
         name: source.to_string(),
         sha256: model.lineage().sha256.clone(),
