@@ -16,7 +16,7 @@ use ebb::model::load;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{bits, cpu, fixture, quiet, tiny};
+use crate::support::{bits, cpu, fixture, quiet, tiny, tiny_with_adapter};
 use server::{Asked, COMMIT, Plan, Server};
 
 const WEIGHTS: &str = "model.safetensors";
@@ -173,6 +173,30 @@ fn a_model_is_fetched_whole_into_the_standard_cache_and_only_once() {
     }
     assert!(of_files(desk.server.asked()).is_empty());
     assert_eq!(names(&desk.folder().join("refs/refs/pr")), ["1"]);
+}
+
+#[test]
+fn the_base_of_an_adapter_is_fetched() {
+    let desk = Desk::new(plan());
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(fixture("tiny-llama-lora")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let path = folder.path().join("adapter_config.json");
+    let mut settings: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    settings["base_model_name_or_path"] = json!("org/tiny");
+    std::fs::write(&path, settings.to_string()).unwrap();
+    let open = |settings: &Settings| load::open("adapter", Some(folder.path()), &cpu(), settings);
+    let model = open(&desk.settings()).unwrap();
+    assert_eq!(bits(&model), bits(&tiny_with_adapter()));
+    let source = &model.lineage().source;
+    assert!(
+        source.ends_with(&format!(" over org/tiny@{COMMIT}")),
+        "{source}"
+    );
+    assert_eq!(bits(&open(&desk.offline()).unwrap()), bits(&model));
 }
 
 #[test]
