@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::support::{bits, close, fixture, ids, json, numbers, quiet};
 
-const FAMILIES: [&str; 11] = [
+const FAMILIES: [&str; 12] = [
     "llama3",
     "vicuna",
     "yarn",
@@ -27,6 +27,7 @@ const FAMILIES: [&str; 11] = [
     "gpt_neox",
     "gpt_neox_serial",
     "opt",
+    "gemma2",
 ];
 
 /// The model of a family, with tiny-llama's tokenizer.

@@ -296,6 +296,23 @@ fn swiglu_and_its_gradients_follow_the_definition() {
 }
 
 #[test]
+fn soft_caps_and_their_gradients_follow_the_definition() {
+    for (shape, cap) in [(vec![3], 0.3), (vec![2, 3, 16], 2.0), (vec![2, 4111], 30.0)] {
+        let input = [("x", shape.as_slice())];
+        // Where a cap is far from the numbers, cap · tanh(x / cap) cancels: a unit in the last place of the cap stays.
+        let by_definition = |p: &[Vec<f64>]| p[0].iter().map(|x| cap * (x / cap).tanh()).collect();
+        match cap < 10.0 {
+            true => agrees(&input, |t| ops::soft_cap(&t[0], cap), by_definition),
+            false => {
+                let x = random("x", &shape);
+                let capped = wide(&ops::soft_cap(&x, cap).unwrap());
+                assert!(difference(&capped, &by_definition(&[wide(&x)])) < 4e-7 * cap);
+            }
+        }
+    }
+}
+
+#[test]
 fn half_precision_is_computed_in_f32_and_keeps_its_type_and_its_gradients() {
     let half = |name, shape: &[usize]| {
         Var::from_tensor(&random(name, shape).to_dtype(DType::BF16).unwrap()).unwrap()

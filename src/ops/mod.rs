@@ -16,6 +16,7 @@ mod norm;
 mod packed;
 mod products;
 mod rope;
+mod soft_cap;
 mod swiglu;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ mod vector;
 
 pub use activation::{Activation, activation};
 pub use adamw::{AdamW, adamw_step, sum_of_squares};
-pub use attention::{AttentionSpan, attention};
+pub use attention::{AttentionSpan, Scores, attention};
 pub use dropout::dropout;
 pub use embedding::embedding;
 pub use linear::linear;
@@ -31,4 +32,5 @@ pub use loss::{cross_entropy_sum, token_losses};
 pub use norm::{layer_norm, rms_norm};
 pub use packed::{Packed, packed_linear};
 pub use rope::rope;
+pub use soft_cap::soft_cap;
 pub use swiglu::swiglu;

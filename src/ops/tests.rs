@@ -4,7 +4,7 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
-use super::{AdamW, AttentionSpan, adamw, attention, loss, norm, rope};
+use super::{AdamW, AttentionSpan, Scores, adamw, attention, loss, norm, rope};
 use crate::random::Stream;
 
 fn random(name: &str, shape: &[usize]) -> Tensor {
@@ -87,13 +87,18 @@ fn rope_agrees() {
 
 #[test]
 fn attention_agrees() {
-    for (starts, window) in [(vec![], None), (vec![0, 4], None), (vec![2, 0], Some(3))] {
+    for (starts, window, cap) in [
+        (vec![], None, None),
+        (vec![0, 4], None, Some(0.5)),
+        (vec![2, 0], Some(3), None),
+    ] {
         let span = AttentionSpan { starts, window };
+        let scores = Scores { scale: 0.3, cap };
         agree(
             "attention",
             &[&[2, 6, 4, 8], &[2, 9, 2, 8], &[2, 9, 2, 8]],
-            |t| attention::attention(&t[0], &t[1], &t[2], 0.3, &span),
-            |t| attention::composed::attention(&t[0], &t[1], &t[2], 0.3, &span),
+            |t| attention::attention(&t[0], &t[1], &t[2], scores, &span),
+            |t| attention::composed::attention(&t[0], &t[1], &t[2], scores, &span),
         );
     }
 }

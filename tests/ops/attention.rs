@@ -1,7 +1,7 @@
 //! Attention against its definition, and that neither batch, padding, threads nor a cache change its bits.
 
 use candle_core::Tensor;
-use ebb::ops::{self, AttentionSpan};
+use ebb::ops::{self, AttentionSpan, Scores};
 
 use super::{agrees, bits, on_threads, random, wide};
 
@@ -12,7 +12,7 @@ struct Sizes(usize, usize, usize, usize, usize, usize);
 fn attention_by_definition(
     p: &[Vec<f64>],
     sizes: Sizes,
-    scale: f64,
+    scores: Scores,
     span: &AttentionSpan,
 ) -> Vec<f64> {
     let Sizes(batch, queries, keys, heads, kv_heads, head_dim) = sizes;
@@ -34,7 +34,9 @@ fn attention_by_definition(
                 let exps: Vec<f64> = seen
                     .iter()
                     .map(|key| q.iter().zip(of(1, *key)).map(|(a, b)| a * b).sum::<f64>())
-                    .map(|score| (score * scale).exp())
+                    .map(|product| product * scores.scale)
+                    .map(|score| scores.cap.map_or(score, |cap| cap * (score / cap).tanh()))
+                    .map(f64::exp)
                     .collect();
                 let total: f64 = exps.iter().sum();
                 let place = ((row * queries + query) * heads + head) * head_dim;
@@ -55,25 +57,30 @@ fn attention_and_its_gradients_follow_the_definition() {
         starts: starts.to_vec(),
         window,
     };
-    for (sizes, span) in [
-        (Sizes(1, 1, 1, 1, 1, 8), span(&[], None)),
-        (Sizes(2, 5, 5, 2, 2, 8), span(&[], None)),
-        (Sizes(2, 7, 7, 4, 2, 24), span(&[3, 0], None)),
-        (Sizes(1, 19, 19, 3, 1, 16), span(&[], Some(4))),
-        (Sizes(3, 18, 18, 2, 1, 5), span(&[17, 4, 0], Some(6))),
-        (Sizes(2, 1, 9, 4, 2, 32), span(&[2, 0], None)),
-        (Sizes(2, 3, 9, 2, 2, 12), span(&[1, 8], Some(3))),
+    for (sizes, span, cap) in [
+        (Sizes(1, 1, 1, 1, 1, 8), span(&[], None), None),
+        (Sizes(2, 5, 5, 2, 2, 8), span(&[], None), Some(0.7)),
+        (Sizes(2, 7, 7, 4, 2, 24), span(&[3, 0], None), None),
+        (Sizes(1, 19, 19, 3, 1, 16), span(&[], Some(4)), None),
+        (
+            Sizes(3, 18, 18, 2, 1, 5),
+            span(&[17, 4, 0], Some(6)),
+            Some(2.0),
+        ),
+        (Sizes(2, 1, 9, 4, 2, 32), span(&[2, 0], None), None),
+        (Sizes(2, 3, 9, 2, 2, 12), span(&[1, 8], Some(3)), None),
     ] {
         let Sizes(batch, queries, keys, heads, kv_heads, head_dim) = sizes;
         let scale = 1.0 / (head_dim as f64).sqrt();
+        let scores = Scores { scale, cap };
         agrees(
             &[
                 ("q", &[batch, queries, heads, head_dim]),
                 ("k", &[batch, keys, kv_heads, head_dim]),
                 ("v", &[batch, keys, kv_heads, head_dim]),
             ],
-            |t| ops::attention(&t[0], &t[1], &t[2], scale, &span),
-            |p| attention_by_definition(p, sizes, scale, &span),
+            |t| ops::attention(&t[0], &t[1], &t[2], scores, &span),
+            |p| attention_by_definition(p, sizes, scores, &span),
         );
     }
 }

@@ -7,6 +7,7 @@ pub enum Family {
     Mistral,
     Qwen2,
     Qwen3,
+    Gemma2,
     Gemma3,
     Gpt2,
     GptNeox,
@@ -14,11 +15,12 @@ pub enum Family {
 }
 
 impl Family {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Llama,
         Self::Mistral,
         Self::Qwen2,
         Self::Qwen3,
+        Self::Gemma2,
         Self::Gemma3,
         Self::Gpt2,
         Self::GptNeox,
@@ -32,6 +34,7 @@ impl Family {
             Self::Mistral => "mistral",
             Self::Qwen2 => "qwen2",
             Self::Qwen3 => "qwen3",
+            Self::Gemma2 => "gemma2",
             Self::Gemma3 => "gemma3_text",
             Self::Gpt2 => "gpt2",
             Self::GptNeox => "gpt_neox",
@@ -46,6 +49,7 @@ impl Family {
             Self::Mistral => "MistralForCausalLM",
             Self::Qwen2 => "Qwen2ForCausalLM",
             Self::Qwen3 => "Qwen3ForCausalLM",
+            Self::Gemma2 => "Gemma2ForCausalLM",
             Self::Gemma3 => "Gemma3ForCausalLM",
             Self::Gpt2 => "GPT2LMHeadModel",
             Self::GptNeox => "GPTNeoXForCausalLM",
@@ -63,6 +67,11 @@ impl Family {
             self,
             Self::Llama | Self::Mistral | Self::Qwen2 | Self::Qwen3
         )
+    }
+
+    /// Whether norms store the difference of their weight from one.
+    pub fn is_gemma(self) -> bool {
+        matches!(self, Self::Gemma2 | Self::Gemma3)
     }
 
     /// What PEFT adapts where no targets are named.

@@ -41,6 +41,9 @@ pub struct Config {
     pub parallel_residual: bool,
     /// What scores are multiplied by; 1/√head_dim where `None`.
     pub query_scale: Option<f64>,
+    /// Scores of attention, and logits, are held softly below these.
+    pub attention_cap: Option<f64>,
+    pub logit_cap: Option<f64>,
     pub tie_word_embeddings: bool,
     pub initializer_range: f64,
     pub bos_token_id: Option<u32>,

@@ -14,7 +14,7 @@ pub fn config(family: Family, map: &Map<String, Value>) -> Result<Config> {
         Family::Gpt2 => gpt2(map),
         Family::GptNeox => gpt_neox(map),
         Family::Opt => opt(map),
-        Family::Gemma3 => gemma3(map),
+        Family::Gemma2 | Family::Gemma3 => gemma(family, map),
         _ => llama_like(family, map),
     }
 }
@@ -48,6 +48,8 @@ fn common(family: Family, map: &Map<String, Value>, names: &Names) -> Result<Con
         mlp_bias: false,
         parallel_residual: false,
         query_scale: None,
+        attention_cap: None,
+        logit_cap: None,
         tie_word_embeddings: flag(map, "tie_word_embeddings", names.tied)?,
         initializer_range: number(map, "initializer_range", 0.02)?,
         bos_token_id: token_ids(map, "bos_token_id")?.first().copied(),
@@ -143,6 +145,8 @@ fn windows(family: Family, map: &Map<String, Value>, layers: usize) -> Result<Ve
             Family::Qwen2 | Family::Qwen3 => {
                 layer as f64 >= number(map, "max_window_layers", 28.0)?
             }
+            // Every second layer sees everything.
+            Family::Gemma2 => layer.is_multiple_of(2),
             // Every so-manieth layer sees everything.
             Family::Gemma3 => {
                 !(layer + 1).is_multiple_of(size(map, "sliding_window_pattern", Some(6))?)
@@ -155,12 +159,12 @@ fn windows(family: Family, map: &Map<String, Value>, layers: usize) -> Result<Ve
         .collect()
 }
 
-fn gemma3(map: &Map<String, Value>) -> Result<Config> {
+fn gemma(family: Family, map: &Map<String, Value>) -> Result<Config> {
     let names = Names {
         tied: true,
         ..LLAMA
     };
-    let mut config = common(Family::Gemma3, map, &names)?;
+    let mut config = common(family, map, &names)?;
     let heads = config.num_attention_heads;
     config.norm_eps = number(map, "rms_norm_eps", 1e-6)?;
     config.num_key_value_heads = size(map, "num_key_value_heads", Some(heads))?;
@@ -176,10 +180,9 @@ fn gemma3(map: &Map<String, Value>) -> Result<Config> {
     config.activation = activation(map, "hidden_activation", "gelu_pytorch_tanh")?;
     let bias = flag(map, "attention_bias", false)?;
     (config.qkv_bias, config.output_bias) = (bias, bias);
-    for key in ["final_logit_softcapping", "attn_logit_softcapping"] {
-        let value = map.get(key).unwrap_or(&Value::Null);
-        require(value.is_null(), key, "null", kind_of(value))?;
-    }
+    let usual = |cap: f64| (family == Family::Gemma2).then_some(cap);
+    config.attention_cap = cap(map, "attn_logit_softcapping", usual(50.0))?;
+    config.logit_cap = cap(map, "final_logit_softcapping", usual(30.0))?;
     let bidirectional = flag(map, "use_bidirectional_attention", false)?;
     require(
         !bidirectional,
@@ -187,17 +190,38 @@ fn gemma3(map: &Map<String, Value>) -> Result<Config> {
         "false",
         "true",
     )?;
-    let context = config.max_position_embeddings;
-    let mut rope = Rope::from_json(map, config.head_dim, context, Some("full_attention"))?;
-    let mut local = Rope::from_json(map, config.head_dim, context, Some("sliding_attention"))?;
+    config.windows = windows(family, map, config.windows.len())?;
+    let (context, dims) = (config.max_position_embeddings, config.head_dim);
+    if family == Family::Gemma2 {
+        config.rope = Some(Rope::from_json(map, dims, context, None)?);
+        return Ok(config);
+    }
+    let mut rope = Rope::from_json(map, dims, context, Some("full_attention"))?;
+    let mut local = Rope::from_json(map, dims, context, Some("sliding_attention"))?;
     if !map.contains_key("rope_parameters") {
         rope.theta = number(map, "rope_theta", 1_000_000.0)?;
         local.theta = number(map, "rope_local_base_freq", 10_000.0)?;
         local.scaling = super::rope::Scaling::None;
     }
     (config.rope, config.local_rope) = (Some(rope), Some(local));
-    config.windows = windows(Family::Gemma3, map, config.windows.len())?;
     Ok(config)
+}
+
+/// A soft cap: absent takes the usual one, null none.
+fn cap(map: &Map<String, Value>, key: &str, usual: Option<f64>) -> Result<Option<f64>> {
+    let cap = match map.get(key) {
+        None => usual,
+        Some(Value::Null) => None,
+        Some(_) => Some(number(map, key, 0.0)?),
+    };
+    let sound = cap.is_none_or(|cap| cap.is_finite() && cap > 0.0);
+    require(
+        sound,
+        key,
+        "above 0",
+        kind_of(map.get(key).unwrap_or(&Value::Null)),
+    )?;
+    Ok(cap)
 }
 
 fn gpt2(map: &Map<String, Value>) -> Result<Config> {

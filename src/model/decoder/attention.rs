@@ -7,7 +7,7 @@ use super::linear::{Linear, Norm};
 use super::pass::Step;
 use crate::error::Result;
 use crate::model::config::Config;
-use crate::ops::{self, AttentionSpan};
+use crate::ops::{self, AttentionSpan, Scores};
 use crate::random::Stream;
 
 /// Causal self-attention of one block.
@@ -38,8 +38,7 @@ pub struct Shape {
     pub heads: usize,
     pub kv_heads: usize,
     pub head_dim: usize,
-    /// What scores are multiplied by.
-    pub scale: f64,
+    pub scores: Scores,
     /// How many of the last tokens are seen; all where `None`.
     pub window: Option<usize>,
     pub positions: Positions,
@@ -63,9 +62,12 @@ impl Shape {
             heads: config.num_attention_heads,
             kv_heads: config.num_key_value_heads,
             head_dim: config.head_dim,
-            scale: config
-                .query_scale
-                .unwrap_or(1.0 / (config.head_dim as f64).sqrt()),
+            scores: Scores {
+                scale: config
+                    .query_scale
+                    .unwrap_or(1.0 / (config.head_dim as f64).sqrt()),
+                cap: config.attention_cap,
+            },
             window,
             positions: match (&config.rope, &config.local_rope, window) {
                 (None, ..) => Positions::Learned,
@@ -105,7 +107,7 @@ impl Attention {
             starts: step.starts.to_vec(),
             window: shape.window,
         };
-        let mixed = ops::attention(&q, &k, &v, shape.scale, &span)?;
+        let mixed = ops::attention(&q, &k, &v, shape.scores, &span)?;
         let mixed = mixed.reshape((batch, time, shape.heads * shape.head_dim))?;
         self.output.forward(&mixed, part(3))
     }

@@ -1,6 +1,7 @@
-//! Gemma 3, its text decoder (Gemma Team 2025): norms before and after attention and MLP, norms of queries and keys, a gated
-//! MLP with GELU, embeddings scaled by √width, and most layers with a window and rotary angles of their own. Norms store
-//! their weight as the difference from one. Names are transformers'.
+//! Gemma 2 (Gemma Team 2024) and the text decoder of Gemma 3 (2025): norms before and after attention and MLP, a gated MLP
+//! with GELU, embeddings scaled by √width. Gemma 2 caps scores and logits, and every second layer has a window; Gemma 3 has
+//! norms of queries and keys instead, and most of its layers a window and rotary angles of their own. Norms store their
+//! weight as the difference from one. Names are transformers'.
 
 use candle_core::Tensor;
 
@@ -8,7 +9,7 @@ use super::attention::{Attention, Projections, Shape};
 use super::linear::{Linear, Norm, Parts};
 use super::{Shapes, Stack, Step, module};
 use crate::error::Result;
-use crate::model::config::Config;
+use crate::model::config::{Config, Family};
 use crate::ops::{self, Activation};
 
 pub fn shapes(config: &Config) -> Shapes {
@@ -32,8 +33,10 @@ pub fn shapes(config: &Config) -> Shapes {
         add("self_attn.q_proj", vec![queries, width], config.qkv_bias);
         add("self_attn.k_proj", vec![keys, width], config.qkv_bias);
         add("self_attn.v_proj", vec![keys, width], config.qkv_bias);
-        add("self_attn.q_norm", vec![config.head_dim], false);
-        add("self_attn.k_norm", vec![config.head_dim], false);
+        if config.family == Family::Gemma3 {
+            add("self_attn.q_norm", vec![config.head_dim], false);
+            add("self_attn.k_norm", vec![config.head_dim], false);
+        }
         add("self_attn.o_proj", vec![width, queries], config.output_bias);
         add("post_attention_layernorm", vec![width], false);
         add("pre_feedforward_layernorm", vec![width], false);
@@ -107,7 +110,10 @@ impl Block {
                     v: linear("self_attn.v_proj", config.qkv_bias)?,
                 },
                 output: linear("self_attn.o_proj", config.output_bias)?,
-                head_norms: Some((norm("self_attn.q_norm")?, norm("self_attn.k_norm")?)),
+                head_norms: match config.family {
+                    Family::Gemma3 => Some((norm("self_attn.q_norm")?, norm("self_attn.k_norm")?)),
+                    _ => None,
+                },
                 shape: Shape::of(config, layer),
             },
             after_attention: norm("post_attention_layernorm")?,

@@ -15,6 +15,7 @@ use crate::error::{Context, Error, Result};
 use crate::model::Weights;
 use crate::model::adapter::Adapter;
 use crate::model::config::{Config, Family};
+use crate::ops;
 use linear::{Linear, Norm, Parts};
 pub use pass::{Cache, Pass, Step};
 
@@ -38,7 +39,7 @@ pub fn shapes(config: &Config) -> Shapes {
         Family::Gpt2 => gpt2::shapes(config),
         Family::GptNeox => gpt_neox::shapes(config),
         Family::Opt => opt::shapes(config),
-        Family::Gemma3 => gemma::shapes(config),
+        Family::Gemma2 | Family::Gemma3 => gemma::shapes(config),
         _ => llama::shapes(config),
     };
     if !config.tie_word_embeddings {
@@ -84,7 +85,7 @@ impl Decoder {
             Family::Gpt2 => Box::new(gpt2::Gpt2::new(config, parts)?),
             Family::GptNeox => Box::new(gpt_neox::GptNeox::new(config, parts)?),
             Family::Opt => Box::new(opt::Opt::new(config, parts)?),
-            Family::Gemma3 => Box::new(gemma::Gemma::new(config, parts)?),
+            Family::Gemma2 | Family::Gemma3 => Box::new(gemma::Gemma::new(config, parts)?),
             _ => Box::new(llama::Llama::new(config, parts)?),
         };
         Ok(Self {
@@ -152,7 +153,11 @@ impl Decoder {
     /// hidden (…, width) → logits (…, vocabulary) in f32.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
         let logits = self.head.forward(hidden, None)?;
-        logits.to_dtype(DType::F32).during("the logits")
+        let logits = logits.to_dtype(DType::F32).during("the logits")?;
+        match self.config.logit_cap {
+            Some(cap) => Ok(ops::soft_cap(&logits, cap)?),
+            None => Ok(logits),
+        }
     }
 
     /// An empty cache for `batch` rows of at most `capacity` tokens, padding included.

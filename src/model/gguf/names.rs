@@ -37,7 +37,7 @@ pub fn stored(config: &Config, name: &str) -> Option<String> {
 }
 
 fn in_block(family: Family, module: &str) -> Option<&'static str> {
-    let gemma = family == Family::Gemma3;
+    let gemma = family.is_gemma();
     Some(match module {
         "input_layernorm" | "ln_1" => "attn_norm",
         "post_attention_layernorm" if gemma => "post_attention_norm",
@@ -72,7 +72,7 @@ pub fn change(config: &Config, name: &str, interleaved: bool) -> Change {
         Family::GptNeox if is("query_key_value") => {
             Change::Rows(by_head(config.num_attention_heads, config.head_dim))
         }
-        Family::Gemma3 if name.contains("norm") => Change::MinusOne,
+        family if family.is_gemma() && name.contains("norm") => Change::MinusOne,
         _ => Change::None,
     }
 }

@@ -7,10 +7,11 @@ use crate::error::{Error, Result};
 use crate::model::config::rope::Scaling;
 
 /// The architectures that are read, and transformers' names for them.
-const ARCHITECTURES: [(&str, &str); 6] = [
+const ARCHITECTURES: [(&str, &str); 7] = [
     ("llama", "llama"),
     ("qwen2", "qwen2"),
     ("qwen3", "qwen3"),
+    ("gemma2", "gemma2"),
     ("gemma3", "gemma3_text"),
     ("gpt2", "gpt2"),
     ("gptneox", "gpt_neox"),
@@ -154,29 +155,59 @@ fn llama_like(keys: &Keys, map: &mut Map<String, Value>) -> Result<()> {
     if let Some(scaling) = scaling(keys, theta, turned)? {
         map.insert("rope_scaling".to_string(), scaling);
     }
-    if keys.name == "gemma3" {
-        // The largest Gemma 3, of 62 layers, scales by its width; the others by their heads.
-        let scalar = match keys.size("block_count")? {
-            62 => keys.size("embedding_length")? / heads.max(1),
-            _ => head_dim,
-        };
-        set(
-            map,
-            &[
-                ("query_pre_attn_scalar", json!(scalar)),
-                (
-                    "sliding_window",
-                    json!(keys.size_or("attention.sliding_window", 1024)),
-                ),
-                ("sliding_window_pattern", json!(6)),
-                (
-                    "rope_local_base_freq",
-                    json!(keys.number("rope.freq_base_swa").unwrap_or(1e4)),
-                ),
-                ("hidden_activation", json!("gelu_pytorch_tanh")),
-            ],
-        );
+    match keys.name {
+        "gemma2" => gemma2(keys, map, heads, head_dim),
+        "gemma3" => gemma3(keys, map, heads, head_dim),
+        _ => Ok(()),
     }
+}
+
+/// What the files leave out is what llama.cpp takes for granted; so it is with Gemma 3.
+fn gemma2(keys: &Keys, map: &mut Map<String, Value>, heads: i64, head_dim: i64) -> Result<()> {
+    // The largest Gemma 2, of 46 layers, scales by its width; the others by their heads.
+    let scalar = match keys.size("block_count")? {
+        46 => keys.size("embedding_length")? / heads.max(1),
+        _ => head_dim,
+    };
+    let window = keys.size_or("attention.sliding_window", 4096);
+    let capped = |key: &str, usual: f64| json!(keys.number(key).unwrap_or(usual));
+    set(
+        map,
+        &[
+            ("query_pre_attn_scalar", json!(scalar)),
+            ("sliding_window", json!(window)),
+            (
+                "attn_logit_softcapping",
+                capped("attn_logit_softcapping", 50.0),
+            ),
+            (
+                "final_logit_softcapping",
+                capped("final_logit_softcapping", 30.0),
+            ),
+            ("hidden_activation", json!("gelu_pytorch_tanh")),
+        ],
+    );
+    Ok(())
+}
+
+fn gemma3(keys: &Keys, map: &mut Map<String, Value>, heads: i64, head_dim: i64) -> Result<()> {
+    // The largest Gemma 3, of 62 layers, scales by its width; the others by their heads.
+    let scalar = match keys.size("block_count")? {
+        62 => keys.size("embedding_length")? / heads.max(1),
+        _ => head_dim,
+    };
+    let window = keys.size_or("attention.sliding_window", 1024);
+    let local = keys.number("rope.freq_base_swa").unwrap_or(1e4);
+    set(
+        map,
+        &[
+            ("query_pre_attn_scalar", json!(scalar)),
+            ("sliding_window", json!(window)),
+            ("sliding_window_pattern", json!(6)),
+            ("rope_local_base_freq", json!(local)),
+            ("hidden_activation", json!("gelu_pytorch_tanh")),
+        ],
+    );
     Ok(())
 }
 

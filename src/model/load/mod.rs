@@ -1,19 +1,25 @@
 //! Models from folders, bundled names and the Hub: save_pretrained layout, checked before it is trusted.
 
 mod archive;
+mod fresh;
 pub(super) mod names;
 mod pickle;
+mod place;
 pub(super) mod source;
 pub(super) mod tensors;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Device;
 use include_dir::{Dir, include_dir};
 use serde_json::Value;
 
+pub use self::fresh::random;
 use self::names::Names;
+pub use self::place::device_of;
+pub(super) use self::place::dtype_of;
+use self::place::require_memory;
 use self::source::Files;
 use self::tensors::TensorFile;
 use super::config::Config;
@@ -24,8 +30,6 @@ use super::{Model, Weights, decoder, gguf, peft};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::hub;
-use crate::memory;
-use crate::random::Stream;
 
 static BUNDLED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/data");
 
@@ -194,60 +198,6 @@ pub fn bundled_names() -> Vec<String> {
         .collect()
 }
 
-/// A model with random weights: matrices normal with standard deviation `initializer_range`, norms one, biases zero.
-pub fn random(
-    config: Config,
-    tokenizer: Arc<TextTokenizer>,
-    seed: u64,
-    options: &LoadOptions,
-) -> Result<Model> {
-    let device = device_of(&options.device)?;
-    let dtype = dtype_of(options)?;
-    require_memory(&config, dtype, &device)?;
-    let mut weights = Tensors::new();
-    for (name, shape) in decoder::shapes(&config) {
-        let weight = if name.ends_with(".bias") || is_norm_from_one(&config, &name, &shape) {
-            Tensor::zeros(shape, dtype, &device)?
-        } else if shape.len() == 1 {
-            Tensor::ones(shape, dtype, &device)?
-        } else {
-            let stream = Stream::new(seed, &format!("init {name}"));
-            let count: usize = shape.iter().product();
-            let values: Vec<f32> = (0..count as u64)
-                .map(|i| (stream.normal(i) * config.initializer_range) as f32)
-                .collect();
-            Tensor::from_vec(values, shape, &device)?.to_dtype(dtype)?
-        };
-        weights.insert(name, weight);
-    }
-    let weights = Weights::dense(weights);
-    let lineage = Lineage {
-        source: format!("new, seed {seed}"),
-        ..Lineage::default()
-    };
-    Model::new(config, tokenizer, weights, None, lineage)
-}
-
-/// Refuses a model whose weights have no room, before any is read.
-fn require_memory(config: &Config, dtype: DType, device: &Device) -> Result<()> {
-    let sizes = decoder::shapes(config).into_iter().map(|(_, shape)| {
-        let sizes = shape.into_iter().map(|size| size as u64);
-        sizes.fold(1u64, u64::saturating_mul)
-    });
-    let values = sizes.fold(0u64, u64::saturating_add);
-    memory::require(
-        values.saturating_mul(dtype.size_in_bytes() as u64),
-        device,
-        &format!("a model of {values} parameters as {}", dtype.as_str()),
-        "load it with dtype: \"bf16\", load a GGUF file of it, or take a smaller model",
-    )
-}
-
-/// Gemma's norms store their difference from one.
-fn is_norm_from_one(config: &Config, name: &str, shape: &[usize]) -> bool {
-    config.family == super::config::Family::Gemma3 && shape.len() == 1 && name.contains("norm")
-}
-
 fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
     let config = files.required("config.json")?;
     let config: Value = serde_json::from_slice(&config).map_err(|error| {
@@ -385,36 +335,5 @@ fn refuse_doubles(stored: &[String]) -> Result<()> {
             "the index and its parts do not belong together: copy or download them again",
         )),
         None => Ok(()),
-    }
-}
-
-/// The device by its name: "auto" is the first GPU of a build that has the feature, else the CPU.
-pub fn device_of(name: &str) -> Result<Device> {
-    match name {
-        "" | "auto" => Ok(Device::cuda_if_available(0).unwrap_or(Device::Cpu)),
-        "cpu" => Ok(Device::Cpu),
-        other => {
-            let index = other
-                .strip_prefix("cuda:")
-                .and_then(|index| index.parse().ok());
-            let Some(index) = index else {
-                return Err(Error::unknown("device", other, ["auto", "cpu", "cuda:0"]));
-            };
-            Device::new_cuda(index).map_err(|error| {
-                Error::failed_with_hint(
-                    format!("the device {other} cannot be used: {error}"),
-                    "build with --features cuda on a machine with an NVIDIA GPU, or use device \"cpu\"",
-                )
-            })
-        }
-    }
-}
-
-pub(super) fn dtype_of(options: &LoadOptions) -> Result<DType> {
-    match options.dtype.as_deref() {
-        None | Some("f32") => Ok(DType::F32),
-        Some("bf16") => Ok(DType::BF16),
-        Some("f16") => Ok(DType::F16),
-        Some(other) => Err(Error::unknown("dtype", other, ["f32", "bf16", "f16"])),
     }
 }

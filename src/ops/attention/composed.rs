@@ -2,14 +2,15 @@
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
-use super::AttentionSpan;
+use super::{AttentionSpan, Scores};
+use crate::ops::soft_cap;
 
 /// As [`super::attention`].
 pub fn attention(
     q: &Tensor,
     k: &Tensor,
     v: &Tensor,
-    scale: f64,
+    scores: Scores,
     span: &AttentionSpan,
 ) -> Result<Tensor> {
     let (batch, queries, heads, head_dim) = q.dims4()?;
@@ -18,9 +19,15 @@ pub fn attention(
     let by_head = |x: &Tensor| x.to_dtype(DType::F32)?.transpose(1, 2)?.contiguous();
     let (k, v) = (by_head(k)?, by_head(v)?);
     let q_by_head = by_head(q)?.reshape((batch, kv_heads, grouped, head_dim))?;
-    let scores = (q_by_head.matmul(&k.t()?)? * scale)?.reshape((batch, heads, queries, keys))?;
+    let products = q_by_head.matmul(&k.t()?)?;
+    let products = products.reshape((batch, heads, queries, keys))?;
+    let scaled = (products * scores.scale)?;
+    let scaled = match scores.cap {
+        Some(cap) => soft_cap::composed(&scaled, cap)?,
+        None => scaled,
+    };
     let (hidden, real) = masks(batch, queries, keys, span, q.device())?;
-    candle_nn::ops::softmax(&scores.broadcast_add(&hidden)?, D::Minus1)?
+    candle_nn::ops::softmax(&scaled.broadcast_add(&hidden)?, D::Minus1)?
         .broadcast_mul(&real)?
         .reshape((batch, kv_heads, grouped, keys))?
         .matmul(&v)?

@@ -7,10 +7,9 @@ use std::ops::Range;
 
 use candle_core::{Layout, Result, bail};
 
-use super::AttentionSpan;
+use super::{AttentionSpan, Scores};
 use crate::ops::cpu::{collect, fill};
 use crate::ops::products::{Factors, Rows, Target, combinations, dots};
-use crate::ops::vector::{self, Kernel, LANES, Vector};
 
 /// Queries computed together.
 const BLOCK: usize = 16;
@@ -91,24 +90,27 @@ impl Block<'_> {
         self.visible(0).start..self.visible(self.queries.len().saturating_sub(1)).end
     }
 
-    /// The attention weights (queries, keys of the block), zero where a key is not seen.
-    fn weights(&self, q: Rows, k: Rows, scale: f32) -> Vec<f32> {
-        let keys = self.keys();
-        let mut weights = vec![0.0; q.count * keys.len()];
+    /// The products of queries and keys, (queries, keys of the block).
+    fn products(&self, q: Rows, k: Rows) -> Vec<f32> {
+        let mut products = vec![0.0; q.count * k.count];
         let target = Target {
-            data: &mut weights,
-            stride: keys.len(),
+            data: &mut products,
+            stride: k.count,
         };
         dots(q, k, None, target);
+        products
+    }
+
+    /// The attention weights (queries, keys of the block), zero where a key is not seen.
+    fn weights(&self, q: Rows, k: Rows, scores: Scores) -> Vec<f32> {
+        let keys = self.keys();
+        let mut weights = self.products(q, k);
         for (index, row) in weights.chunks_exact_mut(keys.len().max(1)).enumerate() {
             let visible = self.visible(index);
             let visible = visible.start - keys.start..visible.end - keys.start;
             row[..visible.start].fill(0.0);
             row[visible.end..].fill(0.0);
-            vector::run(Softmax {
-                row: &mut row[visible],
-                scale,
-            });
+            scores.weigh(&mut row[visible]);
         }
         weights
     }
@@ -119,7 +121,7 @@ pub struct Forward<'a> {
     pub q: Heads<'a>,
     pub k: Heads<'a>,
     pub v: Heads<'a>,
-    pub scale: f32,
+    pub scores: Scores,
     pub span: &'a AttentionSpan,
 }
 
@@ -182,7 +184,7 @@ impl Forward<'_> {
         let keys = block.keys();
         let q = self.q.rows(row, head, queries);
         let k = self.k.rows(row, kv_head, keys.clone());
-        let weights = block.weights(q, k, self.scale);
+        let weights = block.weights(q, k, self.scores);
         let factors = Factors {
             data: &weights,
             row: keys.len(),
@@ -199,7 +201,7 @@ pub struct Backward<'a> {
     pub k: Heads<'a>,
     pub v: Heads<'a>,
     pub grad: Heads<'a>,
-    pub scale: f32,
+    pub scores: Scores,
     pub span: &'a AttentionSpan,
 }
 
@@ -262,7 +264,8 @@ impl Backward<'_> {
         gradients
     }
 
-    /// With p the weights and dp = grad · vᵀ: dv = pᵀ · grad, ds = p · (dp − Σ p · dp) · scale, dq = ds · k, dk = dsᵀ · q.
+    /// With p the weights and dp = grad · vᵀ: dv = pᵀ · grad, ds = p · (dp − Σ p · dp) · scale (and the
+    /// slope of the cap), dq = ds · k, dk = dsᵀ · q.
     fn block(&self, block: &Block, kv_head: usize, place: usize, gradients: &mut HeadGradients) {
         let head = kv_head * (self.q.heads / self.k.heads) + place;
         let (keys, stride) = (block.keys(), self.q.head_dim);
@@ -273,7 +276,7 @@ impl Backward<'_> {
         let grad = self.grad.rows(block.row, head, block.queries.clone());
         let k = self.k.rows(block.row, kv_head, keys.clone());
         let v = self.v.rows(block.row, kv_head, keys.clone());
-        let mut weights = block.weights(q, k, self.scale);
+        let mut weights = block.weights(q, k, self.scores);
         let data = &mut gradients.to_v[keys.start * stride..];
         combinations(
             transposed(&weights, keys.len()),
@@ -281,7 +284,8 @@ impl Backward<'_> {
             grad,
             Target { data, stride },
         );
-        self.to_scores(&mut weights, grad, v);
+        let products = self.scores.cap.map(|_| block.products(q, k));
+        self.to_products(&mut weights, grad, v, products.as_deref());
         let first = (place * self.q.time + block.queries.start) * stride;
         let data = &mut gradients.to_q[first..];
         let factors = Factors {
@@ -299,23 +303,21 @@ impl Backward<'_> {
         );
     }
 
-    /// Turns a block's weights p into the gradient ds of its scores.
-    fn to_scores(&self, weights: &mut [f32], grad: Rows, v: Rows) {
+    /// Turns a block's weights p into the gradient ds of its products.
+    fn to_products(&self, weights: &mut [f32], grad: Rows, v: Rows, products: Option<&[f32]>) {
         let mut to_weights = vec![0.0; weights.len()];
         let target = Target {
             data: &mut to_weights,
             stride: v.count,
         };
         dots(grad, v, None, target);
-        for (weights, to_weights) in weights
+        for (index, (weights, to_weights)) in weights
             .chunks_exact_mut(v.count)
             .zip(to_weights.chunks_exact(v.count))
+            .enumerate()
         {
-            vector::run(SoftmaxGradient {
-                weights,
-                to_weights,
-                scale: self.scale,
-            });
+            let products = products.map(|all| &all[index * v.count..][..v.count]);
+            self.scores.unweigh(weights, to_weights, products);
         }
     }
 }
@@ -334,66 +336,5 @@ fn spread(all: &mut [f32], shape: Heads, row: usize, head: usize, from: &[f32]) 
     let [of_batch, of_time, of_head] = shape.strides;
     for (time, from) in from.chunks_exact(shape.head_dim.max(1)).enumerate() {
         all[row * of_batch + time * of_time + head * of_head..][..from.len()].copy_from_slice(from);
-    }
-}
-
-/// `row = softmax(row · scale)` in place.
-struct Softmax<'a> {
-    row: &'a mut [f32],
-    scale: f32,
-}
-
-impl Kernel for Softmax<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector>(self) {
-        let maximum = vector::largest::<V>(self.row);
-        let (maximum, scale) = (V::splat(maximum), V::splat(self.scale));
-        let mut sum = V::splat(0.0);
-        for start in (0..self.row.len()).step_by(LANES) {
-            let score = V::load_at(self.row, start);
-            score
-                .sub(maximum)
-                .mul(scale)
-                .exp()
-                .store_at(self.row, start);
-            // Loaded again: lanes past the end count as zero.
-            sum = sum.add(V::load_at(self.row, start));
-        }
-        let share = V::splat(1.0 / sum.sum());
-        for start in (0..self.row.len()).step_by(LANES) {
-            V::load_at(self.row, start)
-                .mul(share)
-                .store_at(self.row, start);
-        }
-    }
-}
-
-/// `weights = weights · (to_weights − Σ weights · to_weights) · scale` in place.
-struct SoftmaxGradient<'a> {
-    weights: &'a mut [f32],
-    to_weights: &'a [f32],
-    scale: f32,
-}
-
-impl Kernel for SoftmaxGradient<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector>(self) {
-        let mut mean = V::splat(0.0);
-        for start in (0..self.weights.len()).step_by(LANES) {
-            mean =
-                V::load_at(self.weights, start).mul_add(V::load_at(self.to_weights, start), mean);
-        }
-        let (mean, scale) = (V::splat(mean.sum()), V::splat(self.scale));
-        for start in (0..self.weights.len()).step_by(LANES) {
-            let difference = V::load_at(self.to_weights, start).sub(mean);
-            V::load_at(self.weights, start)
-                .mul(difference)
-                .mul(scale)
-                .store_at(self.weights, start);
-        }
     }
 }

@@ -5,11 +5,13 @@
 
 pub(super) mod composed;
 mod kernel;
+mod scores;
 
 use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Tensor, bail};
 
 use super::cpu::Elements;
 use kernel::{Backward, Forward, Heads};
+pub use scores::Scores;
 
 /// Which keys a query may see.
 #[derive(Clone, Debug, Default)]
@@ -33,21 +35,23 @@ impl AttentionSpan {
 }
 
 /// Causal attention with grouped key/value heads: q (batch, queries, heads, head_dim), k and v (batch, keys, kv_heads,
-/// head_dim), queries standing at the end of the keys → (batch, queries, heads, head_dim). Scores are scaled by `scale`.
+/// head_dim), queries standing at the end of the keys → (batch, queries, heads, head_dim). A number as `scores` is what
+/// products are multiplied by.
 /// A row's result does not depend on the rows beside it nor on its padding. Queries on padding give zeros.
 pub fn attention(
     q: &Tensor,
     k: &Tensor,
     v: &Tensor,
-    scale: f64,
+    scores: impl Into<Scores>,
     span: &AttentionSpan,
 ) -> Result<Tensor> {
+    let scores = scores.into();
     check(q, k, v, span)?;
     if !q.device().is_cpu() {
-        return composed::attention(q, k, v, scale, span);
+        return composed::attention(q, k, v, scores, span);
     }
     let op = Attention {
-        scale: scale as f32,
+        scores,
         span: span.clone(),
     };
     with_rows(q)?
@@ -91,7 +95,7 @@ fn with_rows(x: &Tensor) -> Result<Tensor> {
 }
 
 struct Attention {
-    scale: f32,
+    scores: Scores,
     span: AttentionSpan,
 }
 
@@ -113,7 +117,7 @@ impl CustomOp3 for Attention {
             q: Heads::of(q.as_slice()?, q_layout)?,
             k: Heads::of(k.as_slice()?, k_layout)?,
             v: Heads::of(v.as_slice()?, v_layout)?,
-            scale: self.scale,
+            scores: self.scores,
             span: &self.span,
         };
         Ok((CpuStorage::F32(forward.run()), q_layout.shape().clone()))
@@ -138,7 +142,7 @@ impl CustomOp3 for Attention {
                 k: Heads::packed(&k_all, k.dims4()?),
                 v: Heads::packed(&v_all, v.dims4()?),
                 grad: Heads::packed(&grad_all, grad.dims4()?),
-                scale: self.scale,
+                scores: self.scores,
                 span: &self.span,
             }
             .run()
