@@ -432,3 +432,20 @@ fn the_prompt_reads_standard_input_piece_by_piece() {
     assert_eq!(ran.code, 1);
     insta::assert_snapshot!(ran.err);
 }
+
+#[test]
+fn the_prompt_takes_options_with_and_without_its_name() {
+    for words in [
+        &["--threads", "1", "--offline"][..],
+        &["repl", "--threads", "1"],
+    ] {
+        let desk = Desk::new("");
+        let mut child = desk.command(words).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"6 * 7\n").unwrap();
+        let ran = finished(child);
+        assert_eq!((ran.code, ran.out.as_str()), (0, "42\n"), "{}", ran.err);
+    }
+    let both = Desk::new("").ebb(&["--offline", "run", "x.rhai"]);
+    assert_eq!(both.code, 2);
+    assert!(both.err.contains("ebb [OPTIONS]"), "{}", both.err);
+}

@@ -11,10 +11,14 @@ const ABOUT: &str =
 
 /// The whole program. `run` is described here and read by [`Run::read`], since its options depend on the script.
 pub fn program() -> Command {
-    Command::new("ebb")
+    with_permissions(Command::new("ebb"))
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
-        .long_about(format!("{ABOUT}.\n\nWithout a command it opens a prompt."))
+        .long_about(format!(
+            "{ABOUT}.\n\nWithout a command it opens a prompt, with these options."
+        ))
+        .override_usage("ebb [OPTIONS]\n       ebb COMMAND")
+        .args_conflicts_with_subcommands(true)
         .subcommand(
             Command::new("run")
                 .about("Run a script, show its results and keep a record")

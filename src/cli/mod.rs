@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
         _ => match arguments::program()
             .try_get_matches_from(std::iter::once("ebb").chain(words.iter().map(String::as_str)))
         {
-            Ok(matches) => repl::main(matches.subcommand_matches("repl")),
+            Ok(matches) => repl::main(matches.subcommand_matches("repl").unwrap_or(&matches)),
             Err(error) => show_usage(&error),
         },
     };

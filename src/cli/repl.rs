@@ -53,11 +53,8 @@ struct Prompt {
 }
 
 /// Opens the prompt; standard input that is no terminal is read as if typed.
-pub fn main(matches: Option<&ArgMatches>) -> u8 {
-    let common = matches.map(Common::of).unwrap_or_else(|| Common {
-        device: "auto".to_string(),
-        ..Common::default()
-    });
+pub fn main(matches: &ArgMatches) -> u8 {
+    let common = Common::of(matches);
     let bars = Bars::new();
     let screen = Screen::new(Stream::Out, bars.clone());
     let host = match host::host(&common, &bars, &[]) {
