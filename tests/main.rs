@@ -19,6 +19,7 @@ mod notebook;
 mod ops;
 mod plots;
 mod random;
+mod shipped;
 mod stdlib;
 mod support;
 mod tensorboard;
