@@ -213,6 +213,21 @@ fn values_of_cells_are_shown_under_their_titles() {
     insta::assert_snapshot!(ran.out);
 }
 
+#[test]
+fn a_wide_table_fits_with_what_it_leaves_out() {
+    let names: Vec<String> = (10..40).map(|n| format!("a_column_{n}")).collect();
+    let columns: Vec<String> = names.iter().map(|name| format!("{name}: [1]")).collect();
+    let ran = run(&format!("frame(#{{ {} }})", columns.join(", ")), &[]);
+    assert_eq!(ran.code, 0);
+    let widest = ran.out.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(100), "{}", ran.out);
+    assert!(
+        names.iter().all(|name| ran.out.contains(name)),
+        "{}",
+        ran.out
+    );
+}
+
 /// Scripts that fail, with the screens their authors see.
 #[test]
 fn the_screens_of_errors() {

@@ -81,6 +81,7 @@ impl Style {
         if !hidden.is_empty() {
             caption.push_str(&format!("; not shown: {}", hidden.join(", ")));
         }
+        let caption = wrapped(&caption, self.width);
         format!("{}\n{}\n", drawn.trim_fmt(), self.dim(&caption))
     }
 
@@ -144,6 +145,21 @@ fn token_at(line: &str, column: usize) -> std::ops::Range<usize> {
         .unwrap_or(rest.len());
     let one = rest.chars().next().map_or(0, char::len_utf8);
     start..start + word.max(one)
+}
+
+/// Words in lines no wider than `width`; a wider word has a line of its own.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_string()),
+        }
+    }
+    lines.join("\n")
 }
 
 /// The columns that fit side by side without squeezing any below its width or [`NARROWEST`]: from both ends inwards, as
