@@ -1,21 +1,68 @@
-//! A wall around libraries that panic over what strangers' files hold.
+//! Walls around work that may panic: libraries over what strangers' files hold, and, as the last resort, a whole cell.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
-thread_local! {
-    static GUARDED: Cell<bool> = const { Cell::new(false) };
-}
+use crate::error::{Error, Result};
+
+/// What the last panic said and where, kept by the hook that a door installs.
+static LAST: Mutex<Option<String>> = Mutex::new(None);
 
 /// What `work` gives; `None` where it panicked. `work` must own what it changes, or throw it away.
 pub fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
-    let before = GUARDED.replace(true);
-    let outcome = catch_unwind(AssertUnwindSafe(work));
-    GUARDED.set(before);
-    outcome.ok()
+    catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
-/// Whether this thread is behind the wall: a panic there is told as an error and needs no message of its own.
-pub fn is_guarded() -> bool {
-    GUARDED.get()
+/// What `work` gives; where it panicked, a sentence that says so. For what should never happen: a fault of the program.
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T> {
+    forget();
+    guarded(work).ok_or_else(fault)
+}
+
+/// The error that tells of the last panic.
+pub fn fault() -> Error {
+    let said = LAST.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Error::failed_with_hint(
+        format!(
+            "ebb itself failed: {}",
+            said.unwrap_or_else(|| "no reason is known".to_string())
+        ),
+        "this is a fault of the program, not of the script: please report it with the script that shows it",
+    )
+}
+
+fn forget() {
+    *LAST.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// Makes every panic be noted instead of printed: whoever catches it tells it in a sentence.
+pub fn note_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(noted(info));
+    }));
+}
+
+fn noted(info: &PanicHookInfo) -> String {
+    let payload = info.payload();
+    let said = match (
+        payload.downcast_ref::<&str>(),
+        payload.downcast_ref::<String>(),
+    ) {
+        (Some(text), _) => (*text).to_string(),
+        (None, Some(text)) => text.clone(),
+        (None, None) => "a panic without words".to_string(),
+    };
+    let first = said.lines().next().unwrap_or_default();
+    match info.location() {
+        Some(place) => format!("{first} ({}, line {})", source(place.file()), place.line()),
+        None => first.to_string(),
+    }
+}
+
+/// A source file by its crate, without the folders of the machine that built the program.
+fn source(file: &str) -> &str {
+    let crates = file
+        .split_once("/registry/src/")
+        .and_then(|(_, rest)| rest.split_once('/'));
+    crates.map_or(file, |(_, inside)| inside)
 }

@@ -11,7 +11,7 @@
 //! | [`model`] [`train`] [`generate`] | decoders, finetuning, decoding |
 //! | [`metrics`] [`plot`] | scores and charts |
 //! | [`ops`] | differentiable kernels over candle tensors |
-//! | [`error`] [`control`] [`random`] [`files`] [`display`] [`hub`] | what every room may use |
+//! | [`error`] [`control`] [`random`] [`files`] [`display`] [`plain`] [`hub`] | what every room may use |
 
 pub mod cli;
 pub mod control;
@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod model;
 pub mod notebook;
 pub mod ops;
+pub mod plain;
 pub mod plot;
 pub mod random;
 pub mod script;

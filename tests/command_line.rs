@@ -390,6 +390,50 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert_eq!(desk.record()["status"], "done");
 }
 
+/// What nobody can see may stand in names, parameters and values: it is written out wherever the program shows it.
+#[test]
+fn what_cannot_be_seen_is_written_out_at_every_door() {
+    let odd = "x\u{1b}[31m\u{202e}\u{200b}\u{feff}.rhai";
+    let desk = Desk::new("");
+    let script = r#"let a = param("a", 1, "d"); #{ v: "\u009b2J\u202E\U000E0041" }"#;
+    std::fs::write(desk.path().join(odd), script).unwrap();
+    let hides = |text: &str| {
+        text.chars()
+            .any(|c| !matches!(c, '\n' | ' '..='~' | '·' | '─' | '…' | '–'))
+    };
+    for words in [
+        vec!["run", odd, "--help"],
+        vec!["run", odd],
+        vec!["run", odd, "--json", "--run-dir", "record"],
+        vec!["run", odd, "--report", "r.html"],
+        vec!["run", odd, "--a", "\u{9b}"],
+        vec!["run", odd, "--\u{1b}[31mb"],
+        vec!["run", "no\u{1b}[31m\u{2028}"],
+        vec!["\u{1b}]0;x\u{7}"],
+        vec!["repl", "--\u{202e}"],
+    ] {
+        let ran = desk.ebb(&words);
+        let text = format!("{}{}", ran.out, ran.err);
+        assert!(!text.is_empty() && !hides(&text), "{words:?}: {text:?}");
+    }
+    let page = std::fs::read_to_string(desk.path().join("r.html")).unwrap();
+    assert!(!hides(&page), "the report");
+    let record = std::fs::read_to_string(desk.path().join("record/run.json")).unwrap();
+    assert!(!hides(&record), "{record}");
+    assert_eq!(
+        serde_json::from_str::<Value>(&record).unwrap()["script"],
+        odd
+    );
+    let ran = desk.ebb(&["run", odd, "--json"]);
+    let value: Value = serde_json::from_str(&ran.out).unwrap();
+    assert!(
+        value["v"]
+            .as_str()
+            .unwrap()
+            .ends_with("\u{9b}2J\u{202e}\u{e0041}")
+    );
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_under_the_output_is_a_sentence() {

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use ebb::notebook::cells::{self, Content};
-use ebb::notebook::plain;
 use ebb::notebook::report::html;
 use ebb::notebook::runner::{self, Desk, Front, Item};
+use ebb::plain;
 use ebb::script::display::CellValue;
 use ebb::script::engine::Session;
 use ebb::script::host::{Event, Host};

@@ -4,6 +4,7 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::notebook::cells::{self, Cell};
+use crate::plain::{one_line, printable};
 use crate::script::parameters::{self, Declared};
 
 const ABOUT: &str =
@@ -212,6 +213,7 @@ impl Run {
 
 /// `ebb run SCRIPT` with the script's parameters as options.
 fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
+    let script = one_line(script);
     let usage = match declared.is_empty() {
         true => format!("ebb run {script} [OPTIONS]"),
         false => format!("ebb run {script} [PARAMETERS] [OPTIONS]"),
@@ -228,7 +230,7 @@ fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
             (false, true) => title,
             (false, false) => format!("{title}\n\n{text}"),
         };
-        command = command.about(crate::notebook::plain::printable(&flowing(&about)));
+        command = command.about(printable(&flowing(&about)));
     }
     for parameter in declared {
         command = command.arg(argument(parameter));
@@ -279,7 +281,7 @@ fn argument(parameter: &Declared) -> Arg {
     };
     let doc = match parameter.doc.is_empty() {
         true => String::new(),
-        false => format!("{} ", crate::notebook::plain::printable(&parameter.doc)),
+        false => format!("{} ", printable(&parameter.doc)),
     };
     let argument = Arg::new(parameter.name.clone())
         .long(parameter.name.clone())

@@ -5,8 +5,8 @@ use comfy_table::{CellAlignment, ContentArrangement, TableComponent};
 use unicode_width::UnicodeWidthStr;
 
 use crate::display::{Output, Table};
-use crate::notebook::plain::{self, one_line, printable};
 use crate::notebook::runner::Item;
+use crate::plain::{one_line, printable};
 use crate::script::report::ScriptError;
 
 /// Lines of a chart.
@@ -45,7 +45,7 @@ impl Style {
             Item::Output(Output::Table(table)) => self.table(table),
             Item::Output(Output::Chart(chart)) => {
                 let width = self.width.min(CHART_WIDTH);
-                let drawn = plain::chart(chart).to_terminal(width, CHART_HEIGHT, self.colour);
+                let drawn = chart.to_terminal(width, CHART_HEIGHT, self.colour);
                 format!("{}\n", drawn.trim_end_matches('\n'))
             }
         }
@@ -81,7 +81,7 @@ impl Style {
         if !hidden.is_empty() {
             caption.push_str(&format!("; not shown: {}", hidden.join(", ")));
         }
-        let caption = wrapped(&caption, self.width);
+        let caption = wrapped(&printable(&caption), self.width);
         format!("{}\n{}\n", drawn.trim_fmt(), self.dim(&caption))
     }
 

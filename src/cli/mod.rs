@@ -13,8 +13,10 @@ mod run;
 mod screen;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::guard;
 
 /// The run did what it was asked to.
 const DONE: u8 = 0;
@@ -24,6 +26,8 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 /// Stopped by Ctrl-C, as shells count it.
 const STOPPED: u8 = 130;
+/// Sizes of the stack that all work is done on, in bytes: the first that the system grants.
+const STACKS: [usize; 3] = [4 << 30, 512 << 20, 64 << 20];
 
 /// Settles what the libraries below read from the environment. candle's own threads wait by spinning and take the cores
 /// from our kernels, which have rayon's; its elementwise operations are small, so one thread is enough for them.
@@ -39,18 +43,16 @@ pub unsafe fn prepare_environment() {
 
 /// Reads the command line and opens the door it asks for.
 pub fn main() -> ExitCode {
-    // What strangers' files make a library panic over is told as an error, and needs no second message.
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if !crate::guard::is_guarded() {
-            usual(info);
-        }
-    }));
+    guard::note_panics();
     let words: Vec<String> = std::env::args_os()
         .skip(1)
         .map(|word| word.to_string_lossy().to_string())
         .collect();
-    let code = match words.split_first() {
+    ExitCode::from(on_a_large_stack(move || open(&words)))
+}
+
+fn open(words: &[String]) -> u8 {
+    match words.split_first() {
         Some((command, rest)) if command == "run" => run::main(rest),
         _ => match arguments::program()
             .try_get_matches_from(std::iter::once("ebb").chain(words.iter().map(String::as_str)))
@@ -58,14 +60,42 @@ pub fn main() -> ExitCode {
             Ok(matches) => repl::main(matches.subcommand_matches("repl").unwrap_or(&matches)),
             Err(error) => show_usage(&error),
         },
-    };
-    ExitCode::from(code)
+    }
+}
+
+/// Does all work on a stack that is large enough for the deepest value a script can build: parsing, showing and dropping
+/// one goes down into it level by level. Only what is used of the stack takes memory; where the system grants no such
+/// room, less is asked for.
+fn on_a_large_stack(work: impl FnOnce() -> u8 + Send + 'static) -> u8 {
+    let work = Arc::new(Mutex::new(Some(work)));
+    for size in STACKS {
+        let work = Arc::clone(&work);
+        let begin = move || {
+            let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+            work.map_or(FAILED, |work| work())
+        };
+        if let Ok(thread) = std::thread::Builder::new().stack_size(size).spawn(begin) {
+            return thread.join().unwrap_or_else(|_| {
+                let screen = screen::Screen::new(screen::Stream::Error, progress::Bars::new());
+                screen.remark(&screen.style().error(&guard::fault()));
+                FAILED
+            });
+        }
+    }
+    let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+    work.map_or(FAILED, |work| work())
 }
 
 /// Prints help, the version or what is wrong with the command line.
 fn show_usage(error: &clap::Error) -> u8 {
+    let text = error.render().to_string();
+    let shown = crate::plain::printable(&text);
     // Nobody is left to be told when this cannot be printed.
-    let _ = error.print();
+    let _ = match shown == text {
+        true => error.print(),
+        // Words of the command line that would steer the terminal: without colours they can be told from clap's own.
+        false => std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes()),
+    };
     u8::try_from(error.exit_code()).unwrap_or(USAGE)
 }
 

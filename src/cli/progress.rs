@@ -8,8 +8,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::environment::width;
 use crate::control::{Progress, Task};
-use crate::notebook::plain::one_line;
 use crate::notebook::report::html::duration;
+use crate::plain::one_line;
 
 /// Seconds between plain lines.
 const EVERY: Duration = Duration::from_secs(5);

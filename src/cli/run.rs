@@ -10,7 +10,6 @@ use super::progress::Bars;
 use super::screen::{Screen, Stream};
 use super::{DONE, FAILED, STOPPED, USAGE, show_usage};
 use crate::error::{Error, Result};
-use crate::files;
 use crate::notebook::cells::{self, Cell};
 use crate::notebook::record::{self, Record};
 use crate::notebook::report::html;
@@ -19,6 +18,7 @@ use crate::script::engine::Session;
 use crate::script::host::{Host, normal_form, real_form};
 use crate::script::parameters::{self, Code, Declared};
 use crate::script::report::ScriptError;
+use crate::{files, plain};
 
 /// A script, read and split.
 struct Script {
@@ -168,7 +168,7 @@ fn carry_out(script: &Script, asked: &Run, host: Rc<Host>, record: Record, scree
     }
     match finish(&desk, &host, &outcome, asked.report.as_deref()) {
         Ok(report) => {
-            let line = format!("report: {}\n", report.display());
+            let line = format!("report: {}\n", plain::one_line(&report.to_string_lossy()));
             screen.remark(&screen.style().dim(&line));
         }
         Err(error) => code = code.max(refuse(screen, &error, FAILED)),
@@ -183,7 +183,7 @@ fn carry_out(script: &Script, asked: &Run, host: Rc<Host>, record: Record, scree
 fn print_json(errors: &Screen, outcome: &Outcome) -> u8 {
     let out = Screen::new(Stream::Out, Bars::new());
     match outcome.last.to_json() {
-        Ok(value) => out.write(&format!("{value}\n")),
+        Ok(value) => out.write(&format!("{}\n", plain::json(&value))),
         Err(error) => return refuse(errors, &error, FAILED),
     }
     match out.trouble() {

@@ -96,7 +96,7 @@ impl Front for Screen {
     fn show(&mut self, item: &Item) {
         let heading = std::mem::take(&mut *self.heading.borrow_mut());
         if !heading.is_empty() {
-            let heading = crate::notebook::plain::one_line(&heading);
+            let heading = crate::plain::one_line(&heading);
             self.write(&format!("\n{}\n", self.style.dim(&format!("── {heading}"))));
         }
         self.write(&self.style.item(item));

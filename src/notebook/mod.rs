@@ -2,7 +2,6 @@
 //! shows it.
 
 pub mod cells;
-pub mod plain;
 pub mod record;
 pub mod report;
 pub mod runner;

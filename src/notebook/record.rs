@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 
 use super::runner::{Outcome, Ran};
 use crate::error::{Error, Result};
-use crate::files;
 use crate::script::host::Host;
 use crate::script::report::ScriptError;
+use crate::{files, plain};
 
 /// A run folder under way.
 pub struct Record {
@@ -88,7 +88,7 @@ impl Record {
         if self.metrics.is_none() {
             self.metrics = Some(File::create(&path).map_err(failed)?);
         }
-        let line = format!("{}\n", Value::Object(map));
+        let line = format!("{}\n", plain::json(&Value::Object(map)));
         match &mut self.metrics {
             Some(file) => file.write_all(line.as_bytes()).map_err(failed),
             None => Ok(()),
@@ -98,7 +98,7 @@ impl Record {
     /// Writes run.json; without an outcome the run is said to be under way.
     pub fn write(&self, host: &Host, outcome: Option<&Outcome>) -> Result<()> {
         let facts = self.facts(host, outcome);
-        let text = serde_json::to_string_pretty(&facts).unwrap_or_default();
+        let text = plain::json_pretty(&facts);
         files::write_bytes(
             &self.folder.join("run.json"),
             format!("{text}\n").as_bytes(),

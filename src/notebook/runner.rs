@@ -8,6 +8,7 @@ use super::cells::{Cell, Content};
 use super::record::Record;
 use crate::display::Output;
 use crate::error::Error;
+use crate::guard;
 use crate::script::display::CellValue;
 use crate::script::engine::Session;
 use crate::script::host::Event;
@@ -148,8 +149,21 @@ pub fn run(
     outcome
 }
 
-/// Evaluates one cell and shows its last value.
+/// Evaluates one cell and shows its last value. What the program itself fails at is an error of the cell, so that the
+/// record and the report are still written.
 pub fn one(
+    session: &mut Session,
+    desk: &Rc<RefCell<Desk>>,
+    before: &str,
+    code: &str,
+) -> Result<CellValue, Box<ScriptError>> {
+    match guard::caught(|| evaluated(session, desk, before, code)) {
+        Ok(result) => result,
+        Err(fault) => Err(session.failed(fault)),
+    }
+}
+
+fn evaluated(
     session: &mut Session,
     desk: &Rc<RefCell<Desk>>,
     before: &str,

@@ -7,6 +7,7 @@ mod terminal;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::plain::one_line;
 
 /// What a chart looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -44,17 +45,22 @@ impl Chart {
     /// The chart as lines of text of at most `width` characters, in `height` lines. With `colour`, ANSI colours tell the
     /// series apart; without, their markers do.
     pub fn to_terminal(&self, width: usize, height: usize, colour: bool) -> String {
-        terminal::draw(self, width.clamp(20, 400), height.clamp(6, 200), colour)
+        terminal::draw(
+            &self.shown(),
+            width.clamp(20, 400),
+            height.clamp(6, 200),
+            colour,
+        )
     }
 
     /// The chart as an SVG image of that many pixels, on no background, so that it suits light and dark pages.
     pub fn to_svg(&self, width: u32, height: u32) -> Result<String> {
-        draw::svg(self, width, height)
+        draw::svg(&self.shown(), width, height)
     }
 
     /// The chart as a PNG image on white.
     pub fn to_png(&self, width: u32, height: u32) -> Result<Vec<u8>> {
-        draw::png(self, width, height)
+        draw::png(&self.shown(), width, height)
     }
 
     /// Writes an image in the format of the path's extension, svg or png.
@@ -69,6 +75,17 @@ impl Chart {
             other => return Err(Error::unknown("image format", other, ["svg", "png"])),
         };
         crate::files::write_bytes(path, &bytes)
+    }
+
+    /// The chart with a title, labels and names that are safe to draw: they come from data.
+    fn shown(&self) -> Self {
+        let mut clean = self.clone();
+        let labels = [&mut clean.title, &mut clean.x_label, &mut clean.y_label];
+        let names = clean.series.iter_mut().map(|series| &mut series.name);
+        for text in labels.into_iter().chain(names).chain(&mut clean.categories) {
+            *text = one_line(text);
+        }
+        clean
     }
 
     /// Whether there is any point to draw.

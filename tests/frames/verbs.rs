@@ -228,6 +228,16 @@ fn heads_tails_and_slices() {
     assert_eq!(x("slice(1, 2)"), json!([1, 2]));
     assert_eq!(x("slice(-2, 2)"), json!([3, 4]));
     assert_eq!(x("slice(9, 2)"), json!([]));
+    // What Python's polars 2.1 gives for the same.
+    assert_eq!(x("slice(1, -1)"), json!([1, 2, 3]));
+    assert_eq!(
+        x("slice(-9223372036854775807, 9223372036854775807)"),
+        json!([0, 1, 2, 3, 4])
+    );
+    assert_eq!(
+        x("slice(9223372036854775807, 9223372036854775807)"),
+        json!([])
+    );
     assert_eq!(x("reverse()"), json!([4, 3, 2, 1, 0]));
 }
 

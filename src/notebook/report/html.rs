@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::code::highlighted;
 use crate::display::{Output, Table};
 use crate::notebook::cells::{self, Cell, Content};
-use crate::notebook::plain::{self, printable};
 use crate::notebook::runner::{Item, Outcome, Ran};
+use crate::plain::printable;
 use crate::plot::Chart;
 use crate::script::report::ScriptError;
 
@@ -177,7 +177,7 @@ fn table(table: &Table) -> String {
 }
 
 fn chart(chart: &Chart) -> String {
-    match plain::chart(chart).to_svg(CHART.0, CHART.1) {
+    match chart.to_svg(CHART.0, CHART.1) {
         Ok(drawing) => format!("<figure>\n{drawing}\n</figure>\n"),
         Err(error) => format!(
             "<p class=\"note\">The chart could not be drawn: {}</p>\n",

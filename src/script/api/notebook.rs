@@ -1,6 +1,7 @@
 //! The notebook itself: parameters, what is shown and logged, the seed, the run folder and the device.
 
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
@@ -61,6 +62,13 @@ pub const RECORDS: &[Record] = &[
         "The folder that holds the record of this run, or () where there is none",
         "run_dir()",
         register_run_dir,
+    ),
+    Record::new(
+        "sleep",
+        &["sleep(seconds)"],
+        "Waits; Ctrl-C ends the waiting",
+        "sleep(0.01)",
+        register_sleep,
     ),
     Record::new(
         "memory",
@@ -161,6 +169,32 @@ fn register_run_dir(engine: &mut Engine, host: &Rc<Host>) {
         Some(folder) => Dynamic::from(folder.display().to_string()),
         None => Dynamic::UNIT,
     });
+}
+
+fn register_sleep(engine: &mut Engine, host: &Rc<Host>) {
+    let whole = host.clone();
+    engine.register_fn("sleep", move |context: NativeCallContext, seconds: i64| {
+        sleep(&whole, seconds as f64).at(&context)
+    });
+    let host = host.clone();
+    engine.register_fn("sleep", move |context: NativeCallContext, seconds: f64| {
+        sleep(&host, seconds).at(&context)
+    });
+}
+
+/// Waits in short pieces, and asks between them whether the user wants to stop.
+fn sleep(host: &Host, seconds: f64) -> Result<()> {
+    let wait = Duration::try_from_secs_f64(seconds)
+        .map_err(|_| Error::invalid("sleep", "seconds from 0 to 1e19", seconds.to_string()))?;
+    let started = Instant::now();
+    loop {
+        host.control.check()?;
+        let left = wait.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            return Ok(());
+        }
+        std::thread::sleep(left.min(Duration::from_millis(50)));
+    }
 }
 
 fn register_device(engine: &mut Engine, host: &Rc<Host>) {

@@ -7,6 +7,9 @@ use crate::random::Stream;
 use crate::script::failure::At;
 use crate::script::record::Record;
 
+/// As many as an array of a script may hold.
+const MOST: i64 = 1 << 24;
+
 pub const RECORDS: &[Record] = &[Record::new(
     "random_integers",
     &["random_integers(n, below, seed, stream) -> array"],
@@ -16,7 +19,7 @@ pub const RECORDS: &[Record] = &[Record::new(
         engine.register_fn(
             "random_integers",
             |context: NativeCallContext, n: i64, below: i64, seed: i64, name: &str| {
-                let draws = || match n >= 0 && below > 0 {
+                let draws = || match (0..=MOST).contains(&n) && below > 0 {
                     true => {
                         let stream = Stream::new(seed as u64, name);
                         let draw = |i: i64| Dynamic::from(stream.below(i as u64, below as u64) as i64);
@@ -24,7 +27,7 @@ pub const RECORDS: &[Record] = &[Record::new(
                     }
                     false => Err(Error::invalid(
                         "random_integers",
-                        "n from 0 and below from 1",
+                        format!("n from 0 to {MOST} and below from 1"),
                         format!("{n} and {below}"),
                     )),
                 };

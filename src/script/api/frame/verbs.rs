@@ -134,7 +134,7 @@ pub const RECORDS: &[Record] = &[
                 Frame(f.0.tail(Some(end_of(&f.0, n))))
             });
             engine.register_fn("slice", |f: Frame, start: i64, n: i64| {
-                Frame(f.0.slice(start, n.max(0) as usize))
+                Frame(f.0.slice(start, rows_to_take(f.0.height(), start, n)))
             });
             engine.register_fn("reverse", |f: Frame| Frame(f.0.reverse()));
         },
@@ -238,6 +238,15 @@ fn end_of(frame: &DataFrame, n: i64) -> usize {
     } else {
         n as usize
     }
+}
+
+/// How many rows `slice` takes: a negative number leaves off as many at the end, counted as polars' Python front counts.
+fn rows_to_take(height: usize, start: i64, n: i64) -> usize {
+    if n >= 0 {
+        return usize::try_from(n).unwrap_or(usize::MAX);
+    }
+    let taken = i128::try_from(height).unwrap_or(i128::MAX) - i128::from(start) + i128::from(n);
+    usize::try_from(taken.max(0)).unwrap_or(usize::MAX)
 }
 
 fn unique(frame: &DataFrame, names: Option<Vec<String>>) -> Result<DataFrame> {
