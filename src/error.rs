@@ -140,6 +140,20 @@ impl Error {
         self
     }
 
+    /// Whether it says that there is no such file, where that may be known.
+    pub fn is_missing(&self) -> bool {
+        use std::io::ErrorKind::{NotADirectory, NotFound};
+        matches!(self, Self::Io { source, .. } if matches!(source.kind(), NotFound | NotADirectory))
+    }
+
+    /// The same error about the path as the script wrote it.
+    pub fn about(mut self, name: &str) -> Self {
+        if let Self::Io { path, .. } | Self::NotAllowed { path, .. } = &mut self {
+            *path = PathBuf::from(name);
+        }
+        self
+    }
+
     /// What to try, if there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {

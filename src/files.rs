@@ -1,6 +1,6 @@
-//! Files written whole or not at all, and read without trusting them.
+//! Files written whole or not at all. They are read through the doorway.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -58,34 +58,6 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
         out.write_all(bytes)
             .map_err(|error| Error::io("write", path, error))
     })
-}
-
-/// The whole file as text; not UTF-8 is an error that says so.
-pub fn read_text(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
-        Error::malformed(path, Some(line), "this is not UTF-8 text")
-    })
-}
-
-/// The SHA-256 of a file's bytes in hexadecimal.
-pub fn sha256_of_file(path: &Path) -> Result<String> {
-    let mut file = std::fs::File::open(path).map_err(|error| Error::io("read", path, error))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 16];
-    loop {
-        let read = file
-            .read(&mut buffer)
-            .map_err(|error| Error::io("read", path, error))?;
-        if read == 0 {
-            return Ok(hex(&hasher.finalize()));
-        }
-        hasher.update(&buffer[..read]);
-    }
 }
 
 /// The SHA-256 of bytes in hexadecimal.

@@ -11,11 +11,12 @@
 //! | [`model`] [`train`] [`generate`] | decoders, finetuning, decoding |
 //! | [`metrics`] [`plot`] | scores and charts |
 //! | [`ops`] | differentiable kernels over candle tensors |
-//! | [`error`] [`control`] [`random`] [`files`] [`display`] [`plain`] [`hub`] | what every room may use |
+//! | [`error`] [`control`] [`random`] [`files`] [`doorway`] [`display`] [`plain`] [`hub`] | what every room may use |
 
 pub mod cli;
 pub mod control;
 pub mod display;
+pub mod doorway;
 pub mod error;
 pub mod files;
 pub mod frame;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use rustyline::DefaultEditor;
 
+use crate::doorway::Roots;
 use crate::hub::Settings;
 
 /// Characters a line where no terminal says otherwise.
@@ -36,7 +37,7 @@ pub fn hub() -> Settings {
     let token_file = variable("HF_TOKEN_PATH").map(PathBuf::from);
     let token_file = token_file.or_else(|| hub_home().map(|folder| folder.join("token")));
     let stored = || {
-        let text = std::fs::read_to_string(token_file?).ok()?;
+        let text = Roots::anywhere().text(&token_file?).ok()?;
         Some(text.trim().to_string()).filter(|token| !token.is_empty())
     };
     let told = |name: &str| {

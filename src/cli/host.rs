@@ -18,8 +18,8 @@ pub fn listen(host: &Rc<Host>, desk: &Rc<RefCell<Desk>>) {
     *host.listener.borrow_mut() = Box::new(move |event| desk.borrow_mut().hear(event));
 }
 
-/// A host from the command line. Paths among the parameters' values may be read.
-pub fn host(common: &Common, bars: &Bars, given: &[(String, String)]) -> Result<Host> {
+/// A host from the command line.
+pub fn host(common: &Common, bars: &Bars) -> Result<Host> {
     let working_folder = std::env::current_dir()
         .and_then(|folder| folder.canonicalize())
         .map_err(|error| Error::io("read", ".", error))?;
@@ -43,9 +43,6 @@ pub fn host(common: &Common, bars: &Bars, given: &[(String, String)]) -> Result<
             .write
             .push(host::real_form(&full).map_err(|error| Error::io("write", path, error))?);
     }
-    access
-        .read
-        .extend(given.iter().filter_map(|(_, value)| typed_path(value)));
     let library = common.library.iter().map(|folder| existing(folder));
     let library = library.collect::<Result<Vec<PathBuf>>>()?;
     let control = Control::new(bars.progress(), super::stop_on_interrupt());
@@ -63,17 +60,4 @@ fn existing(path: &str) -> Result<PathBuf> {
     Path::new(path)
         .canonicalize()
         .map_err(|error| Error::io("read", path, error))
-}
-
-/// The path that a parameter's value names, or the folder in front of its first wildcard; nothing if there is none.
-fn typed_path(value: &str) -> Option<PathBuf> {
-    if value.is_empty() {
-        return None;
-    }
-    if let Ok(path) = Path::new(value).canonicalize() {
-        return Some(path);
-    }
-    let wild = value.find(['*', '?', '['])?;
-    let (folder, _) = value.get(..wild)?.rsplit_once('/')?;
-    Path::new(folder).canonicalize().ok()
 }

@@ -18,6 +18,7 @@ use super::arguments::Common;
 use super::progress::Bars;
 use super::screen::{Screen, Stream};
 use super::{DONE, FAILED, USAGE, environment, host};
+use crate::doorway::Roots;
 use crate::notebook::runner::{self, Desk};
 use crate::script::engine::Session;
 
@@ -57,7 +58,7 @@ pub fn main(matches: &ArgMatches) -> u8 {
     let common = Common::of(matches);
     let bars = Bars::new();
     let screen = Screen::new(Stream::Out, bars.clone());
-    let host = match host::host(&common, &bars, &[]) {
+    let host = match host::host(&common, &bars) {
         Ok(host) => Rc::new(host),
         Err(error) => {
             screen.remark(&screen.style().error(&error));
@@ -105,7 +106,9 @@ impl Prompt {
         let history = environment::history_file();
         if let Some(file) = &history {
             // The first time there is no history yet.
-            let _ = editor.load_history(file);
+            if Roots::anywhere().find(file).is_ok() {
+                let _ = editor.load_history(file);
+            }
         }
         self.screen.write(&format!(
             "ebb {}. A line is evaluated when it is complete; Ctrl-C stops work, Ctrl-D ends.\n",

@@ -9,6 +9,7 @@ use super::host::{host, listen};
 use super::progress::Bars;
 use super::screen::{Screen, Stream};
 use super::{DONE, FAILED, STOPPED, USAGE, show_usage};
+use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::notebook::cells::{self, Cell};
 use crate::notebook::record::{self, Record};
@@ -59,7 +60,7 @@ fn refuse(screen: &Screen, error: &Error, code: u8) -> u8 {
 }
 
 fn read(name: &str) -> Result<Script> {
-    let text = files::read_text(Path::new(name))?;
+    let text = Roots::anywhere().text(Path::new(name))?;
     let text = text.replace("\r\n", "\n");
     Ok(Script {
         name: name.to_string(),
@@ -123,7 +124,7 @@ fn check_report(report: Option<&str>) -> Result<()> {
 }
 
 fn prepare(script: &Script, asked: &Run, bars: &Bars) -> Result<Host> {
-    let mut host = host(&asked.common, bars, &asked.given)?;
+    let mut host = host(&asked.common, bars)?;
     let folder = Path::new(&script.name).parent();
     host.script_folder =
         folder.and_then(|folder| host.working_folder.join(folder).canonicalize().ok());

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Fetched;
 use crate::control::Control;
+use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -50,16 +51,23 @@ impl Repository {
         let commit = match is_commit(revision) {
             true => revision.to_string(),
             false => {
-                let text = std::fs::read_to_string(self.folder.join("refs").join(revision));
+                let path = self.folder.join("refs").join(revision);
+                let text = Roots::below(&self.folder).text(&path);
                 text.ok()?.trim().to_string()
             }
         };
-        let there = |name: &str| self.pointer(&commit, name).is_file();
+        let there = |name: &str| self.has(&self.pointer(&commit, name));
         let whole = is_commit(&commit) && (there("config.json") || there("adapter_config.json"));
         whole.then(|| Fetched {
             folder: self.snapshot(&commit),
             commit,
         })
+    }
+
+    /// Whether a file is there, in the repository's own folder.
+    pub fn has(&self, path: &Path) -> bool {
+        let found = Roots::below(&self.folder).find(path);
+        found.is_ok_and(|found| !found.is_folder())
     }
 
     /// Notes the commit that a branch or a tag stands for.

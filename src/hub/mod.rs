@@ -9,9 +9,10 @@ mod choice;
 mod client;
 mod transfer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::control::Control;
+use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use cache::Repository;
 use client::{Client, Listed, Trouble};
@@ -35,6 +36,14 @@ pub struct Fetched {
     pub folder: PathBuf,
     /// The commit that the revision stood for, 40 hexadecimal digits.
     pub commit: String,
+}
+
+impl Fetched {
+    /// Where its files may lie: in the repository's own folder of the cache, to whose `blobs/` the links of a commit lead.
+    pub fn roots(&self) -> Roots {
+        let repository = self.folder.parent().and_then(Path::parent);
+        Roots::below(repository.unwrap_or(&self.folder))
+    }
 }
 
 /// The files of a model repository (`org/name`) at a revision (a branch, a tag or a commit; `main` when `None`), fetched
@@ -88,7 +97,7 @@ pub fn fetch_model(
     }
     let missing: Vec<&Listed> = wanted
         .into_iter()
-        .filter(|file| !kept.pointer(&commit, &file.path).exists())
+        .filter(|file| !kept.has(&kept.pointer(&commit, &file.path)))
         .collect();
     if !missing.is_empty() {
         let total = missing.iter().map(|file| file.size).sum();

@@ -10,12 +10,12 @@ use super::load::source::Files;
 use super::load::tensors::TensorFile;
 use super::load::{LoadOptions, base_at, bundled};
 use super::{BaseSource, Model};
+use crate::doorway::Found;
 use crate::error::{Error, Result};
 
 /// A PEFT folder over the base that it names: a bundled one, a folder, or what `fetch` finds by that name.
 pub(super) fn load(
     files: &Files,
-    folder: &Path,
     settings: &[u8],
     options: &LoadOptions,
     fetch: &dyn Fn(&str) -> Result<Model>,
@@ -30,18 +30,12 @@ pub(super) fn load(
             "load the base and give the adapter's folder with the option `adapter`",
         )
     })?;
-    let base_folder = [PathBuf::from(named), folder.join(named)]
-        .into_iter()
-        .find(|path| {
-            path.is_dir() || path.extension().is_some_and(|end| end == "gguf") && path.is_file()
-        });
-    let base = match (named.strip_prefix("ebb/"), base_folder) {
-        (Some(name), _) => bundled(name, options)?,
-        (None, Some(path)) => {
-            refuse_outside(&path, folder, options)?;
-            base_at(&path, options)?
-        }
-        (None, None) => fetch(named)?,
+    let base = match named.strip_prefix("ebb/") {
+        Some(name) => bundled(name, options)?,
+        None => match base_folder(files, named, options)? {
+            Some(path) => base_at(&path, options)?,
+            None => fetch(named)?,
+        },
     };
     put_over(base, files, &settings)
 }
@@ -66,27 +60,34 @@ fn parse(files: &Files, settings: &[u8]) -> Result<Value> {
     })
 }
 
-/// An adapter comes from a stranger and names its base: it must not reach what the run may not read.
-fn refuse_outside(base: &Path, adapter: &Path, options: &LoadOptions) -> Result<()> {
-    let Some(roots) = &options.roots else {
-        return Ok(());
-    };
-    let real = |path: &Path| {
-        path.canonicalize()
-            .map_err(|error| Error::io("read", path, error))
-    };
-    let (base_folder, beside) = (real(base)?, real(adapter)?);
-    let beside = beside.parent().map(Path::to_path_buf);
-    match roots
-        .iter()
-        .chain(&beside)
-        .any(|root| base_folder.starts_with(root))
-    {
-        true => Ok(()),
-        false => Err(Error::NotAllowed {
-            operation: "read",
-            path: base.to_path_buf(),
-        }),
+/// The folder or `.gguf` file that an adapter names as its base, from the working folder or from its own; `None` where there
+/// is none. An adapter comes from a stranger: a path to what may not be read is refused, whether something is there or not.
+fn base_folder(files: &Files, named: &str, options: &LoadOptions) -> Result<Option<PathBuf>> {
+    let path = Path::new(named);
+    let from_here = options.roots.find(path);
+    let from_adapter = files.find(path);
+    let mut outside = false;
+    for found in std::iter::once(from_here).chain(from_adapter) {
+        match found {
+            Ok(Found::Folder(folder)) => return Ok(Some(folder)),
+            Ok(Found::File(file)) if file.extension().is_some_and(|end| end == "gguf") => {
+                return Ok(Some(file));
+            }
+            Err(Error::NotAllowed { .. }) => outside = true,
+            _ => {}
+        }
+    }
+    // A name such as "org/name" may be one on the Hub; a path is none.
+    let is_path = path.is_absolute() || named.starts_with('.') || named.contains("..");
+    match outside && is_path {
+        true => Err(Error::failed_with_hint(
+            format!(
+                "the adapter {} names the base model {named:?}: reading outside of what the run may read is not allowed",
+                files.source
+            ),
+            "load the base and give the adapter's folder with the option `adapter`, or add --allow-read PATH",
+        )),
+        false => Ok(None),
     }
 }
 

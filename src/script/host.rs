@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::control::Control;
 use crate::display::Output;
+use crate::doorway::{Found, Roots};
 use crate::error::{Error, Result};
 
 /// Which paths a script may touch. Roots are canonical folders or files.
@@ -112,23 +113,46 @@ impl Host {
 
     /// The absolute form of a path that a script wants to read, if it may.
     pub fn readable(&self, path: &str) -> Result<PathBuf> {
-        let full = self.absolute(path);
-        let real = full
-            .canonicalize()
-            .map_err(|error| Error::io("read", path, error))?;
-        match self
-            .access
-            .read
+        self.found(path).map(|found| found.path().to_path_buf())
+    }
+
+    /// The file or folder at a path that a script wants to read, if it may.
+    pub fn found(&self, path: &str) -> Result<Found> {
+        let found = self.roots(path).find(&self.absolute(path));
+        found.map_err(|error| error.about(path))
+    }
+
+    /// Where files may be read for a script that asks for `path`: where every script of the run may, and where the
+    /// command line named this path.
+    pub fn roots(&self, path: &str) -> Roots {
+        let always = self.access.read.iter().chain(&self.access.write).cloned();
+        let given = self.given.borrow();
+        let granted = given
             .iter()
-            .chain(&self.access.write)
-            .any(|root| real.starts_with(root))
-        {
-            true => Ok(real),
-            false => Err(Error::NotAllowed {
-                operation: "read",
-                path: PathBuf::from(path),
-            }),
+            .filter_map(|(_, value)| self.granted(value, path));
+        Roots::of(always.chain(granted))
+    }
+
+    /// What a parameter's value on the command line permits to a script that asks for `path`: itself, or the folder in
+    /// front of its first wildcard, when the script uses that very value as a path or names something below it. A value
+    /// may be a separator or a word as well, so "/" permits nothing, and a folder that the working folder is in nothing
+    /// below it.
+    fn granted(&self, value: &str, path: &str) -> Option<PathBuf> {
+        let typed = normal_form(&self.absolute(value));
+        let asked = normal_form(&self.absolute(path));
+        if value.is_empty() || !asked.starts_with(&typed) {
+            return None;
         }
+        let in_front = |wild: usize| Some(value.get(..wild)?.rsplit_once('/')?.0);
+        let root = match (typed.canonicalize(), value.find(['*', '?', '['])) {
+            (Ok(real), _) => real,
+            (Err(_), Some(wild)) => self.absolute(in_front(wild)?).canonicalize().ok()?,
+            // That it is missing is for the script to hear.
+            (Err(_), None) => real_form(&typed).ok()?,
+        };
+        let is_wide = self.working_folder.starts_with(&root);
+        let usable = root.parent().is_some() && (!is_wide || asked == typed);
+        usable.then_some(root)
     }
 
     /// The absolute form of a path that a script wants to write, if it may. The file need not exist yet.
@@ -144,7 +168,8 @@ impl Host {
         }
     }
 
-    fn absolute(&self, path: &str) -> PathBuf {
+    /// A path as the script's working folder completes it.
+    pub fn absolute(&self, path: &str) -> PathBuf {
         self.working_folder.join(path)
     }
 }

@@ -11,6 +11,7 @@ use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Share
 
 use super::failure::raise_at;
 use super::host::{Event, Host};
+use crate::doorway::{Opened, Roots};
 use crate::error::{Error, Result};
 
 static STANDARD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
@@ -40,11 +41,11 @@ impl Library {
         let file = format!("{name}.rhai");
         let plain = !name.contains(['/', '\\', '.']);
         let folders = self.host.library.iter().filter(|_| plain);
-        if let Some(path) = folders
-            .map(|folder| folder.join(&file))
-            .find(|path| path.is_file())
-        {
-            return self.file_text(&path);
+        for folder in folders {
+            match Roots::of([folder.clone()]).open(&folder.join(&file)) {
+                Err(error) if error.is_missing() => {}
+                opened => return self.file_text(opened?),
+            }
         }
         STANDARD
             .get_file(&file)
@@ -66,16 +67,20 @@ impl Library {
         }
         let file = format!("{path}.rhai");
         let beside_script = self.host.script_folder.as_ref().and_then(|folder| {
-            let real = folder.join(&file).canonicalize().ok()?;
-            real.starts_with(folder).then_some(real)
+            let roots = Roots::of([folder.clone()]);
+            roots.open(&folder.join(&file)).ok()
         });
-        let found = beside_script.map_or_else(|| self.host.readable(&file), Ok)?;
-        self.file_text(&found)
+        let elsewhere = || {
+            let opened = self.host.roots(&file).open(&self.host.absolute(&file));
+            opened.map_err(|error| error.about(&file))
+        };
+        self.file_text(beside_script.map_or_else(elsewhere, Ok)?)
     }
 
     /// A module's text; the run's record learns of it.
-    fn file_text(&self, path: &Path) -> Result<String> {
-        let text = crate::files::read_text(path)?;
+    fn file_text(&self, opened: Opened) -> Result<String> {
+        let path = opened.path.clone();
+        let text = opened.text(&path)?;
         self.host.tell(Event::Input {
             name: path.display().to_string(),
             sha256: Some(crate::files::sha256(text.as_bytes())),

@@ -12,6 +12,7 @@ use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::model::Tensors;
@@ -201,7 +202,10 @@ fn read(folder: &Path, device: &Device) -> Result<(State, Checkpoint)> {
             "remove it to go on from an earlier one, or from the beginning",
         )
     };
-    let text = files::read_text(&folder.join("state.json"))
+    // A link in it must not lead to what the run may not read.
+    let roots = Roots::below(folder.parent().unwrap_or(folder));
+    let text = roots
+        .text(&folder.join("state.json"))
         .map_err(|_| broken("its state.json cannot be read"))?;
     let state: State =
         serde_json::from_str(&text).map_err(|_| broken("its state.json cannot be read"))?;
@@ -213,7 +217,9 @@ fn read(folder: &Path, device: &Device) -> Result<(State, Checkpoint)> {
             return Ok(None);
         };
         let path = folder.join(name);
-        let bytes = std::fs::read(&path).map_err(|_| broken(&format!("it lacks {name}")))?;
+        let bytes = roots
+            .bytes(&path)
+            .map_err(|_| broken(&format!("it lacks {name}")))?;
         match files::sha256(&bytes) == *hash {
             true => Ok(Some(bytes)),
             false => Err(broken(&format!("{name} has changed since it was written"))),

@@ -1,15 +1,18 @@
 //! Reading tables by extension: jsonl, ndjson, json, csv, tsv, parquet, each also gzipped; one file, a folder or a glob.
 
 mod columns;
+mod find;
 mod json;
 mod parquet;
 mod separated;
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use polars::prelude::*;
 
+pub use self::find::files_of;
+use crate::doorway::Roots;
 use crate::error::{Context, Error, Result};
 
 /// The extensions that can be read and written.
@@ -53,87 +56,9 @@ pub fn format_of(path: &Path) -> Result<(Format, bool)> {
     Ok((format, gzipped))
 }
 
-/// The files that a path names, in the order of their names, and whether it names a single one: itself, a folder's data
-/// files (JSON lines before others, where they are mixed), or a glob's matches. `resolve` gives a path's full form, or
-/// refuses it.
-pub fn files_of(
-    path: &str,
-    resolve: impl Fn(&str) -> Result<PathBuf>,
-) -> Result<(Vec<PathBuf>, bool)> {
-    match resolve(path) {
-        Ok(full) if full.is_dir() => Ok((files_in(path, &full)?, false)),
-        Ok(full) => Ok((vec![full], true)),
-        Err(_) if path.contains(['*', '?', '[']) => Ok((matches_of(path, resolve)?, false)),
-        Err(error) => Err(error),
-    }
-}
-
-fn matches_of(path: &str, resolve: impl Fn(&str) -> Result<PathBuf>) -> Result<Vec<PathBuf>> {
-    let pattern = resolve_pattern(path, &resolve)?;
-    let matches = glob::glob(&pattern.to_string_lossy())
-        .map_err(|error| Error::failed(format!("{path:?} is no pattern: {error}")))?;
-    let mut files: Vec<PathBuf> = matches
-        .filter_map(|found| found.ok())
-        .filter(|path| path.is_file())
-        .collect();
-    files.sort();
-    match files.is_empty() {
-        true => Err(Error::failed(format!("no file matches {path:?}"))),
-        false => Ok(files),
-    }
-}
-
-fn files_in(path: &str, full: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(full).map_err(|error| Error::io("read", full, error))?;
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.is_file() && format_of(path).is_ok())
-        .collect();
-    files.sort();
-    // A folder of JSON lines often holds a table about them as well: they are not rows of the same kind.
-    let first = FORMATS
-        .iter()
-        .find(|format| files.iter().any(|path| is_of(path, format)));
-    match first {
-        Some(format) => files.retain(|path| is_of(path, format)),
-        None => {
-            return Err(
-                Error::failed(format!("the folder {path} holds no data file"))
-                    .with_hint(format!("data files end in {}", FORMATS.join(", "))),
-            );
-        }
-    }
-    Ok(files)
-}
-
-fn is_of(path: &Path, format: &str) -> bool {
-    let name = path.to_string_lossy().to_lowercase();
-    name.ends_with(&format!(".{format}")) || name.ends_with(&format!(".{format}.gz"))
-}
-
-/// The part of a pattern before its first wildcard decides whether it may be read.
-fn resolve_pattern(pattern: &str, resolve: &impl Fn(&str) -> Result<PathBuf>) -> Result<PathBuf> {
-    let fixed = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());
-    let (folder, rest) = match pattern.get(..fixed).and_then(|head| head.rfind('/')) {
-        Some(slash) => (
-            pattern.get(..=slash).unwrap_or("."),
-            pattern.get(slash + 1..).unwrap_or(""),
-        ),
-        None => (".", pattern),
-    };
-    if rest.contains("..") {
-        return Err(Error::failed(format!(
-            "the pattern {pattern:?} may not climb out of its folder"
-        )));
-    }
-    let folder = glob::Pattern::escape(&resolve(folder)?.to_string_lossy());
-    Ok(PathBuf::from(folder).join(rest))
-}
-
 /// Reads one file.
 pub fn file(path: &Path) -> Result<DataFrame> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
-    parse(path, &bytes)
+    parse(path, &Roots::anywhere().bytes(path)?)
 }
 
 /// Parses a file's bytes; `path` tells the format and is named in errors.

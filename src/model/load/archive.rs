@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::Path;
 use std::sync::Mutex;
 
 use candle_core::{DType, Device, Tensor};
@@ -27,14 +26,13 @@ pub struct Archive {
 
 impl Archive {
     /// Reads what tensors there are; `what` names the file in errors.
-    pub fn open(path: &Path, what: &str) -> Result<Self> {
+    pub fn open(file: File, what: &str) -> Result<Self> {
         let refuse = |why: String| {
             Error::failed_with_hint(
                 format!("{what} is not a torch.save archive of plain tensors: {why}"),
                 "nothing in it was executed; save the model with save_pretrained (safetensors) to be sure of what it holds",
             )
         };
-        let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
         let mut zip =
             ZipArchive::new(BufReader::new(file)).map_err(|error| refuse(error.to_string()))?;
         let name = zip

@@ -28,6 +28,7 @@ use super::text::TextTokenizer;
 use super::weights::Tensors;
 use super::{Model, Weights, decoder, gguf, peft};
 use crate::control::Control;
+use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::hub;
 
@@ -48,8 +49,8 @@ pub struct LoadOptions {
     pub adapter: Option<PathBuf>,
     /// Told how far loading is, and asked whether to stop.
     pub control: Control,
-    /// Where an adapter's base may be, besides the adapter's own folder; anywhere when `None`.
-    pub roots: Option<Vec<PathBuf>>,
+    /// Where the model's files may really lie, and where an adapter's base may be.
+    pub roots: Roots,
 }
 
 /// Loads from a bundled name (`ebb/tiny`), a folder, or a Hub repository (`org/name` or `org/name@revision`), and puts
@@ -63,11 +64,16 @@ pub fn open(
     let base = |name: &str| hub_model(name, options, settings, &no_base);
     let model = match (source.strip_prefix("ebb/"), folder) {
         (Some(name), _) => bundled(name, options)?,
-        (None, Some(folder)) => of_files(&Files::of_folder(folder), folder, options, &base)?,
+        (None, Some(folder)) => of_files(
+            &Files::of_folder(folder, &options.roots),
+            folder,
+            options,
+            &base,
+        )?,
         (None, None) => hub_model(source, options, settings, &base)?,
     };
     match &options.adapter {
-        Some(adapter) => peft::over(model, &Files::of_folder(adapter)),
+        Some(adapter) => peft::over(model, &Files::of_folder(adapter, &options.roots)),
         None => Ok(model),
     }
 }
@@ -94,7 +100,7 @@ fn hub_model(
         ));
     }
     let fetched = hub::fetch_model(repository, revision.as_deref(), settings, &options.control)?;
-    let mut files = Files::of_folder(&fetched.folder);
+    let mut files = Files::of_folder(&fetched.folder, &fetched.roots());
     // The commit, not the branch: a branch moves on.
     files.source = format!("{repository}@{}", fetched.commit);
     of_files(&files, &fetched.folder, options, base)
@@ -110,22 +116,28 @@ fn no_base(name: &str) -> Result<Model> {
 
 /// Loads a model from a folder in save_pretrained layout, a GGUF file, or a PEFT adapter folder over its base.
 pub fn from_folder(folder: &Path, options: &LoadOptions) -> Result<Model> {
-    of_files(&Files::of_folder(folder), folder, options, &no_base)
+    of_files(
+        &Files::of_folder(folder, &options.roots),
+        folder,
+        options,
+        &no_base,
+    )
 }
 
 /// The base of an adapter, in a folder or a `.gguf` file.
 pub(super) fn base_at(path: &Path, options: &LoadOptions) -> Result<Model> {
-    match gguf_file(path) {
+    match gguf_file(path, &options.roots) {
         Some((files, name)) => gguf::load(&files, &name, options),
-        None => whole(&Files::of_folder(path), options),
+        None => whole(&Files::of_folder(path, &options.roots), options),
     }
 }
 
 /// The folder and the name of a `.gguf` file.
-fn gguf_file(path: &Path) -> Option<(Files, String)> {
+fn gguf_file(path: &Path, roots: &Roots) -> Option<(Files, String)> {
     let name = path.file_name()?.to_str()?;
-    match name.ends_with(".gguf") && path.is_file() {
-        true => Some((Files::of_folder(path.parent()?), name.to_string())),
+    let is_file = || roots.find(path).is_ok_and(|found| !found.is_folder());
+    match name.ends_with(".gguf") && is_file() {
+        true => Some((Files::of_folder(path.parent()?, roots), name.to_string())),
         false => None,
     }
 }
@@ -162,11 +174,11 @@ fn of_files(
     options: &LoadOptions,
     base: &dyn Fn(&str) -> Result<Model>,
 ) -> Result<Model> {
-    if let Some((files, name)) = gguf_file(folder) {
+    if let Some((files, name)) = gguf_file(folder, &options.roots) {
         return gguf::load(&files, &name, options);
     }
     match files.read("adapter_config.json")? {
-        Some(settings) => peft::load(files, folder, &settings, options, base),
+        Some(settings) => peft::load(files, &settings, options, base),
         None => whole(files, options),
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use include_dir::Dir;
 use sha2::{Digest, Sha256};
 
+use crate::doorway::{Found, Opened, Roots};
 use crate::error::{Error, Result};
 
 /// A model's files, wherever they are.
@@ -18,15 +19,17 @@ pub struct Files {
 }
 
 enum Place {
-    Folder(PathBuf),
+    /// A folder, and where the files that are named in it may really lie.
+    Folder(PathBuf, Roots),
     Bundled(&'static Dir<'static>),
 }
 
 impl Files {
-    pub fn of_folder(folder: &Path) -> Self {
+    /// The files of a folder that really lie below `roots`, or where the Hub's cache keeps those of a commit's folder.
+    pub fn of_folder(folder: &Path, roots: &Roots) -> Self {
         Self {
             source: folder.display().to_string(),
-            place: Place::Folder(folder.to_path_buf()),
+            place: Place::Folder(folder.to_path_buf(), roots.and(blobs_of(folder))),
         }
     }
 
@@ -37,10 +40,18 @@ impl Files {
         }
     }
 
-    /// The path of a file in a folder on disk.
+    /// The path of a file in a folder on disk, whether it is there or not.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         match &self.place {
-            Place::Folder(folder) => Some(folder.join(name)).filter(|path| path.is_file()),
+            Place::Folder(folder, _) => Some(folder.join(name)),
+            Place::Bundled(_) => None,
+        }
+    }
+
+    /// What is found at a path that starts in the folder, such as "../base".
+    pub fn find(&self, path: &Path) -> Option<Result<Found>> {
+        match &self.place {
+            Place::Folder(folder, roots) => Some(roots.find(&folder.join(path))),
             Place::Bundled(_) => None,
         }
     }
@@ -75,15 +86,11 @@ impl Files {
 
     /// The names of the files with an ending, in order.
     pub fn with_ending(&self, ending: &str) -> Result<Vec<String>> {
-        let Place::Folder(folder) = &self.place else {
+        let Place::Folder(folder, roots) = &self.place else {
             return Ok(Vec::new());
         };
-        let entries =
-            std::fs::read_dir(folder).map_err(|error| Error::io("read", folder, error))?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut names: Vec<String> = names.filter(|name| name.ends_with(ending)).collect();
-        names.sort_unstable();
-        Ok(names)
+        let names = roots.list(folder)?.into_iter().map(|entry| entry.name);
+        Ok(names.filter(|name| name.ends_with(ending)).collect())
     }
 
     /// A file to be read in parts.
@@ -93,16 +100,45 @@ impl Files {
                 let file = folder.get_file(folder.path().join(name));
                 Ok(file.map(|file| Bytes::Memory(file.contents())))
             }
-            Place::Folder(folder) => {
-                let path = folder.join(name);
-                match File::open(&path) {
-                    Ok(file) => Bytes::of_file(file, path).map(Some),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-                    Err(error) => Err(Error::io("read", path, error)),
-                }
+            Place::Folder(..) => {
+                let opened = self.handle(name)?;
+                Ok(opened.map(|opened| Bytes::File {
+                    len: opened.len,
+                    file: Mutex::new(opened.file),
+                    path: opened.path,
+                }))
             }
         }
     }
+
+    /// A file in a folder on disk, open; `None` where there is no such file.
+    pub fn handle(&self, name: &str) -> Result<Option<Opened>> {
+        let Place::Folder(folder, roots) = &self.place else {
+            return Ok(None);
+        };
+        match roots.open(&folder.join(name)) {
+            Ok(opened) => Ok(Some(opened)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(Error::NotAllowed { .. }) => Err(Error::failed_with_hint(
+                format!(
+                    "{name} of {} is a link to what lies elsewhere, and reading that is not allowed",
+                    self.source
+                ),
+                "put the file itself where the link to it is, or add --allow-read PATH for where it leads",
+            )),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Where the Hub's cache keeps the bytes of `models--org--name/snapshots/COMMIT`, if the folder is such a one: its files
+/// are links there.
+fn blobs_of(folder: &Path) -> Option<PathBuf> {
+    let snapshots = folder.parent()?;
+    let repository = snapshots.parent()?;
+    let name = repository.file_name()?.to_str()?;
+    let is_commit = snapshots.file_name()?.to_str()? == "snapshots" && name.starts_with("models--");
+    is_commit.then(|| repository.join("blobs"))
 }
 
 /// A file of which parts are read by their place, so that a large model is never in memory twice.
@@ -116,17 +152,6 @@ pub enum Bytes {
 }
 
 impl Bytes {
-    fn of_file(file: File, path: PathBuf) -> Result<Self> {
-        match file.metadata() {
-            Ok(data) => Ok(Self::File {
-                len: data.len(),
-                file: Mutex::new(file),
-                path,
-            }),
-            Err(error) => Err(Error::io("read", path, error)),
-        }
-    }
-
     pub fn len(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,

@@ -26,17 +26,16 @@ pub enum TensorFile {
 impl TensorFile {
     /// Opens a `.safetensors` or `.bin` file of a model.
     pub fn open(files: &Files, name: &str) -> Result<Option<Self>> {
-        let Some(bytes) = files.open(name)? else {
-            return Ok(None);
-        };
         let what = format!("{name} of {}", files.source);
         if name.ends_with(".safetensors") {
-            return safetensors(bytes, &what).map(Some);
+            let bytes = files.open(name)?;
+            return bytes.map(|bytes| safetensors(bytes, &what)).transpose();
         }
-        let Some(path) = files.path(name) else {
+        let Some(opened) = files.handle(name)? else {
             return Ok(None);
         };
-        Archive::open(&path, &what).map(|archive| Some(Self::Archive(Box::new(archive))))
+        let archive = Archive::open(opened.file, &what)?;
+        Ok(Some(Self::Archive(Box::new(archive))))
     }
 
     pub fn names(&self) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Models: loading, making, saving, and looking into them.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::frame::Frame;
+use crate::doorway::Found;
 use crate::error::{Context, Error, Result};
 use crate::generate;
 use crate::model::config::Config;
@@ -161,6 +163,15 @@ fn register_load(engine: &mut Engine, host: &Rc<Host>) {
 }
 
 fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
+    let mut roots = host.roots(source);
+    let adapter = match options.text("adapter")? {
+        Some(folder) => {
+            let real = host.readable(&folder)?;
+            roots = roots.and([real.clone()]);
+            Some(real)
+        }
+        None => None,
+    };
     let settings = LoadOptions {
         dtype: options.text("dtype")?,
         device: options
@@ -168,19 +179,14 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
             .unwrap_or_else(|| host.device.clone()),
         revision: options.text("revision")?,
         quantize: options.text("quantize")?,
-        adapter: match options.text("adapter")? {
-            Some(folder) => Some(host.readable(&folder)?),
-            None => None,
-        },
+        adapter,
         control: host.control.clone(),
-        roots: Some([&*host.access.read, &*host.access.write].concat()),
+        roots,
     };
     options.finish()?;
-    let place = host.working_folder.join(source);
-    let is_gguf = place.extension().is_some_and(|end| end == "gguf") && place.is_file();
-    let folder = match !source.starts_with("ebb/") && (place.is_dir() || is_gguf) {
-        true => Some(host.readable(source)?),
-        false => None,
+    let folder = match source.starts_with("ebb/") {
+        true => None,
+        false => on_disk(host, source)?,
     };
     let mut hub = host.hub.clone();
     hub.offline |= host.access.offline;
@@ -190,6 +196,19 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
         sha256: model.lineage().sha256.clone(),
     });
     Ok(model)
+}
+
+/// The folder or `.gguf` file that a model's name stands for; `None` where it is a name on the Hub, if anything.
+fn on_disk(host: &Host, source: &str) -> Result<Option<PathBuf>> {
+    match host.found(source) {
+        Ok(Found::Folder(folder)) => Ok(Some(folder)),
+        Ok(Found::File(file)) => {
+            let is_gguf = file.extension().is_some_and(|end| end == "gguf");
+            Ok(is_gguf.then_some(file))
+        }
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// One line about a model.

@@ -1,0 +1,419 @@
+//! The door through which files are opened for reading: what a script, a model or a configuration names is resolved,
+//! checked against the roots of what may be read, and read by the handle that was checked.
+//!
+//! A path is a name that may mean something else a moment later, so what counts is the handle: it is opened without
+//! reading, the system tells where it really is and what it is, and only then is that same handle read. A link that is
+//! swapped in between changes nothing. Only regular files are read: a pipe or a device may never end.
+
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+
+/// Where files may be read: below canonical folders, or at canonical files. Cheap to clone.
+///
+/// By default anywhere, for paths that the person at the keyboard typed and for callers in Rust.
+#[derive(Clone, Debug, Default)]
+pub struct Roots(Option<Arc<[PathBuf]>>);
+
+/// A regular file that may be read, open.
+#[derive(Debug)]
+pub struct Opened {
+    pub file: File,
+    /// Where it really is, links resolved.
+    pub path: PathBuf,
+    /// Bytes when it was opened.
+    pub len: u64,
+}
+
+/// What is found at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    File(PathBuf),
+    Folder(PathBuf),
+}
+
+/// What a folder holds under a name, as the folder tells it: links are not followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub path: PathBuf,
+    pub name: String,
+    pub kind: EntryKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    File,
+    Folder,
+    Link,
+    /// A pipe, a socket or a device.
+    Other,
+}
+
+/// A handle that was checked, and what is known of it.
+struct Held {
+    handle: File,
+    facts: Metadata,
+    path: PathBuf,
+}
+
+/// Links that are followed on the way to one file, as in Linux.
+const MOST_LINKS: usize = 40;
+/// Times a path is looked at anew because something was swapped meanwhile.
+const TRIES: usize = 16;
+
+impl Found {
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Folder(path) => path,
+        }
+    }
+
+    pub fn is_folder(&self) -> bool {
+        matches!(self, Self::Folder(_))
+    }
+}
+
+impl Roots {
+    /// Anywhere: for what the person at the keyboard names.
+    pub fn anywhere() -> Self {
+        Self(None)
+    }
+
+    /// Only below these canonical folders, and these canonical files themselves.
+    pub fn of(roots: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self(Some(roots.into_iter().collect()))
+    }
+
+    /// Only below a folder, wherever it really is; nowhere if it is not there.
+    pub fn below(folder: &Path) -> Self {
+        Self::of(folder.canonicalize())
+    }
+
+    /// These roots and more.
+    pub fn and(&self, more: impl IntoIterator<Item = PathBuf>) -> Self {
+        match &self.0 {
+            None => Self(None),
+            Some(roots) => Self::of(roots.iter().cloned().chain(more)),
+        }
+    }
+
+    /// The regular file or folder at a path. Whether there is anything outside the roots is never told.
+    pub fn find(&self, path: &Path) -> Result<Found> {
+        let held = self.hold(path)?;
+        if held.facts.is_dir() {
+            return Ok(Found::Folder(held.path));
+        }
+        refuse_special(path, &held.facts)?;
+        Ok(Found::File(held.path))
+    }
+
+    /// Opens a regular file for reading.
+    pub fn open(&self, path: &Path) -> Result<Opened> {
+        let held = self.hold(path)?;
+        refuse_special(path, &held.facts)?;
+        let file = system::readable(held.handle).map_err(|error| Error::io("read", path, error))?;
+        Ok(Opened {
+            len: held.facts.len(),
+            path: held.path,
+            file,
+        })
+    }
+
+    /// A regular file's bytes.
+    pub fn bytes(&self, path: &Path) -> Result<Vec<u8>> {
+        self.open(path)?.bytes(path)
+    }
+
+    /// A regular file as text; not UTF-8 is an error that says so.
+    pub fn text(&self, path: &Path) -> Result<String> {
+        self.open(path)?.text(path)
+    }
+
+    /// What a folder holds, in the order of the names.
+    pub fn list(&self, folder: &Path) -> Result<Vec<Entry>> {
+        let failed = |error| Error::io("read", folder, error);
+        let held = self.hold(folder)?;
+        if !held.facts.is_dir() {
+            return Err(failed(ErrorKind::NotADirectory.into()));
+        }
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(system::folder(&held)).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            // A name that is not UTF-8 is none that a script or a model can say.
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let kind = match entry.file_type() {
+                Ok(kind) if kind.is_file() => EntryKind::File,
+                Ok(kind) if kind.is_dir() => EntryKind::Folder,
+                Ok(kind) if kind.is_symlink() => EntryKind::Link,
+                _ => EntryKind::Other,
+            };
+            found.push(Entry {
+                path: held.path.join(&name),
+                name,
+                kind,
+            });
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// A handle on what a path means now, checked.
+    fn hold(&self, path: &Path) -> Result<Held> {
+        let failed = |error| Error::io("read", path, error);
+        for _ in 0..TRIES {
+            let place = match &self.0 {
+                Some(roots) => place_of(path, roots)?,
+                None => path.to_path_buf(),
+            };
+            let handle = system::hold(&place).map_err(failed)?;
+            let facts = handle.metadata().map_err(failed)?;
+            let Some(real) = system::real_path(&handle, &facts, &place) else {
+                continue;
+            };
+            return match &self.0 {
+                Some(roots) if !allows(roots, &real) => Err(not_allowed(path)),
+                _ => Ok(Held {
+                    handle,
+                    facts,
+                    path: real,
+                }),
+            };
+        }
+        Err(Error::failed(format!(
+            "cannot read {}: it is being replaced again and again",
+            path.display()
+        )))
+    }
+}
+
+impl Opened {
+    /// The bytes; `path` is the name in errors.
+    pub fn bytes(mut self, path: &Path) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.file
+            .read_to_end(&mut bytes)
+            .map_err(|error| Error::io("read", path, error))?;
+        Ok(bytes)
+    }
+
+    /// The text; `path` is the name in errors.
+    pub fn text(self, path: &Path) -> Result<String> {
+        String::from_utf8(self.bytes(path)?).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let before = error.as_bytes().get(..valid).unwrap_or_default();
+            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+            Error::malformed(path, Some(line), "this is not UTF-8 text")
+        })
+    }
+}
+
+fn not_allowed(path: &Path) -> Error {
+    Error::NotAllowed {
+        operation: "read",
+        path: path.to_path_buf(),
+    }
+}
+
+/// Whether a canonical path is below a root. What the system shows of itself is no data, whatever the roots.
+fn allows(roots: &[PathBuf], real: &Path) -> bool {
+    let of_system = ["/proc", "/sys", "/dev"]
+        .iter()
+        .any(|folder| real.starts_with(folder));
+    let is_data = !of_system || real.starts_with("/dev/shm");
+    is_data && roots.iter().any(|root| real.starts_with(root))
+}
+
+/// Where a path leads, links resolved, as far as that is below the roots; it need not be there. Every folder on the way
+/// lies below a root or above one, so that nothing is learnt of others.
+#[cfg(unix)]
+fn place_of(path: &Path, roots: &[PathBuf]) -> Result<PathBuf> {
+    use std::path::Component;
+    let failed = |error| Error::io("read", path, error);
+    let parts = |path: &Path| {
+        let parts = path.components().rev();
+        let parts = parts.map(|part| PathBuf::from(part.as_os_str()));
+        parts.collect::<Vec<PathBuf>>()
+    };
+    let near = |place: &Path| {
+        let above = roots.iter().any(|root| root.starts_with(place));
+        above || allows(roots, place)
+    };
+    let mut ahead = parts(&std::path::absolute(path).map_err(failed)?);
+    let mut place = PathBuf::new();
+    let mut links = 0;
+    while let Some(part) = ahead.pop() {
+        match part.components().next() {
+            Some(Component::ParentDir) if !place.is_dir() => {
+                return Err(failed(ErrorKind::NotFound.into()));
+            }
+            Some(Component::ParentDir) => {
+                place.pop();
+            }
+            Some(Component::CurDir) | None => {}
+            // The root of the file system: whatever was before is left.
+            Some(Component::RootDir | Component::Prefix(_)) => place = part,
+            Some(Component::Normal(name)) => {
+                place.push(name);
+                if let Ok(target) = place.read_link() {
+                    links += 1;
+                    place.pop();
+                    ahead.extend(parts(&target));
+                } else if !near(&place) {
+                    return Err(not_allowed(path));
+                }
+            }
+        }
+        if links > MOST_LINKS {
+            return Err(not_allowed(path));
+        }
+    }
+    if allows(roots, &place) {
+        Ok(place)
+    } else {
+        Err(not_allowed(path))
+    }
+}
+
+/// The same where a path has prefixes and other separators: the nearest folder that is there decides.
+#[cfg(not(unix))]
+fn place_of(path: &Path, roots: &[PathBuf]) -> Result<PathBuf> {
+    let full = std::path::absolute(path).map_err(|error| Error::io("read", path, error))?;
+    let place = full.ancestors().find_map(|existing| {
+        let rest = full.strip_prefix(existing).ok()?;
+        Some(existing.canonicalize().ok()?.join(rest))
+    });
+    place
+        .filter(|place| allows(roots, place))
+        .ok_or_else(|| not_allowed(path))
+}
+
+/// Refuses what is no regular file.
+fn refuse_special(path: &Path, facts: &Metadata) -> Result<()> {
+    if facts.is_file() {
+        return Ok(());
+    }
+    let (what, hint) = match facts.is_dir() {
+        true => ("a folder", "name a file in it"),
+        false => (
+            system::special(facts),
+            "write what it gives into a file, and name that",
+        ),
+    };
+    Err(Error::failed_with_hint(
+        format!("cannot read {}: it is {what}, not a file", path.display()),
+        hint,
+    ))
+}
+
+#[cfg(unix)]
+mod system {
+    use std::fs::{File, Metadata, OpenOptions};
+    use std::io::Result;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+    use std::path::{Path, PathBuf};
+
+    use super::Held;
+
+    /// A handle that only stands for a file (Linux `O_PATH`): a pipe is not waited for, a device is not touched.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const HOLD: i32 = 0o10_000_000;
+    /// Elsewhere a handle that does not wait (`O_NONBLOCK`).
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const HOLD: i32 = 0x4;
+
+    /// A handle on what is at a place, without reading it.
+    pub fn hold(place: &Path) -> Result<File> {
+        OpenOptions::new().read(true).custom_flags(HOLD).open(place)
+    }
+
+    /// Where the system keeps a handle under a name.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn name_of(handle: &File) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()))
+    }
+
+    /// Where a handle's file really is; `None` where it was replaced or removed since.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn real_path(handle: &File, facts: &Metadata, _place: &Path) -> Option<PathBuf> {
+        match facts.nlink() {
+            0 if facts.is_file() || facts.is_dir() => None,
+            _ => name_of(handle).read_link().ok(),
+        }
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub fn real_path(_handle: &File, facts: &Metadata, place: &Path) -> Option<PathBuf> {
+        let real = place.canonicalize().ok()?;
+        let there = real.symlink_metadata().ok()?;
+        (there.dev() == facts.dev() && there.ino() == facts.ino()).then_some(real)
+    }
+
+    /// The same file to read from: through the handle, not through any path of it.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn readable(handle: File) -> Result<File> {
+        File::open(name_of(&handle))
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub fn readable(handle: File) -> Result<File> {
+        Ok(handle)
+    }
+
+    /// Where a folder's entries are listed.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn folder(held: &Held) -> PathBuf {
+        name_of(&held.handle)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub fn folder(held: &Held) -> PathBuf {
+        held.path.clone()
+    }
+
+    /// What is neither a file nor a folder.
+    pub fn special(facts: &Metadata) -> &'static str {
+        let kind = facts.file_type();
+        if kind.is_fifo() {
+            "a pipe"
+        } else if kind.is_socket() {
+            "a socket"
+        } else {
+            "a device"
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use std::fs::{File, Metadata};
+    use std::io::Result;
+    use std::path::{Path, PathBuf};
+
+    use super::Held;
+
+    pub fn hold(place: &Path) -> Result<File> {
+        File::open(place)
+    }
+
+    pub fn real_path(_handle: &File, _facts: &Metadata, place: &Path) -> Option<PathBuf> {
+        place.canonicalize().ok()
+    }
+
+    pub fn readable(handle: File) -> Result<File> {
+        Ok(handle)
+    }
+
+    pub fn folder(held: &Held) -> PathBuf {
+        held.path.clone()
+    }
+
+    pub fn special(_facts: &Metadata) -> &'static str {
+        "a device"
+    }
+}
