@@ -297,12 +297,11 @@ fn refuse_special(path: &Path, facts: &Metadata) -> Result<()> {
     if facts.is_file() {
         return Ok(());
     }
-    let (what, hint) = match facts.is_dir() {
-        true => ("a folder", "name a file in it"),
-        false => (
-            system::special(facts),
-            "write what it gives into a file, and name that",
-        ),
+    let (what, hint) = if facts.is_dir() {
+        ("a folder", "name a file in it")
+    } else {
+        let hint = "write what it gives into a file, and name that";
+        (system::special(facts), hint)
     };
     Err(Error::failed_with_hint(
         format!("cannot read {}: it is {what}, not a file", path.display()),
@@ -314,6 +313,7 @@ fn refuse_special(path: &Path, facts: &Metadata) -> Result<()> {
 mod system {
     use std::fs::{File, Metadata, OpenOptions};
     use std::io::Result;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     use std::os::fd::AsRawFd;
     use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
     use std::path::{Path, PathBuf};

@@ -341,6 +341,11 @@ fn a_script_reaches_only_what_it_was_given() {
     let refused = run(&by_name, &[]);
     assert_eq!(refused.code, 1);
     assert!(refused.err.contains("is not allowed"), "{}", refused.err);
+    let separated = format!("param(\"sep\", \",\", \"\"); {by_name}");
+    for typed in ["/", "..", "/*"] {
+        let refused = run(&separated, &["--sep", typed]);
+        assert!(refused.err.contains("is not allowed"), "{}", refused.err);
+    }
     assert_eq!(run(&by_name, &["--allow-read", folder]).code, 0);
     let writes = format!(
         "frame(#{{ a: [1] }}).write({:?}); 1",

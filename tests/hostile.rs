@@ -2,6 +2,8 @@
 //! no bytes whatever make a panic.
 
 mod archives;
+#[cfg(unix)]
+mod doors;
 mod fuzz;
 mod headers;
 mod settings;

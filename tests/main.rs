@@ -12,6 +12,7 @@ mod frames;
 mod generation;
 mod gguf;
 mod hostile;
+mod house;
 mod hub;
 mod metrics;
 mod models;

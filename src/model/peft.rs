@@ -79,16 +79,16 @@ fn base_folder(files: &Files, named: &str, options: &LoadOptions) -> Result<Opti
     }
     // A name such as "org/name" may be one on the Hub; a path is none.
     let is_path = path.is_absolute() || named.starts_with('.') || named.contains("..");
-    match outside && is_path {
-        true => Err(Error::failed_with_hint(
+    if outside && is_path {
+        return Err(Error::failed_with_hint(
             format!(
                 "the adapter {} names the base model {named:?}: reading outside of what the run may read is not allowed",
                 files.source
             ),
             "load the base and give the adapter's folder with the option `adapter`, or add --allow-read PATH",
-        )),
-        false => Ok(None),
+        ));
     }
+    Ok(None)
 }
 
 /// Ranks beyond any adapter's.

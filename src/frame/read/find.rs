@@ -37,10 +37,10 @@ fn matches_of(path: &str, from: &Path, roots: &Roots) -> Result<Vec<PathBuf>> {
         files: BTreeSet::new(),
     };
     search.follow(folder)?;
-    match search.files.is_empty() {
-        true => Err(Error::failed(format!("no file matches {path:?}"))),
-        false => Ok(search.files.into_iter().collect()),
+    if search.files.is_empty() {
+        return Err(Error::failed(format!("no file matches {path:?}")));
     }
+    Ok(search.files.into_iter().collect())
 }
 
 /// The folder in front of a pattern's first wildcard, and the rest.
@@ -105,10 +105,12 @@ impl Search<'_> {
                         ahead.push((entry.path, at))
                     }
                     Step::Folders if is_last => self.take(&entry)?,
-                    Step::Name(name) if name.matches(&entry.name) => match is_last {
-                        true => self.take(&entry)?,
-                        false => ahead.extend(self.enter(entry)?.map(|folder| (folder, at + 1))),
-                    },
+                    Step::Name(name) if name.matches(&entry.name) && is_last => {
+                        self.take(&entry)?;
+                    }
+                    Step::Name(name) if name.matches(&entry.name) => {
+                        ahead.extend(self.enter(entry)?.map(|folder| (folder, at + 1)));
+                    }
                     _ => {}
                 }
             }

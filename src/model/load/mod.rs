@@ -136,10 +136,10 @@ pub(super) fn base_at(path: &Path, options: &LoadOptions) -> Result<Model> {
 fn gguf_file(path: &Path, roots: &Roots) -> Option<(Files, String)> {
     let name = path.file_name()?.to_str()?;
     let is_file = || roots.find(path).is_ok_and(|found| !found.is_folder());
-    match name.ends_with(".gguf") && is_file() {
-        true => Some((Files::of_folder(path.parent()?, roots), name.to_string())),
-        false => None,
+    if name.ends_with(".gguf") && is_file() {
+        return Some((Files::of_folder(path.parent()?, roots), name.to_string()));
     }
+    None
 }
 
 /// A model that is no adapter: in save_pretrained layout, or the one GGUF file of a folder.

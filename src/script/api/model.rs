@@ -184,9 +184,10 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
         roots,
     };
     options.finish()?;
-    let folder = match source.starts_with("ebb/") {
-        true => None,
-        false => on_disk(host, source)?,
+    let folder = if source.starts_with("ebb/") {
+        None
+    } else {
+        on_disk(host, source)?
     };
     let mut hub = host.hub.clone();
     hub.offline |= host.access.offline;
