@@ -34,7 +34,7 @@ impl<'a> Vocabulary<'a> {
         Ok(Self { what, ids })
     }
 
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.ids.len()
     }
 

@@ -175,7 +175,7 @@ pub fn added(
     tokens.extend(extra(settings));
     tokens.extend(own);
     let mut listed: Vec<(u64, Added)> = Vec::new();
-    let mut next = vocabulary.len() as u64;
+    let mut next = vocabulary.count() as u64;
     for token in tokens {
         let known = listed
             .iter_mut()
