@@ -326,6 +326,18 @@ fn gpt_2s_tokens_come_out_of_merges() {
 }
 
 #[test]
+fn a_file_without_a_pre_tokenizer_and_one_with_an_alias_cut_as_llama_cpp_does() {
+    for name in ["none", "smaug-bpe"] {
+        let Some(path) = shared(&format!("cases/gguf_pre/{name}.gguf")) else {
+            return;
+        };
+        let model = load::from_folder(&path, &cpu()).unwrap();
+        let ids = model.tokenizer().encode("the 12345 = 45").unwrap();
+        assert_eq!(ids, [263, 221, 258, 261, 221, 29, 221, 261], "{name}");
+    }
+}
+
+#[test]
 fn a_folder_of_one_file_is_that_model_and_of_several_is_asked_about() {
     let folder = tempfile::tempdir().unwrap();
     let copy =

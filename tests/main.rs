@@ -24,3 +24,4 @@ mod shipped;
 mod stdlib;
 mod support;
 mod tensorboard;
+mod tokenizers;

@@ -86,13 +86,19 @@ pub fn generate(
     }
 }
 
-/// Keeps the end of prompts that would not leave room for one new token at least, and refuses empty ones.
+/// Keeps the end of prompts that would not leave room for the new tokens, behind the begin token that they had, and refuses
+/// empty ones.
 fn fit(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Result<(Vec<Vec<u32>>, usize)> {
     let context = model.config().max_position_embeddings;
     let room = context
         .saturating_sub(options.max_new_tokens.min(context / 2))
         .max(1);
     let vocabulary = model.config().vocab_size as u32;
+    let mut begins = model.tokenizer().begin_ids()?;
+    if begins.is_empty() {
+        // A chat template may write a begin token that the tokenizer does not add by itself.
+        begins.extend(model.config().bos_token_id);
+    }
     let mut cut = 0;
     let mut fitted = Vec::with_capacity(prompts.len());
     for (row, prompt) in prompts.iter().enumerate() {
@@ -110,10 +116,20 @@ fn fit(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Result<(Vec<Ve
             ));
         }
         cut += usize::from(prompt.len() > room);
-        let start = prompt.len().saturating_sub(room);
-        fitted.push(prompt.get(start..).unwrap_or_default().to_vec());
+        fitted.push(shortened(prompt, room, &begins));
     }
     Ok((fitted, cut))
+}
+
+/// The last `room` tokens of a prompt, of which the first are those that begin a text where the prompt began with them.
+fn shortened(prompt: &[u32], room: usize, begins: &[u32]) -> Vec<u32> {
+    let kept = match prompt.len() > room && begins.len() < room && prompt.starts_with(begins) {
+        true => begins,
+        false => &[],
+    };
+    let start = prompt.len().saturating_sub(room - kept.len());
+    let rest = prompt.get(start..).unwrap_or_default();
+    [kept, rest].concat()
 }
 
 /// The logits of the token that would come after `ids`.
@@ -126,4 +142,20 @@ pub fn last_logits(model: &Model, ids: &[u32]) -> Result<Vec<f32>> {
     let hidden = decoder.hidden(&input, &mut Pass::default())?;
     let last = hidden.narrow(1, ids.len() - 1, 1)?.contiguous()?;
     Ok(decoder.logits(&last)?.flatten_all()?.to_vec1()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+
+    #[test]
+    fn a_prompt_keeps_its_end_behind_the_begin_tokens_it_had() {
+        let prompt: Vec<u32> = (0..10).collect();
+        assert_eq!(shortened(&prompt, 10, &[0]), prompt);
+        assert_eq!(shortened(&prompt, 4, &[0]), [0, 7, 8, 9]);
+        assert_eq!(shortened(&prompt, 4, &[0, 1]), [0, 1, 8, 9]);
+        assert_eq!(shortened(&prompt, 4, &[5]), [6, 7, 8, 9]);
+        assert_eq!(shortened(&prompt, 4, &[]), [6, 7, 8, 9]);
+        assert_eq!(shortened(&prompt, 1, &[0]), [9]);
+    }
 }

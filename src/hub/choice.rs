@@ -14,6 +14,15 @@ const SMALL: [&str; 8] = [
     "ebb.json",
 ];
 
+/// What a tokenizer is made from where there is no `tokenizer.json`.
+const TOKENIZER_PARTS: [&str; 5] = [
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+];
+
 /// The files to fetch, of those at the top of the repository. Weights come as safetensors; only where there are none, as
 /// PyTorch's files; only where there are none either, as the largest (which is the most precise) GGUF file.
 pub fn model_files(listed: &[Listed]) -> Vec<&Listed> {
@@ -21,9 +30,11 @@ pub fn model_files(listed: &[Listed]) -> Vec<&Listed> {
         .iter()
         .filter(|file| !file.path.contains(['/', '\\']) && !file.path.starts_with('.'))
         .collect();
-    let small = top
-        .iter()
-        .filter(|file| SMALL.contains(&file.path.as_str()));
+    let whole_tokenizer = top.iter().any(|file| file.path == "tokenizer.json");
+    let small = top.iter().filter(|file| {
+        let name = file.path.as_str();
+        SMALL.contains(&name) || (!whole_tokenizer && TOKENIZER_PARTS.contains(&name))
+    });
     let mut chosen: Vec<&Listed> = small.copied().collect();
     let weights = [("model", ".safetensors"), ("pytorch_model", ".bin")]
         .into_iter()
@@ -123,6 +134,24 @@ mod tests {
                 ("a.gguf", 5)
             ]),
             ["config.json", "pytorch_model.bin"]
+        );
+        let parts = [
+            ("tokenizer.model", 1),
+            ("vocab.json", 1),
+            ("added_tokens.json", 1),
+        ];
+        assert_eq!(
+            with(&parts),
+            [
+                "added_tokens.json",
+                "config.json",
+                "tokenizer.model",
+                "vocab.json"
+            ]
+        );
+        assert_eq!(
+            with(&[&parts[..], &[("tokenizer.json", 1)]].concat()),
+            ["config.json", "tokenizer.json"]
         );
         assert_eq!(
             with(&[("q4.gguf", 4), ("f16.gguf", 9)]),

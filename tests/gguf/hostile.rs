@@ -194,8 +194,12 @@ fn tokenizers_that_cannot_be_are_told() {
         "unknown tokenizer of a GGUF file",
     );
     refused(
-        |w| w.put("tokenizer.ggml.pre", Meta::text("tekken")),
+        |w| w.put("tokenizer.ggml.pre", Meta::text("gpt-2b")),
         "unknown pre-tokenizer",
+    );
+    refused(
+        |w| w.put("tokenizer.ggml.pre", Meta::text("kimi-k2")),
+        "pre-tokenizer `kimi-k2` of llama.cpp, which is not computed",
     );
     refused(
         |w| w.put("tokenizer.ggml.tokens", Meta::Int(4)),

@@ -3,6 +3,7 @@
 
 mod container;
 mod names;
+mod pre_tokenizers;
 mod reader;
 mod settings;
 mod tokenizer;

@@ -1,20 +1,13 @@
 //! The tokenizer inside a GGUF file, as the `tokenizer.json` and `tokenizer_config.json` it was made from.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Value, json};
 
 use super::container::{Container, Value as Meta};
+use super::pre_tokenizers;
 use crate::error::{Error, Result};
 use crate::model::config::Config;
 use crate::model::text::TextTokenizer;
-
-/// What LLaMA 3 cuts texts by before it merges.
-const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// Qwen's: the same with single digits.
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// The mark that SentencePiece has for a space.
-const SPACE: &str = "▁";
+use crate::model::text::parts::{self, SPACE, Vocabulary};
 
 /// Reads the tokenizer, its special tokens and the chat template.
 pub fn read(file: &Container, config: &Config) -> Result<TextTokenizer> {
@@ -48,7 +41,7 @@ pub fn read(file: &Container, config: &Config) -> Result<TextTokenizer> {
 struct Tokens<'a> {
     texts: Vec<&'a str>,
     kinds: Vec<i64>,
-    ids: HashMap<&'a str, usize>,
+    vocabulary: Vocabulary<'a>,
 }
 
 /// A token's kind in the file.
@@ -66,14 +59,8 @@ impl<'a> Tokens<'a> {
         for token in list("tokenizer.ggml.tokens")? {
             texts.push(text(token, "tokenizer.ggml.tokens")?);
         }
-        let mut ids = HashMap::with_capacity(texts.len());
-        for (id, token) in texts.iter().enumerate() {
-            if ids.insert(*token, id).is_some() {
-                return Err(Error::failed(format!(
-                    "the GGUF file has the token {token:?} twice"
-                )));
-            }
-        }
+        let ids = texts.iter().copied().zip(0..);
+        let vocabulary = Vocabulary::new("the GGUF file", ids)?;
         let kinds = match file.list("tokenizer.ggml.token_type") {
             None => vec![1; texts.len()],
             Some(kinds) => kinds
@@ -85,22 +72,17 @@ impl<'a> Tokens<'a> {
                 .collect(),
         };
         match kinds.len() == texts.len() {
-            true => Ok(Self { texts, kinds, ids }),
+            true => Ok(Self {
+                texts,
+                kinds,
+                vocabulary,
+            }),
             false => Err(Error::invalid(
                 "reading the tokenizer of the GGUF file",
                 format!("{} kinds of tokens, one a token", texts.len()),
                 kinds.len().to_string(),
             )),
         }
-    }
-
-    fn vocabulary(&self) -> Value {
-        let entries = self.texts.iter().enumerate();
-        Value::Object(
-            entries
-                .map(|(id, token)| ((*token).to_string(), json!(id)))
-                .collect(),
-        )
     }
 
     /// Tokens that are never cut: control tokens, which are no text, and the user's.
@@ -119,8 +101,13 @@ impl<'a> Tokens<'a> {
 
     /// The text of the token that a key of the metadata names.
     fn named(&self, file: &Container, key: &str) -> Option<&'a str> {
-        let id = usize::try_from(file.integer(key)?).ok()?;
-        self.texts.get(id).copied()
+        Some(self.placed(file, key)?.0)
+    }
+
+    /// The same with its id.
+    fn placed(&self, file: &Container, key: &str) -> Option<(&'a str, u32)> {
+        let id = u32::try_from(file.integer(key)?).ok()?;
+        Some((self.texts.get(id as usize).copied()?, id))
     }
 }
 
@@ -138,53 +125,22 @@ fn byte_level(file: &Container, tokens: &Tokens) -> Result<Value> {
     let mut merges = Vec::new();
     for merge in file.list("tokenizer.ggml.merges").unwrap_or_default() {
         let pair = text(merge, "tokenizer.ggml.merges")?;
-        let halves = pair
-            .split_once(' ')
-            .filter(|(_, right)| !right.contains(' '));
-        let known = |half: &str| tokens.ids.contains_key(half);
-        let (left, right) = halves
-            .filter(|(left, right)| known(left) && known(right) && known(&format!("{left}{right}")))
-            .ok_or_else(|| {
-                Error::failed(format!(
-                    "the GGUF file has the merge {pair:?}, which makes no token of two"
-                ))
-            })?;
-        merges.push(json!([left, right]));
+        merges.push(tokens.vocabulary.merge(pair)?);
     }
-    let name = file.text("tokenizer.ggml.pre").unwrap_or("default");
-    let bytes = |cut: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": cut });
-    let by = |pattern: &str| json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false });
-    let sequence = |first: Value, cut: bool| json!({ "type": "Sequence", "pretokenizers": [first, bytes(cut)] });
-    let cut = match name {
-        "gpt-2" | "gpt2" | "default" | "olmo" => bytes(true),
-        "smollm" => sequence(json!({ "type": "Digits", "individual_digits": true }), true),
-        "llama-bpe" | "llama3" | "llama-v3" => sequence(by(LLAMA3), false),
-        "qwen2" => sequence(by(QWEN2), false),
-        other => {
-            return Err(Error::unknown(
-                "pre-tokenizer of a GGUF file",
-                other,
-                ["gpt-2", "smollm", "llama-bpe", "qwen2"],
-            ));
-        }
-    };
+    let name = file.text("tokenizer.ggml.pre");
+    let cut = pre_tokenizers::named(name)?;
     let normalizer = match name {
-        "qwen2" => json!({ "type": "NFC" }),
+        Some("qwen2") => json!({ "type": "NFC" }),
         _ => Value::Null,
     };
-    let llama3 = name.starts_with("llama");
     Ok(json!({
         "version": "1.0",
         "added_tokens": tokens.added(),
         "normalizer": normalizer,
-        "pre_tokenizer": cut,
-        "post_processor": ends(file, tokens, llama3),
-        "decoder": bytes(true),
-        "model": {
-            "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null, "end_of_word_suffix": null,
-            "fuse_unk": false, "byte_fallback": false, "ignore_merges": llama3,
-            "vocab": tokens.vocabulary(), "merges": merges,
-        },
+        "pre_tokenizer": parts::cuts(cut.patterns, parts::bytes(false, false)),
+        "post_processor": ends(file, tokens, cut.begins),
+        "decoder": parts::bytes(false, true),
+        "model": parts::byte_level(&tokens.vocabulary, merges, cut.whole_words),
     }))
 }
 
@@ -198,34 +154,25 @@ fn sentence_piece(file: &Container, tokens: &Tokens) -> Result<Value> {
             scores.len().to_string(),
         ));
     }
-    let mut normalizers =
-        vec![json!({ "type": "Replace", "pattern": { "String": " " }, "content": SPACE })];
-    let mut decoders = vec![
-        json!({ "type": "Replace", "pattern": { "String": SPACE }, "content": " " }),
-        json!({ "type": "ByteFallback" }),
-        json!({ "type": "Fuse" }),
-    ];
-    if file.flag("tokenizer.ggml.add_space_prefix").unwrap_or(true) {
+    let prefix = file.flag("tokenizer.ggml.add_space_prefix").unwrap_or(true);
+    let mut normalizers = vec![parts::replace(" ", SPACE)];
+    if prefix {
         normalizers.insert(0, json!({ "type": "Prepend", "prepend": SPACE }));
-        decoders.push(json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
     }
     let unknown = tokens.named(file, "tokenizer.ggml.unknown_token_id");
     let unknown = unknown.or_else(|| {
         let place = tokens.kinds.iter().position(|kind| *kind == UNKNOWN)?;
         tokens.texts.get(place).copied()
     });
+    let merges = merges_by_score(tokens, scores);
     Ok(json!({
         "version": "1.0",
         "added_tokens": tokens.added(),
         "normalizer": { "type": "Sequence", "normalizers": normalizers },
         "pre_tokenizer": null,
         "post_processor": ends(file, tokens, true),
-        "decoder": { "type": "Sequence", "decoders": decoders },
-        "model": {
-            "type": "BPE", "dropout": null, "unk_token": unknown, "continuing_subword_prefix": null, "end_of_word_suffix": null,
-            "fuse_unk": true, "byte_fallback": true, "ignore_merges": false,
-            "vocab": tokens.vocabulary(), "merges": merges_by_score(tokens, scores),
-        },
+        "decoder": parts::piece_decoder(true, prefix),
+        "model": parts::pieces(&tokens.vocabulary, merges, unknown, true),
     }))
 }
 
@@ -239,59 +186,22 @@ fn merges_by_score(tokens: &Tokens, scores: &[Meta]) -> Vec<Value> {
             Meta::Integer(score) => *score as f64,
             _ => continue,
         };
-        let mut pairs: Vec<(usize, usize, &str, &str)> = Vec::new();
-        for (place, _) in token.char_indices().skip(1) {
-            let (left, right) = token.split_at(place);
-            if let (Some(one), Some(other)) = (tokens.ids.get(left), tokens.ids.get(right)) {
-                pairs.push((*one, *other, left, right));
-            }
-        }
-        pairs.sort_unstable();
-        merges.extend(
-            pairs
-                .into_iter()
-                .map(|(_, _, left, right)| (score, left, right)),
-        );
+        let mut splits = tokens.vocabulary.splits(token);
+        splits.sort_unstable_by_key(|split| split.ids);
+        merges.extend(splits.into_iter().map(|split| (score, split)));
     }
     merges.sort_by(|a, b| b.0.total_cmp(&a.0));
-    merges
-        .into_iter()
-        .map(|(_, left, right)| json!([left, right]))
-        .collect()
+    merges.iter().map(|(_, split)| split.to_json()).collect()
 }
 
 /// What is put before and behind a text.
 fn ends(file: &Container, tokens: &Tokens, begins: bool) -> Value {
     let wanted = |key: &str, usual: bool| file.flag(key).unwrap_or(usual);
-    let token = |key: &str| tokens.named(file, key);
-    let begin = token("tokenizer.ggml.bos_token_id")
-        .filter(|_| wanted("tokenizer.ggml.add_bos_token", begins));
-    let end = token("tokenizer.ggml.eos_token_id")
-        .filter(|_| wanted("tokenizer.ggml.add_eos_token", false));
-    let special = |token: &&str| json!({ "SpecialToken": { "id": token, "type_id": 0 } });
-    let around = |name: &str| -> Vec<Value> {
-        let text = json!({ "Sequence": { "id": name, "type_id": 0 } });
-        begin
-            .iter()
-            .map(special)
-            .chain([text])
-            .chain(end.iter().map(special))
-            .collect()
-    };
-    let used = begin.iter().chain(&end).map(|token| {
-        let id = tokens.ids.get(token).copied().unwrap_or(0);
-        (
-            (*token).to_string(),
-            json!({ "id": token, "ids": [id], "tokens": [token] }),
-        )
-    });
-    let pair: Vec<Value> = [around("A"), around("B")].concat();
-    json!({
-        "type": "TemplateProcessing",
-        "single": around("A"),
-        "pair": pair,
-        "special_tokens": Value::Object(used.collect()),
-    })
+    let begin = tokens.placed(file, "tokenizer.ggml.bos_token_id");
+    let begin = begin.filter(|_| wanted("tokenizer.ggml.add_bos_token", begins));
+    let end = tokens.placed(file, "tokenizer.ggml.eos_token_id");
+    let end = end.filter(|_| wanted("tokenizer.ggml.add_eos_token", false));
+    parts::ends(begin, end)
 }
 
 fn settings(file: &Container, tokens: &Tokens) -> Value {

@@ -7,6 +7,7 @@ mod pickle;
 mod place;
 pub(super) mod source;
 pub(super) mod tensors;
+mod tokenizer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -212,14 +213,13 @@ pub fn bundled_names() -> Vec<String> {
 
 fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
     let config = files.required("config.json")?;
-    let config: Value = serde_json::from_slice(&config).map_err(|error| {
+    let stored: Value = serde_json::from_slice(&config).map_err(|error| {
         Error::failed(format!(
             "config.json of {} cannot be read: {error}",
             files.source
         ))
     })?;
-    let config = Config::from_json(&config)?;
-    let settings = files.read("tokenizer_config.json")?;
+    let config = Config::from_json(&stored)?;
     let generation = match files.read("generation_config.json")? {
         Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
             Error::failed(format!(
@@ -229,11 +229,7 @@ fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
         })?,
         None => Value::Null,
     };
-    let mut tokenizer = TextTokenizer::from_bytes(
-        &files.required("tokenizer.json")?,
-        settings.as_deref(),
-        &config.ending_with(&generation)?,
-    )?;
+    let mut tokenizer = tokenizer::read(files, &stored, &config.ending_with(&generation)?)?;
     if let Some(template) = files.read("chat_template.jinja")? {
         let template = String::from_utf8(template);
         let template = template.map_err(|_| {

@@ -79,7 +79,7 @@ impl Files {
         self.read(name)?.ok_or_else(|| {
             Error::failed_with_hint(
                 format!("the model {} has no {name}", self.source),
-                "a model is a folder with config.json, tokenizer.json and model.safetensors, or a .gguf file",
+                "a model is a folder with config.json, tokenizer.json (or tokenizer.model, or vocab.json and merges.txt) and model.safetensors, or a .gguf file",
             )
         })
     }

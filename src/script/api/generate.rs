@@ -70,7 +70,7 @@ fn run(
     let outcome = generate::generate(model, &prompts, &settings, &host.control).at(context)?;
     if outcome.cut > 0 {
         host.tell(Event::Note(format!(
-            "generate: {} of {} prompts leave no room in the model's context of {} tokens and lost their beginning",
+            "generate: {} of {} prompts leave no room in the model's context of {} tokens and lost their beginning (a begin token is kept)",
             outcome.cut,
             prompts.len(),
             model.config().max_position_embeddings

@@ -1,5 +1,10 @@
 //! Text to token ids and back: a `tokenizer.json` with the special tokens that a model uses.
 
+pub mod files;
+pub mod parts;
+mod sentencepiece;
+mod special;
+
 use std::path::Path;
 
 use serde_json::Value;
@@ -87,6 +92,16 @@ impl TextTokenizer {
     /// Ids of `text` without any special token: the continuation of a prompt.
     pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>> {
         self.encode_with(text, false)
+    }
+
+    /// The special tokens that a text begins with, such as LLaMA's begin token; empty where there are none.
+    pub fn begin_ids(&self) -> Result<Vec<u32>> {
+        let plain = self.encode_plain("a")?;
+        let whole = self.encode("a")?;
+        let place = whole
+            .windows(plain.len().max(1))
+            .position(|part| part == plain);
+        Ok(whole.get(..place.unwrap_or(0)).unwrap_or_default().to_vec())
     }
 
     fn encode_with(&self, text: &str, specials: bool) -> Result<Vec<u32>> {
