@@ -59,7 +59,7 @@ pub enum Error {
         source: candle_core::Error,
     },
     /// The frame library refused.
-    #[error("{operation}: {source}")]
+    #[error("{operation}: {}", frame_reason(.source))]
     Frame {
         operation: String,
         source: polars::error::PolarsError,
@@ -217,6 +217,72 @@ fn io_reason(source: &std::io::Error) -> String {
         ErrorKind::StorageFull => "the disk is full".to_string(),
         _ => source.to_string(),
     }
+}
+
+/// What polars says in its first sentence: below it come plans and traces of polars' own.
+fn frame_reason(error: &polars::error::PolarsError) -> String {
+    use polars::error::PolarsError::{Context, ExprContext};
+    if let Context { error, .. } | ExprContext { error, .. } = error {
+        return frame_reason(error);
+    }
+    let text = error.to_string();
+    let is_trace = |line: &&str| {
+        let line = line.trim_start();
+        [
+            "This error occurred",
+            "Resolved plan",
+            "while evaluating",
+            "--->",
+            "Hint: ",
+        ]
+        .iter()
+        .any(|start| line.starts_with(start))
+    };
+    let lines: Vec<&str> = text
+        .lines()
+        .take_while(|line| !is_trace(line))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    match lines.is_empty() {
+        true => "polars refused without a reason".to_string(),
+        false => in_words(
+            &lines
+                .join(" ")
+                .replace("dyn int", "int")
+                .replace("dyn float", "float"),
+        ),
+    }
+}
+
+/// polars' names of types in the words of scripts.
+fn in_words(text: &str) -> String {
+    const TYPES: &[(&str, &str)] = &[
+        ("dtype", "type"),
+        ("dtypes", "types"),
+        ("datatypes", "types"),
+        ("i64", "whole numbers"),
+        ("f64", "numbers"),
+        ("str", "texts"),
+        ("bool", "booleans"),
+        ("String", "texts"),
+        ("Int64", "whole numbers"),
+        ("Float64", "numbers"),
+        ("Boolean", "booleans"),
+    ];
+    let mut out = String::new();
+    let mut word = String::new();
+    for character in text.chars().chain([' ']) {
+        if character.is_alphanumeric() || character == '_' {
+            word.push(character);
+            continue;
+        }
+        let known = TYPES.iter().find(|(name, _)| *name == word);
+        out.push_str(known.map_or(&*word, |(_, said)| *said));
+        word.clear();
+        out.push(character);
+    }
+    out.trim_end().to_string()
 }
 
 /// Turns errors of the libraries below into ours, naming the operation.

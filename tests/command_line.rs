@@ -376,7 +376,7 @@ fn a_script_imports_what_stands_beside_it_and_the_record_has_its_hash() {
     let script = "import \"tools\" as tools;\ntools::half(8)";
     std::fs::write(folder.join("y.rhai"), script).unwrap();
     let ran = desk.ebb(&["run", "scripts/y.rhai", "--run-dir", "record", "--json"]);
-    assert_eq!(ran.out, "4\n", "{}", ran.err);
+    assert_eq!(ran.out, "4.0\n", "{}", ran.err);
     let input = &desk.record()["inputs"][0];
     assert!(input["name"].as_str().unwrap().ends_with("tools.rhai"));
     assert_eq!(input["sha256"].as_str().unwrap().len(), 64);

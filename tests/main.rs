@@ -14,6 +14,7 @@ mod gguf;
 mod hostile;
 mod house;
 mod hub;
+mod language;
 mod metrics;
 mod models;
 mod notebook;

@@ -70,7 +70,7 @@ fn a_closure_of_an_earlier_cell_goes_through_a_native_function() {
 #[test]
 fn imports_last_and_functions_use_them() {
     let mut notebook = Notebook::new();
-    let module = "fn half(n) { n / 2 } export const LIMIT = 7;";
+    let module = "fn half(n) { div_floor(n, 2) } export const LIMIT = 7;";
     std::fs::write(notebook.folder.path().join("tools.rhai"), module).unwrap();
     notebook.value("import \"tools\" as tools;");
     assert_eq!(notebook.value("tools::half(8)"), json!(4));

@@ -1,6 +1,7 @@
 //! Tables: polars in, polars out. Reading and writing by extension, and what scripts need beyond polars.
 
 pub mod bundled;
+pub mod checked;
 pub mod describe;
 pub mod json;
 pub mod nested;

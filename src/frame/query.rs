@@ -2,6 +2,7 @@
 
 use polars::prelude::*;
 
+use super::checked::checked;
 use crate::error::{Context, Error, Result};
 
 /// Refuses expressions that name a column the frame does not have.
@@ -42,13 +43,15 @@ fn roots(expression: &Expr) -> Vec<String> {
     found
 }
 
-/// `frame.lazy()`, something done to it, collected; `operation` names it in errors.
+/// `frame.lazy()`, something done to it with the expressions, collected; `operation` names it in errors.
 pub fn run(
     frame: &DataFrame,
     operation: &str,
     expressions: &[Expr],
-    then: impl FnOnce(LazyFrame) -> LazyFrame,
+    then: impl FnOnce(LazyFrame, Vec<Expr>) -> LazyFrame,
 ) -> Result<DataFrame> {
     check_columns(frame, expressions)?;
-    then(frame.clone().lazy()).collect().during(operation)
+    let expressions = checked(frame, expressions);
+    let done = then(frame.clone().lazy(), expressions).collect();
+    done.during(operation)
 }

@@ -67,7 +67,7 @@ impl Options {
         rule(
             (0.0..=1e3).contains(&self.temperature),
             "temperature",
-            "a number from 0",
+            "a number from 0 to 1000",
             self.temperature.to_string(),
         )?;
         rule(
@@ -79,7 +79,7 @@ impl Options {
         rule(
             self.repetition_penalty > 0.0 && self.repetition_penalty <= 1e3,
             "repetition_penalty",
-            "a number above 0",
+            "a number above 0 and at most 1000",
             self.repetition_penalty.to_string(),
         )?;
         rule(

@@ -8,13 +8,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt};
+use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt, Token};
 
 use super::api;
+use super::calls;
 use super::failure::Failure;
 use super::host::{Event, Host};
 use super::modules::Library;
 use super::report::{self, ScriptError};
+use super::rewrite::{self, Edits};
 use super::unfinished;
 use super::wording::Known;
 
@@ -25,6 +27,9 @@ const EXPRESSION_DEPTH: usize = 128;
 const LARGEST_STRING: usize = 1 << 28;
 const LARGEST_ARRAY: usize = 1 << 24;
 const LARGEST_MAP: usize = 1 << 20;
+/// How tightly operators bind: `/` as `*` and `%` do, an assignment weaker than all (1 is where an expression ends).
+const DIVISION: u8 = 180;
+const WEAKEST: u8 = 2;
 
 /// A notebook under way.
 pub struct Session {
@@ -34,6 +39,7 @@ pub struct Session {
     library: AST,
     imports: Vec<(String, String)>,
     text: String,
+    edits: Edits,
     name: String,
 }
 
@@ -47,6 +53,7 @@ impl Session {
             library: AST::empty(),
             imports: Vec::new(),
             text: String::new(),
+            edits: Edits::default(),
             name: name.to_string(),
         }
     }
@@ -89,7 +96,7 @@ impl Session {
             scope: &self.scope,
             library: &self.library,
         };
-        report::explain(error, &known, &self.name, &self.text)
+        report::explain(error, &known, &self.name, &self.text, &self.edits)
     }
 
     fn evaluate_at(
@@ -108,8 +115,14 @@ impl Session {
             0 => cell.to_string(),
             _ => format!("{padding}{imports}\n{cell}"),
         };
-        let ast = self.engine.compile(&source)?;
+        let own = |name: &str| {
+            let mut functions = self.library.iter_functions();
+            functions.any(|function| function.name == name)
+        };
+        let (ast, edits) = rewrite::compile(&self.engine, &source, &own)?;
+        self.edits.extend(edits);
         let merged = self.library.merge(&ast);
+        calls::check(&self.engine, &merged, &self.closures())?;
         // Functions last even when the cell fails half way: variables that it set may hold closures.
         self.library = merged.clone();
         self.library.clear_statements();
@@ -141,6 +154,13 @@ impl Session {
             }
             true
         });
+    }
+
+    /// The names of variables that hold closures.
+    fn closures(&self) -> Vec<String> {
+        let variables = self.scope.iter_raw();
+        let closures = variables.filter(|(_, _, value)| value.is::<rhai::FnPtr>());
+        closures.map(|(name, _, _)| name.to_string()).collect()
     }
 
     /// The names of the variables in scope, newest first.
@@ -175,6 +195,8 @@ fn engine(host: &Rc<Host>) -> Engine {
         .register_get("hint", |failure: &mut Failure| {
             failure.hint.clone().map_or(Dynamic::UNIT, Dynamic::from)
         });
+    divide_with_fractions(&mut engine);
+    hand_out_records(&mut engine);
     for record in api::all() {
         (record.register)(&mut engine, host);
     }
@@ -188,6 +210,48 @@ fn engine(host: &Rc<Host>) -> Engine {
     engine.on_progress(move |_| stop.load(Ordering::Relaxed).then_some(Dynamic::UNIT));
     engine.set_module_resolver(Library::new(host.clone()));
     engine
+}
+
+/// `/` becomes an operator of ours. rhai has a `/` of its own for whole numbers, which could only be replaced together with
+/// its fast paths for all operators; this way the others keep theirs.
+#[expect(
+    deprecated,
+    reason = "rhai marks what may change with its version, which is locked"
+)]
+fn divide_with_fractions(engine: &mut Engine) {
+    for (name, precedence) in [
+        (rewrite::DIVIDE, DIVISION),
+        (rewrite::DIVIDE_ASSIGN, WEAKEST),
+    ] {
+        let registered = engine.register_custom_operator(name, precedence);
+        debug_assert!(registered.is_ok(), "the operator {name} is rhai's own");
+    }
+    engine.on_parse_token(|token, _, _| match token {
+        Token::Divide => Token::Custom(Box::new(rewrite::DIVIDE.into())),
+        other => other,
+    });
+}
+
+/// A variable that a closure captures is shared, and rhai locks it while a method of it runs: a closure that reads the frame
+/// it is handed to would find it locked. Frames, models, expressions and charts never change, so a variable that shares one
+/// gives its handle instead, which nothing locks. An assignment through the handle reaches the closures too.
+#[expect(
+    deprecated,
+    reason = "rhai marks what may change with its version, which is locked"
+)]
+fn hand_out_records(engine: &mut Engine) {
+    engine.on_var(|name, index, context| {
+        let scope = context.scope();
+        let mut variables = scope.iter_raw();
+        let found = match index.checked_sub(1) {
+            Some(place) => variables.nth(place),
+            None => variables.find(|(known, _, _)| *known == name),
+        };
+        let handle = found.map(|(_, _, value)| value);
+        Ok(handle
+            .filter(|value| value.is_shared() && api::is_record(value))
+            .cloned())
+    });
 }
 
 /// An engine that only parses: to read a script's parameters without running it.

@@ -5,6 +5,7 @@
 //! runs every example.
 
 pub mod api;
+pub mod calls;
 pub mod convert;
 pub mod display;
 pub mod engine;
@@ -15,5 +16,6 @@ pub mod options;
 pub mod parameters;
 pub mod record;
 pub mod report;
+pub mod rewrite;
 pub mod unfinished;
 pub mod wording;

@@ -9,8 +9,10 @@ use std::rc::Rc;
 use include_dir::{Dir, include_dir};
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
+use super::calls;
 use super::failure::raise_at;
 use super::host::{Event, Host};
+use super::rewrite;
 use crate::doorway::{Opened, Roots};
 use crate::error::{Error, Result};
 
@@ -116,9 +118,9 @@ impl ModuleResolver for Library {
                 position,
             ))
         };
-        let mut ast = engine
-            .compile(&text)
-            .map_err(|error| in_module(error.into()))?;
+        let (mut ast, _) =
+            rewrite::compile(engine, &text, &|_| false).map_err(|error| in_module(error.into()))?;
+        calls::check(engine, &ast, &[]).map_err(in_module)?;
         ast.set_source(path);
         let module = Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?;
         let module: Shared<Module> = module.into();

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use rhai::{Dynamic, Map};
 
+use super::api::numbers::WHOLE_HINT;
 use crate::error::{Error, Result};
 
 /// The options of one call. Read each key with a typed getter, then call [`Options::finish`], which refuses keys that
@@ -93,12 +94,17 @@ impl Options {
             return Ok(None);
         };
         let got = super::convert::describe(&value);
+        let whole = value.is_float() && expected.starts_with("a whole number");
         convert(value).map(Some).ok_or_else(|| {
-            Error::invalid(
+            let error = Error::invalid(
                 format!("option `{key}` of {}", self.function),
                 expected,
                 got,
-            )
+            );
+            match whole {
+                true => error.with_hint(WHOLE_HINT),
+                false => error,
+            }
         })
     }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::convert;
 use super::engine;
 use super::report::{self, ScriptError};
+use super::rewrite::Edits;
 use super::wording::Known;
 use crate::error::{Error, Result};
 
@@ -42,8 +43,9 @@ pub fn find(
     };
     let mut found: Vec<Declared> = Vec::new();
     for cell in cells {
-        let declared =
-            of_cell(&engine, cell).map_err(|error| report::explain(&error, &known, name, whole))?;
+        let explain =
+            |error: Box<_>| report::explain(&error, &known, name, whole, &Edits::default());
+        let declared = of_cell(&engine, cell).map_err(explain)?;
         for parameter in declared {
             if !found.iter().any(|known| known.name == parameter.name) {
                 found.push(parameter);

@@ -2,6 +2,7 @@
 
 use rhai::{EvalAltResult, Position};
 
+use super::rewrite::Edits;
 use super::wording::{self, Known};
 
 /// An error of a script, ready to be drawn by a door.
@@ -46,11 +47,18 @@ struct Found<'a> {
     notes: Vec<String>,
 }
 
-/// Explains an error of `text`, which is called `name`.
-pub fn explain(error: &EvalAltResult, known: &Known, name: &str, text: &str) -> Box<ScriptError> {
+/// Explains an error of `text`, which is called `name` and was compiled with `edits`.
+pub fn explain(
+    error: &EvalAltResult,
+    known: &Known,
+    name: &str,
+    text: &str,
+    edits: &Edits,
+) -> Box<ScriptError> {
     let found = locate(error, name);
     let said = wording::of(found.innermost, known);
-    let line = found.position.line();
+    let position = edits.original(found.position);
+    let line = position.line();
     Box::new(ScriptError {
         message: said.message,
         hint: said.hint,
@@ -60,7 +68,7 @@ pub fn explain(error: &EvalAltResult, known: &Known, name: &str, text: &str) -> 
             .and_then(|line| text.lines().nth(line - 1))
             .unwrap_or_default()
             .to_string(),
-        column: found.position.position(),
+        column: position.position(),
         notes: found.notes,
         interrupted: said.interrupted,
     })

@@ -1,9 +1,13 @@
 //! rhai's errors in sentences: what went wrong, what was expected and got, and what to try.
 
+use std::any::TypeId;
+
 use rhai::{AST, Engine, EvalAltResult, ParseErrorType, Scope};
 
 use super::api;
+use super::api::numbers::WHOLE_HINT;
 use super::failure::Failure;
+use super::rewrite;
 use crate::error::nearest;
 
 /// What a name in a script could have meant.
@@ -13,6 +17,10 @@ pub struct Known<'a> {
     /// The script's own functions.
     pub library: &'a AST,
 }
+
+/// What to try where `()` came in place of a value.
+const NOTHING_HINT: &str = "a value is `()`, nothing: push, insert, append and clear change what they are called on and give \
+     nothing, and so does a function whose last line ends with a semicolon; a frame's missing value is `()` too";
 
 /// What is said about an error.
 #[derive(Default)]
@@ -56,11 +64,21 @@ pub fn of(error: &EvalAltResult, known: &Known) -> Said {
         },
         ErrorFunctionNotFound(signature, _) => unknown_function(signature, known),
         ErrorVariableNotFound(name, _) => unknown_variable(name, known.scope),
+        ErrorDataRace(..) => with_hint(
+            "a closure reads what it is handed to while that is being worked on".to_string(),
+            "take what the closure needs out of it first: let n = values.len(); values.for_each(|| … n …)".to_string(),
+        ),
+        ErrorArithmetic(text, _) => arithmetic(text),
+        ErrorIndexingType(text, _) => indexing(text),
         ErrorPropertyNotFound(name, _) => plain(format!("there is no property `{name}`")),
         ErrorDotExpr(text, _) => plain(property(text)),
         ErrorMismatchDataType(expected, got, _) => {
+            let whole = expected == "i64" && got == "f64";
             let (expected, got) = (friendly_types(expected), friendly_types(got));
-            plain(format!("expected {expected}, got {got}"))
+            Said {
+                hint: whole.then(|| WHOLE_HINT.to_string()),
+                ..plain(format!("expected {expected}, got {got}"))
+            }
         }
         ErrorParsing(kind, _) => plain(parse_sentence(kind)),
         ErrorStackOverflow(_) => with_hint(
@@ -93,8 +111,56 @@ fn lower_first(text: &str) -> String {
     }
 }
 
+/// "Addition overflow: 1 + 2".
+fn arithmetic(text: &str) -> Said {
+    let message = lower_first(text);
+    if message.contains("negative power") {
+        return with_hint(
+            message,
+            "a whole number to a negative power is none: write the base with a fraction, as in 2.0 ** -1".to_string(),
+        );
+    }
+    if message.contains("overflow") {
+        return with_hint(
+            message,
+            "whole numbers end at 9223372036854775807; numbers with a fraction, as 1.0 or n.to_float(), go on".to_string(),
+        );
+    }
+    plain(message)
+}
+
+/// "array [f64]".
+fn indexing(text: &str) -> Said {
+    let (indexed, index) = text.split_once(" [").unwrap_or((text, ""));
+    let index = index.trim_end_matches(']');
+    if index == "f64" && matches!(indexed, "array" | "string") {
+        return with_hint(
+            format!(
+                "the index of an {indexed}: expected a whole number, got a number with a fraction"
+            )
+            .replace("an string", "a string"),
+            WHOLE_HINT.to_string(),
+        );
+    }
+    plain(format!(
+        "{} cannot be indexed with {}",
+        friendly_types(indexed),
+        friendly_types(index)
+    ))
+}
+
 fn unknown_variable(name: &str, scope: &Scope) -> Said {
     let known: Vec<&str> = scope.iter_raw().map(|(known, _, _)| known).collect();
+    if known.contains(&name) {
+        return with_hint(
+            format!(
+                "`{name}` is not known inside the function: functions see only their arguments"
+            ),
+            format!(
+                "hand `{name}` over as an argument, or write a closure, which sees the variables around it: let f = |x| …"
+            ),
+        );
+    }
     plain(match nearest(name, known) {
         Some(near) => format!("there is no variable `{name}`, did you mean `{near}`?"),
         None => format!("there is no variable `{name}`"),
@@ -104,12 +170,39 @@ fn unknown_variable(name: &str, scope: &Scope) -> Said {
 /// "name (type, type)" → what was called wrongly: a known name with other arguments, or an unknown name.
 fn unknown_function(signature: &str, known: &Known) -> Said {
     let (name, arguments) = match signature.split_once(" (") {
-        Some((name, rest)) => (name, rest.trim_end_matches(')')),
+        Some((name, rest)) => (name, rest.strip_suffix(')').unwrap_or(rest)),
         None => (signature, ""),
     };
+    let name = match name {
+        rewrite::DIVIDE | rewrite::DIVIDE_ASSIGN => "/",
+        name => name,
+    };
     let types = friendly_types(arguments);
+    if arguments.contains("f64") && wants_whole(name, arguments, known.engine) {
+        return with_hint(
+            format!("`{name}`: expected a whole number, got a number with a fraction"),
+            WHOLE_HINT.to_string(),
+        );
+    }
+    if arguments.split(", ").any(|kind| kind == "()") {
+        let work = match name.starts_with(|first: char| first.is_alphabetic() || first == '_') {
+            true => format!("`{name}` cannot be called with ({types})"),
+            false => format!("the operator `{name}` does not work on {types}"),
+        };
+        return with_hint(work, NOTHING_HINT.to_string());
+    }
     if !name.starts_with(|first: char| first.is_alphabetic() || first == '_') {
         return plain(format!("the operator `{name}` does not work on {types}"));
+    }
+    if known
+        .scope
+        .get(name)
+        .is_some_and(|value| value.is::<rhai::FnPtr>())
+    {
+        return with_hint(
+            format!("`{name}` is a variable that holds a closure, not a function"),
+            format!("call it as {name}.call(…)"),
+        );
     }
     let wrongly = format!("`{name}` cannot be called with ({types})");
     let forms = forms_of(name, known.library);
@@ -122,6 +215,40 @@ fn unknown_function(signature: &str, known: &Known) -> Said {
         Some(near) => format!("there is no function `{name}`, did you mean `{near}`?"),
         None => format!("there is no function `{name}` for ({types})"),
     })
+}
+
+/// Whether a function of this name takes whole numbers where floats were given.
+fn wants_whole(name: &str, arguments: &str, engine: &Engine) -> bool {
+    if matches!(name, ".." | "..=") {
+        return true;
+    }
+    let given: Vec<&str> = arguments.split(", ").collect();
+    let fits = |info: rhai::FuncInfo| {
+        let function = info.metadata;
+        let whole = TypeId::of::<i64>();
+        let expected = function.param_types.iter().zip(&given);
+        let mut floats = expected.filter(|(_, kind)| **kind == "f64").peekable();
+        let all = floats.peek().is_some() && floats.all(|(expected, _)| *expected == whole);
+        let first = given.first().copied().unwrap_or_default();
+        let first_fits = first == "f64" || takes(function.param_types.first(), first);
+        (function.name == name && function.param_types.len() == given.len() && all && first_fits)
+            .then_some(())
+    };
+    !engine.collect_fn_metadata(None, fits, true).is_empty()
+}
+
+/// Whether a parameter is of the type that the first argument has; unknown types pass.
+fn takes(parameter: Option<&TypeId>, kind: &str) -> bool {
+    let expected = match kind {
+        "Frame" => TypeId::of::<api::frame::Frame>(),
+        "Expr" => TypeId::of::<api::expr::Expr>(),
+        "array" => TypeId::of::<rhai::Array>(),
+        "map" => TypeId::of::<rhai::Map>(),
+        "i64" => TypeId::of::<i64>(),
+        kind if kind.contains("ImmutableString") => TypeId::of::<rhai::ImmutableString>(),
+        _ => return true,
+    };
+    parameter == Some(&expected) || parameter == Some(&TypeId::of::<rhai::Dynamic>())
 }
 
 /// "Frame.head" is called as "head".

@@ -5,13 +5,17 @@ pub mod expr;
 mod finetune_options;
 pub mod frame;
 pub mod generate;
+pub mod in_place;
 pub mod metrics;
 pub mod model;
 pub mod notebook;
+pub mod numbers;
 pub mod plot;
 pub mod random;
 pub mod texts;
 pub mod train;
+
+use rhai::Dynamic;
 
 use super::record::Record;
 
@@ -24,10 +28,20 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         chat::RECORDS,
         plot::RECORDS,
         random::RECORDS,
+        numbers::RECORDS,
+        in_place::RECORDS,
         notebook::RECORDS,
     ];
     frame::records()
         .chain(expr::records())
         .chain(metrics::records())
         .chain(others.into_iter().flatten())
+}
+
+/// Whether a value is a frame, a model, an expression or a chart: what never changes once it is made.
+pub fn is_record(value: &Dynamic) -> bool {
+    value.is::<frame::Frame>()
+        || value.is::<expr::Expr>()
+        || value.is::<crate::model::Model>()
+        || value.is::<crate::plot::Chart>()
 }

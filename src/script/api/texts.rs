@@ -44,7 +44,7 @@ fn by_expression(frame: &DataFrame, how: &Dynamic, operation: &str) -> Result<Ve
         }
     };
     let used = [expression.clone().alias("text")];
-    let made = query::run(frame, operation, &used, |lazy| lazy.select(&used))?;
+    let made = query::run(frame, operation, &used, |lazy, used| lazy.select(&used))?;
     let column = made.column("text").during(operation)?;
     if column.dtype() != &DataType::String {
         return Err(Error::invalid(

@@ -280,7 +280,7 @@ fn losses(
 
 /// A text as it stands, without an end token.
 fn whole_text(model: &Model, text: &str) -> Result<Example> {
-    let mut ids = model.tokenizer().encode(text)?;
+    let ids = model.tokenizer().encode(text)?;
     let limit = model.config().max_position_embeddings;
     if ids.len() > limit {
         return Err(Error::invalid(
@@ -290,12 +290,14 @@ fn whole_text(model: &Model, text: &str) -> Result<Example> {
         )
         .with_hint("cut the text, or score it in parts"));
     }
-    if let ([only], Some(end)) = (ids.as_slice(), model.tokenizer().end_ids().first()) {
-        // A single token has nothing before it; the end token stands in.
-        ids = vec![*end, *only];
-    }
     match ids.len() {
         0 => Err(Error::failed("an empty text has no loss")),
+        1 => Err(Error::failed_with_hint(
+            format!(
+                "the text {text:?} is one token and has no loss: nothing stands before it that could predict it"
+            ),
+            "leave texts of one token out; m.tokenize(text).len() tells them",
+        )),
         _ => Ok(Example::whole(ids)),
     }
 }

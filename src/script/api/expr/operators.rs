@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::Host;
 use crate::script::record::Record;
+use crate::script::rewrite;
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -43,9 +44,11 @@ fn arithmetic(engine: &mut Engine, _host: &Rc<Host>) {
     binary(engine, "*", |a, b| {
         pl::binary_expr(a, Operator::Multiply, b)
     });
-    binary(engine, "/", |a, b| {
-        pl::binary_expr(a, Operator::TrueDivide, b)
-    });
+    for name in [rewrite::DIVIDE, rewrite::DIVIDE_ASSIGN] {
+        named(engine, name, "/", |a, b| {
+            pl::binary_expr(a, Operator::TrueDivide, b)
+        });
+    }
     binary(engine, "%", |a, b| pl::binary_expr(a, Operator::Modulus, b));
     engine.register_fn("-", |e: Expr| Expr(-e.0));
 }
@@ -70,6 +73,11 @@ type Combine = fn(pl::Expr, pl::Expr) -> pl::Expr;
 /// An operator with an expression on either side or both. What is neither an expression nor a plain value (an array, a
 /// map, a frame) is an error. Texts are registered by their type, as rhai has a `+` of its own that joins them to anything.
 fn binary(engine: &mut Engine, name: &'static str, combine: Combine) {
+    named(engine, name, name, combine);
+}
+
+/// The same for an operator that scripts write otherwise.
+fn named(engine: &mut Engine, name: &'static str, written: &'static str, combine: Combine) {
     engine.register_fn(name, move |a: Expr, b: ImmutableString| {
         Expr(combine(a.0, pl::lit(b.as_str())))
     });
@@ -80,13 +88,13 @@ fn binary(engine: &mut Engine, name: &'static str, combine: Combine) {
     engine.register_fn(
         name,
         move |context: NativeCallContext, a: Expr, b: Dynamic| -> ScriptResult<Expr> {
-            Ok(Expr(combine(a.0, operand(name, &b).at(&context)?)))
+            Ok(Expr(combine(a.0, operand(written, &b).at(&context)?)))
         },
     );
     engine.register_fn(
         name,
         move |context: NativeCallContext, a: Dynamic, b: Expr| -> ScriptResult<Expr> {
-            Ok(Expr(combine(operand(name, &a).at(&context)?, b.0)))
+            Ok(Expr(combine(operand(written, &a).at(&context)?, b.0)))
         },
     );
 }

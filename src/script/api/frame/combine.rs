@@ -38,7 +38,7 @@ pub const RECORDS: &[Record] = &[
             engine.register_fn("agg", |context: NativeCallContext, groups: Groups, exprs: Dynamic| {
                 let run = || {
                     let exprs = expr::list("agg", &exprs)?;
-                    query::run(&groups.frame, "agg", &exprs, |lazy| {
+                    query::run(&groups.frame, "agg", &exprs, |lazy, exprs| {
                         lazy.group_by_stable(&groups.by).agg(&exprs)
                     })
                 };

@@ -22,7 +22,7 @@ pub const RECORDS: &[Record] = &[
             engine.register_fn("select", |context: NativeCallContext, f: Frame, exprs: Dynamic| {
                 let run = || {
                     let exprs = expr::list("select", &exprs)?;
-                    query::run(&f.0, "select", &exprs, |lazy| lazy.select(&exprs))
+                    query::run(&f.0, "select", &exprs, |lazy, exprs| lazy.select(&exprs))
                 };
                 run().map(Frame).at(&context)
             });
@@ -37,7 +37,7 @@ pub const RECORDS: &[Record] = &[
             engine.register_fn("with_columns", |context: NativeCallContext, f: Frame, exprs: Dynamic| {
                 let run = || {
                     let exprs = expr::list("with_columns", &exprs)?;
-                    query::run(&f.0, "with_columns", &exprs, |lazy| lazy.with_columns(&exprs))
+                    query::run(&f.0, "with_columns", &exprs, |lazy, exprs| lazy.with_columns(&exprs))
                 };
                 run().map(Frame).at(&context)
             });
@@ -55,8 +55,9 @@ pub const RECORDS: &[Record] = &[
                         Some(condition) => condition.0,
                         None => return Err(Error::invalid("filter", "an expression such as col(\"x\") > 1", convert::describe(&condition))),
                     };
-                    let used = [condition.clone()];
-                    query::run(&f.0, "filter", &used, |lazy| lazy.filter(condition))
+                    query::run(&f.0, "filter", &[condition], |lazy, conditions| {
+                        conditions.into_iter().fold(lazy, |lazy, condition| lazy.filter(condition))
+                    })
                 };
                 run().map(Frame).at(&context)
             });
@@ -207,7 +208,7 @@ fn sort(frame: &DataFrame, by: &Dynamic, options: Options) -> Result<DataFrame> 
         .with_order_descending(descending)
         .with_nulls_last(nulls_last)
         .with_maintain_order(true);
-    query::run(frame, "sort", &by, |lazy| lazy.sort_by_exprs(&by, how))
+    query::run(frame, "sort", &by, |lazy, by| lazy.sort_by_exprs(&by, how))
 }
 
 /// All names at once, so that two columns can exchange theirs.

@@ -1,0 +1,94 @@
+//! Numbers: division with and without a fraction, and whole numbers out of others.
+
+use polars::prelude as pl;
+use rhai::{Dynamic, Engine, NativeCallContext};
+
+use super::expr::{self, Expr};
+use crate::error::{Error, Result};
+use crate::script::convert;
+use crate::script::failure::At;
+use crate::script::record::Record;
+use crate::script::rewrite::{DIVIDE, DIVIDE_ASSIGN};
+
+pub const RECORDS: &[Record] = &[
+    Record::new(
+        "div_floor",
+        &["div_floor(a, b) -> integer", "div_floor(e, f) -> Expr"],
+        "Whole division: how often b fits into a, rounded down",
+        "[7 / 2, div_floor(7, 2), div_floor(-7, 2), 7 % 2]",
+        |engine, _| {
+            divisions(engine);
+            engine.register_fn(
+                "div_floor",
+                |context: NativeCallContext, a: Dynamic, b: Dynamic| div_floor(&a, &b).at(&context),
+            );
+        },
+    )
+    .doc(
+        "`/` gives a number with a fraction, also between whole numbers, as in expressions and in Python: 7 / 2 is 3.5, 4 / 2 \
+         is 2.0, 1 / 0 is infinite. Where a whole number is needed, write div_floor(a, b), or number.to_int() to cut a \
+         fraction off.",
+    ),
+    Record::new(
+        "Number.to_int",
+        &["number.to_int() -> integer"],
+        "A number as a whole one, its fraction cut off",
+        "[2.9.to_int(), (-2.9).to_int(), 2.5.round().to_int()]",
+        |engine, _| {
+            engine.register_fn("to_int", |context: NativeCallContext, number: f64| {
+                to_int(number).at(&context)
+            });
+        },
+    )
+    .doc("What is not a number, is infinite or lies beyond 64 bits is an error."),
+];
+
+/// `/` between numbers, by the operators that it is compiled to.
+fn divisions(engine: &mut Engine) {
+    for name in [DIVIDE, DIVIDE_ASSIGN] {
+        engine
+            .register_fn(name, |a: i64, b: i64| a as f64 / b as f64)
+            .register_fn(name, |a: i64, b: f64| a as f64 / b)
+            .register_fn(name, |a: f64, b: i64| a / b as f64)
+            .register_fn(name, |a: f64, b: f64| a / b);
+    }
+}
+
+fn div_floor(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
+    if a.is::<Expr>() || b.is::<Expr>() {
+        let (a, b) = (expr::value("div_floor", a)?, expr::value("div_floor", b)?);
+        let divided = pl::binary_expr(a, pl::Operator::FloorDivide, b);
+        return Ok(Dynamic::from(Expr(divided)));
+    }
+    let whole = |value: &Dynamic| {
+        value.as_int().map_err(|_| {
+            Error::invalid("div_floor", "two whole numbers", convert::describe(value))
+                .with_hint("number.floor().to_int() makes a whole number of one with a fraction")
+        })
+    };
+    let (a, b) = (whole(a)?, whole(b)?);
+    let cut = a.checked_div(b).ok_or_else(|| match b {
+        0 => Error::failed(format!("div_floor: {a} cannot be divided by zero")),
+        _ => Error::failed(format!(
+            "div_floor: {a} divided by {b} does not fit into 64 bits"
+        )),
+    })?;
+    let below = a % b != 0 && (a < 0) != (b < 0);
+    Ok(Dynamic::from(cut - i64::from(below)))
+}
+
+fn to_int(number: f64) -> Result<i64> {
+    // The largest whole number is no float; 2^63 is the first that is too large.
+    const BOUND: f64 = 9_223_372_036_854_775_808.0;
+    match (-BOUND..BOUND).contains(&number) {
+        true => Ok(number.trunc() as i64),
+        false => Err(Error::invalid(
+            "to_int",
+            "a number between -9223372036854775808 and 9223372036854775807",
+            number.to_string(),
+        )),
+    }
+}
+
+/// What to try where a float came in place of a whole number.
+pub const WHOLE_HINT: &str = "`/` gives a number with a fraction: div_floor(a, b) divides whole numbers, number.to_int() cuts a fraction off";

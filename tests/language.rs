@@ -1,0 +1,482 @@
+//! What scripts may rely on beyond rhai: closures that read what they are handed to, division, values of in-place functions,
+//! whole numbers that refuse rather than go round, and errors that say what to do. Expected values are worked by hand.
+
+use std::rc::Rc;
+
+use ebb::script::engine::Session;
+use ebb::script::host::Host;
+use serde_json::{Value, json};
+
+use crate::support::{script, script_error};
+
+const FRAME: &str = r#"let f = frame(#{ n: [1, 2, 3, 4] }); let g = frame(#{ n: [5, 6] });"#;
+
+/// The last value of a script that begins with [`FRAME`].
+#[track_caller]
+fn with_frame(text: &str) -> Value {
+    script(&format!("{FRAME}\n{text}"))
+}
+
+/// The cells of a session one after another; the last one's value, or its error.
+fn cells(texts: &[&str]) -> Result<Value, Box<ebb::script::report::ScriptError>> {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Rc::new(Host::quiet(folder.path().to_path_buf()));
+    let mut session = Session::new(host, "input");
+    let mut last = Value::Null;
+    for text in texts {
+        last = ebb::script::convert::to_json(&session.evaluate("", text)?).unwrap();
+    }
+    Ok(last)
+}
+
+#[test]
+fn a_closure_reads_the_frame_it_is_handed_to() {
+    for (text, expected) in [
+        (r#"f.map("k", |row| f.len())["k"]"#, json!([4, 4, 4, 4])),
+        (
+            r#"f.filter_rows(|row| row.n * 2 > f.len()).len()"#,
+            json!(2),
+        ),
+        (
+            r#"f.map("k", |row| g.len()); g.map("k", |row| g.len())["k"]"#,
+            json!([2, 2]),
+        ),
+        (
+            r#"f.head(3).map("k", |row| f.len())["k"]"#,
+            json!([4, 4, 4]),
+        ),
+        (
+            r#"f.map("k", |row| f.len()).map("j", |row| row.k + f.len())["j"]"#,
+            json!([8, 8, 8, 8]),
+        ),
+        (
+            r#"f.map("k", |row| f.map("j", |other| f.len() + g.len()).row(0).j)["k"]"#,
+            json!([6, 6, 6, 6]),
+        ),
+        (
+            r#"let out = []; for i in 0..2 { f = f.map(`k${i}`, |row| f.len() + i); } f.columns()"#,
+            json!(["n", "k0", "k1"]),
+        ),
+        (
+            r#"fn tall(t) { t.map("k", |row| t.len()) } tall(f)["k"]"#,
+            json!([4, 4, 4, 4]),
+        ),
+        (
+            r#"fn with_length(name) { this.map(name, |row| row.n) } f.with_length("k").len()"#,
+            json!(4),
+        ),
+        (
+            r#"fn each_with(closure) { this.map("k", closure) } f.each_with(|row| f.len())["k"]"#,
+            json!([4, 4, 4, 4]),
+        ),
+        (
+            r#"let run = || f.map("k", |row| f.len()); run.call()["k"]"#,
+            json!([4, 4, 4, 4]),
+        ),
+        (
+            r#"let fs = [f, g]; fs[1].map("k", |row| fs.len())["k"]"#,
+            json!([2, 2]),
+        ),
+        (
+            r#"let d = #{ train: f }; d.train.map("k", |row| d.train.len())["k"]"#,
+            json!([4, 4, 4, 4]),
+        ),
+        (
+            r#"let d = #{ a: [f] }; d.a[0].head(2).map("k", |row| d.a[0].len()).map("k", |row| row.k + d.a.len())["k"]"#,
+            json!([5, 5]),
+        ),
+        (r#"f["n"].map(|n| n + f.len())"#, json!([5, 6, 7, 8])),
+        (
+            r#"f["n"]
+              .filter(|n| n < f.len())
+              .map(|n| n * f.len())"#,
+            json!([4, 8, 12]),
+        ),
+        (
+            r#"f = f.map("share", |row| row.n / f.len()); f["share"]"#,
+            json!([0.25, 0.5, 0.75, 1.0]),
+        ),
+        (
+            r#"let e = col("n"); let h = |x| e + x; f.select(e.alias("m")); f.select((e + 1).alias("m"))["m"]"#,
+            json!([2, 3, 4, 5]),
+        ),
+        (
+            r#"let xs = [1, 2, 3]; xs.map(|x| x / xs.len())"#,
+            json!([1.0 / 3.0, 2.0 / 3.0, 1.0]),
+        ),
+        (
+            r#"if true { let inner = f; inner.map("k", |row| inner.len()).len() }"#,
+            json!(4),
+        ),
+        (
+            r#"`${f.filter_rows(|row| row.n < f.len()).len()} rows`"#,
+            json!("3 rows"),
+        ),
+    ] {
+        assert_eq!(with_frame(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn closures_see_a_variable_that_changes_as_rhai_has_it() {
+    assert_eq!(
+        with_frame("let count = || f.len(); f = f.head(1); count.call()"),
+        json!(1)
+    );
+    assert_eq!(
+        with_frame(
+            "let count = || f.len(); f.map(\"k\", |r| f.len()); f = g; [count.call(), f.len()]"
+        ),
+        json!([2, 2])
+    );
+    assert_eq!(
+        script("let xs = [1]; let grow = |x| xs.push(x); xs.push(2); grow.call(3); xs"),
+        json!([1, 2, 3])
+    );
+    assert_eq!(
+        script("let n = 1; let add = |x| n += x; add.call(2); n"),
+        json!(3)
+    );
+    assert!(
+        script_error("const F = frame(#{ n: [1] }); let c = || F.len(); F = 3;")
+            .contains("constant")
+    );
+}
+
+#[test]
+fn a_closure_reads_the_model_it_is_handed_to() {
+    let texts = script(
+        r#"let m = load_model("ebb/tiny"); let f = frame(#{ q: ["a", "b"] });
+        let n = |row| m.tokenize(row.q).len();
+        m.generate(f, #{ prompt: |row| `${row.q} ${m.tokenize(row.q).len()}`, max_new_tokens: 1 }).len()"#,
+    );
+    assert_eq!(texts, json!(2));
+}
+
+#[test]
+fn closures_read_what_they_are_handed_to_across_cells_and_modules() {
+    let last = cells(&[
+        FRAME,
+        "let rate = |row| row.n / f.len();",
+        "f.map(\"rate\", rate);",
+        "f = f.map(\"rate\", rate);",
+        "f.map(\"k\", |row| row.rate * f.len())[\"k\"]",
+    ]);
+    assert_eq!(last.unwrap(), json!([1.0, 2.0, 3.0, 4.0]));
+    let folder = tempfile::tempdir().unwrap();
+    let module = "fn shares(t) { let ts = [t]; ts[0].map(\"share\", |row| row.n / ts[0].len()) }";
+    std::fs::write(folder.path().join("rates.rhai"), module).unwrap();
+    let value = crate::support::script_in(
+        folder.path(),
+        "import \"rates\" as rates; rates::shares(frame(#{ n: [1, 2] }))[\"share\"]",
+    );
+    assert_eq!(value.unwrap(), json!([0.5, 1.0]));
+}
+
+#[test]
+fn errors_in_rewritten_lines_keep_their_place() {
+    let at = |text: &str| {
+        let error = cells(&[text]).unwrap_err();
+        (error.line, error.column, error.message)
+    };
+    let (line, column, _) = at(
+        "let fs = [frame(#{ n: [1] })];\nlet a = fs[0].map(\"k\", |row| fs.nothing()) + missing;",
+    );
+    assert_eq!((line, column), (Some(2), Some(33)));
+    let (line, column, message) =
+        at("let fs = [frame(#{ n: [1] })]; fs[0].map(\"k\", |row| fs.len()).head(1) + missing;");
+    assert_eq!((line, column), (Some(1), Some(73)), "{message}");
+    let (line, column, _) = at("let fs = [1];\nlet x = fs[0]\n    .map(\"k\", fs);");
+    assert_eq!((line, column), (Some(3), Some(6)));
+    let (line, column, _) = at("let a = 3; a /= missing;");
+    assert_eq!((line, column), (Some(1), Some(17)));
+    let (line, column, _) = at("let fs = [1]; let x = fs[0].map(\"k\", |r| fs); }");
+    assert_eq!((line, column), (Some(1), Some(47)));
+    assert!(script_error("let xs = [1]; xs.for_each(|| xs.len())").contains("handed to"));
+}
+
+#[test]
+fn division_gives_a_fraction_as_in_expressions() {
+    for (text, expected) in [
+        ("3 / 2", json!(1.5)),
+        ("4 / 2", json!(2.0)),
+        ("let a = 3; a /= 2; a", json!(1.5)),
+        ("let a = 8; a /= 1 + 3; a", json!(2.0)),
+        ("let a = #{ b: [3] }; a.b[0] /= 2; a.b", json!([1.5])),
+        ("let a = 3; let h = || a /= 2; h.call(); a", json!(1.5)),
+        ("fn half(x) { x /= 2; x } half(3)", json!(1.5)),
+        ("6 / 2 * 3", json!(9.0)),
+        ("2 + 6 / 4", json!(3.5)),
+        ("12 / 2 / 3", json!(2.0)),
+        ("-3 / 2", json!(-1.5)),
+        ("(1 / 0).is_infinite()", json!(true)),
+        ("(0 / 0).is_nan()", json!(true)),
+        ("7.0 / 2 + 7 / 2.0", json!(7.0)),
+        ("const N = 3; N / 2", json!(1.5)),
+        ("div_floor(7, 2)", json!(3)),
+        ("div_floor(-7, 2)", json!(-4)),
+        ("7.div_floor(2)", json!(3)),
+        ("7 % 2", json!(1)),
+        ("2 ** 3", json!(8)),
+        ("2.0 ** -1", json!(0.5)),
+        (
+            r#"frame(#{ a: [1, 2, 3] }).map("q", |r| r.a / 2)["q"]"#,
+            json!([0.5, 1.0, 1.5]),
+        ),
+        (
+            r#"frame(#{ a: [1, 2, 3] }).select((col("a") / 2).alias("q"))["q"]"#,
+            json!([0.5, 1.0, 1.5]),
+        ),
+        (
+            r#"frame(#{ a: [-7, 7] }).select(div_floor(col("a"), 2).alias("q"))["q"]"#,
+            json!([-4, 3]),
+        ),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    assert!(script_error("div_floor(1, 0)").contains("zero"));
+    assert!(script_error("div_floor(1.5, 2)").contains("two whole numbers, got 1.5"));
+    assert!(script_error("5 % 0").contains("zero"));
+    assert!(script_error("2 ** -1").contains("2.0 ** -1"));
+    assert!(
+        script_error(r#""a" / 2"#).contains("the operator `/` does not work on string, integer")
+    );
+}
+
+#[test]
+fn a_fraction_where_a_whole_number_is_needed_says_so() {
+    for text in [
+        "frame(#{ a: [1, 2] }).head(5 / 2)",
+        "frame(#{ a: [1, 2] }).head(4 / 2)",
+        "frame(#{ a: [1, 2] }).sample(1, 2 / 2)",
+        "[1, 2, 3][2 / 2]",
+        "[1, 2, 3].truncate(4 / 2)",
+        "for i in 0..4 / 2 { }",
+        "range(0, 4 / 2)",
+        r#""abc".sub_string(2 / 2)"#,
+        r#"load_model("ebb/tiny").generate("a", #{ max_new_tokens: 8 / 2 })"#,
+        r#"col("a").shift(2 / 2)"#,
+    ] {
+        let said = script_error(text);
+        assert!(
+            said.contains("whole number") && said.contains("div_floor(a, b)"),
+            "{text}: {said}"
+        );
+    }
+}
+
+#[test]
+fn functions_that_change_in_place_give_the_value_too() {
+    for (text, expected) in [
+        (r#"let x = "abc".replace("a", "b"); x"#, json!("bbc")),
+        (r#"let t = "abc"; t.replace('a', "x"); t"#, json!("xbc")),
+        (r#"let t = " a "; [t.trim(), t]"#, json!(["a", "a"])),
+        (r#""a b".replace(" ", "").make_upper()"#, json!("AB")),
+        (r#"let t = "Ab"; t.make_lower(); t"#, json!("ab")),
+        (r#""abcdef".truncate(2)"#, json!("ab")),
+        (r#""abcdef".crop(1, 2)"#, json!("bc")),
+        (r#""abcdef".crop(-2)"#, json!("ef")),
+        (r#""abca".remove("a")"#, json!("bc")),
+        ("[3, 1, 2].sort()", json!([1, 2, 3])),
+        ("let a = [3, 1, 2]; a.sort(); a", json!([1, 2, 3])),
+        ("[2, 0.5, 1].sort()", json!([0.5, 1, 2])),
+        (r#"["b", "a"].sort()"#, json!(["a", "b"])),
+        ("[3, 1, 2].sort(|a, b| b - a)", json!([3, 2, 1])),
+        ("[3, 1, 2].sort(|a, b| a < b)", json!([1, 2, 3])),
+        ("[3, 1, 2, 5, 4].sort_desc()", json!([5, 4, 3, 2, 1])),
+        (
+            "[[2, 0], [1, 0], [2, 1], [1, 1]].sort(|a, b| a[0] - b[0])",
+            json!([[1, 0], [1, 1], [2, 0], [2, 1]]),
+        ),
+        ("[1, 2].reverse()", json!([2, 1])),
+        ("[1, 1, 2, 1].dedup()", json!([1, 2, 1])),
+        (
+            "let a = [1, 2, 3]; [a.retain(|x| x > 1), a]",
+            json!([[2, 3], [2, 3]]),
+        ),
+        ("[1, 2, 3].truncate(2)", json!([1, 2])),
+        ("[1, 2, 3].chop(2)", json!([2, 3])),
+        ("let m = #{ a: [2, 1] }; m.a.sort(); m.a", json!([1, 2])),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    assert!(script_error("let a = [1].push(2); a.len()").contains("push"));
+    assert!(script_error("let a = [1]; let b = a.push(2); b + 1").contains("push"));
+    assert!(script_error(r#"[1, "a"].sort()"#).contains("numbers only, or texts only"));
+    assert!(script_error("[2, 1].sort(|a, b| a.nothing)").contains("nothing"));
+    assert!(script_error("[2, 1].sort(|a, b| \"x\")").contains("closure"));
+}
+
+#[test]
+fn a_name_that_is_a_function_and_a_closure_is_told() {
+    for texts in [
+        &["fn say(t) { \"old \" + t }\nlet say = |t| \"new \" + t;\nsay(\"x\")"] as &[&str],
+        &[
+            "fn say(t) { \"old \" + t }",
+            "let say = |t| \"new \" + t;",
+            "say(\"x\")",
+        ],
+        &["let concat = |frames| 1; concat([])"],
+        &["fn say(t) { t } let say = |t| \"new \" + t; let loud = |t| say(t); loud.call(\"x\")"],
+    ] {
+        let error = cells(texts).unwrap_err();
+        assert!(
+            error
+                .message
+                .contains("function and a variable that holds a closure"),
+            "{texts:?}: {error:?}"
+        );
+    }
+    assert_eq!(
+        cells(&[
+            "fn say(t) { \"old \" + t }",
+            "let say = |t| \"new \" + t;",
+            "say.call(\"x\")"
+        ])
+        .unwrap(),
+        json!("new x")
+    );
+    assert!(script_error("let twice = |x| x * 2; twice(2)").contains("twice.call(…)"));
+}
+
+#[test]
+fn functions_see_only_their_arguments_and_say_so() {
+    let said = script_error("let h = 3; fn f() { h + 1 } f()");
+    assert!(
+        said.contains("functions see only their arguments"),
+        "{said}"
+    );
+    assert!(!said.contains("did you mean"), "{said}");
+    assert!(script_error("let height = 3; heigth").contains("did you mean `height`?"));
+}
+
+#[test]
+fn a_text_of_one_token_has_no_loss() {
+    for call in [
+        "loss(\"\\n\")",
+        "perplexity([\"\\n\"])",
+        "log_probs(\"\\n\")",
+    ] {
+        let text = format!("let m = load_model(\"ebb/tiny\"); m.{call}");
+        let said = script_error(&text);
+        assert!(said.contains("is one token and has no loss"), "{said}");
+    }
+}
+
+#[test]
+fn numbers_out_of_range_are_refused() {
+    for text in [
+        "(0.0 / 0.0).to_int()",
+        "1e30.to_int()",
+        "(-1e30).to_int()",
+        "(1 / 0).to_int()",
+        "9223372036854775808.0.to_int()",
+    ] {
+        assert!(script_error(text).contains("to_int"), "{text}");
+    }
+    assert_eq!(script("[2.9.to_int(), (-2.9).to_int()]"), json!([2, -2]));
+    for text in [
+        "9223372036854775807 + 1",
+        "9223372036854775807 * 2",
+        "-9223372036854775807 - 2",
+        "2 ** 64",
+        "let a = 9223372036854775807; a += 1;",
+    ] {
+        let said = script_error(text);
+        assert!(
+            said.contains("overflow") && said.contains("to_float()"),
+            "{text}: {said}"
+        );
+    }
+    let said = script_error(r#"load_model("ebb/tiny").generate("a", #{ temperature: 1e30 })"#);
+    assert!(said.contains("a number from 0 to 1000"), "{said}");
+}
+
+#[test]
+fn whole_columns_never_go_round() {
+    let frame = "let f = frame(#{ k: [\"a\", \"a\"], x: [9223372036854775807, 1], y: [-9223372036854775807 - 1, 1] });";
+    for expression in [
+        "f.select(col(\"x\") + 1)",
+        "f.select(1 + col(\"x\"))",
+        "f.select(col(\"y\") - 1)",
+        "f.select(col(\"x\") * 2)",
+        "f.select(col(\"x\") * col(\"x\"))",
+        "f.select((col(\"x\") + col(\"x\") + col(\"x\")).alias(\"z\"))",
+        "f.select(col(\"x\").sum())",
+        "f.select(col(\"x\").cum_sum())",
+        "f.select(col(\"y\").abs())",
+        "f.select(-col(\"y\"))",
+        "f.group_by(\"k\").agg(col(\"x\").sum())",
+        "f.with_columns(col(\"x\").sum().over(\"k\").alias(\"s\"))",
+        "f.filter(col(\"x\") + 1 > 0)",
+        "f.sort(col(\"x\") + 1)",
+        "f.with_columns((col(\"x\") + 1).alias(\"z\"))",
+    ] {
+        let said = script_error(&format!("{frame} {expression}"));
+        assert!(
+            said.contains("does not fit into 64 bits"),
+            "{expression}: {said}"
+        );
+    }
+    for (expression, expected) in [
+        (
+            "f.select((col(\"x\") - 1).alias(\"z\"))[\"z\"]",
+            json!([9223372036854775806i64, 0]),
+        ),
+        (
+            "f.select((col(\"x\") + 1 - 2).alias(\"z\"))[\"z\"]",
+            json!([9223372036854775806i64, 0]),
+        ),
+        (
+            "f.select((col(\"x\").cast(\"float\") + 1).alias(\"z\"))[\"z\"]",
+            json!([9223372036854775808.0, 2.0]),
+        ),
+        (
+            "f.group_by(\"k\").agg((col(\"y\") * 0).sum().alias(\"z\"))[\"z\"]",
+            json!([0]),
+        ),
+        (
+            "f.select((col(\"x\") - col(\"x\").min()).alias(\"z\"))[\"z\"]",
+            json!([9223372036854775806i64, 0]),
+        ),
+        ("f.select(len() + 1)[\"len\"]", json!([3])),
+        ("f.select((-col(\"x\"))).columns()", json!(["x"])),
+    ] {
+        assert_eq!(
+            script(&format!("{frame} {expression}")),
+            expected,
+            "{expression}"
+        );
+    }
+    assert!(!script_error("frame(#{ x: [1e30] }).select(col(\"x\").cast(\"int\"))").contains('\n'));
+    assert!(
+        !script_error("frame(#{ x: [0.0 / 0.0] }).select(col(\"x\").cast(\"int\"))").contains('\n')
+    );
+}
+
+#[test]
+fn errors_of_tables_are_one_sentence_without_a_plan() {
+    for text in [
+        "frame(#{ id: [1] }).join(frame(#{ id: [\"a\"] }), \"id\")",
+        "frame(#{ id: [1], x: [\"b\"] }).select(col(\"x\") - 1)",
+        "frame(#{ x: [\"b\"] }).select(col(\"x\").cast(\"int\"))",
+        "frame(#{ x: [\"b\"] }).filter(col(\"x\"))",
+        "frame(#{ x: [\"b\"] }).select(col(\"x\").field(\"y\"))",
+        "frame(#{ x: [1] }).select([col(\"x\"), col(\"x\")])",
+        "frame(#{ x: [1, 2] }).select(col(\"x\").str_len())",
+        "frame(#{ x: [[1]] }).group_by(\"x\").agg(col(\"x\").list_join(\"-\"))",
+    ] {
+        let said = script_error(text);
+        for trace in [
+            "plan",
+            "\n",
+            "i64",
+            "FAILED",
+            "DF [",
+            "PROJECT",
+            "This error",
+        ] {
+            assert!(!said.contains(trace), "{text}: {said}");
+        }
+    }
+}
