@@ -11,7 +11,7 @@
 //! | [`model`] [`train`] [`generate`] | decoders, finetuning, decoding |
 //! | [`metrics`] [`plot`] | scores and charts |
 //! | [`ops`] | differentiable kernels over candle tensors |
-//! | [`error`] [`control`] [`random`] [`files`] [`doorway`] [`display`] [`plain`] [`hub`] | what every room may use |
+//! | [`error`] [`control`] [`random`] [`files`] [`folders`] [`doorway`] [`display`] [`plain`] [`hub`] | what every room may use |
 
 pub mod cli;
 pub mod control;
@@ -19,6 +19,7 @@ pub mod display;
 pub mod doorway;
 pub mod error;
 pub mod files;
+pub mod folders;
 pub mod frame;
 pub mod generate;
 pub mod guard;

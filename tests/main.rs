@@ -21,6 +21,7 @@ mod notebook;
 mod ops;
 mod plots;
 mod random;
+mod saving;
 mod shipped;
 mod stdlib;
 mod support;

@@ -10,6 +10,7 @@ pub mod decoder;
 mod gguf;
 pub mod lineage;
 pub mod load;
+mod manifest;
 mod peft;
 mod python;
 pub mod save;

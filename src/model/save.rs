@@ -1,7 +1,7 @@
 //! Models to folders that transformers and peft can load.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use serde_json::json;
@@ -9,60 +9,95 @@ use serde_json::json;
 use super::adapter::Adapter;
 use super::config::Family;
 use super::weights::Tensors;
-use super::{Model, decoder};
+use super::{Model, decoder, manifest};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::folders::{self, Aside};
+
+/// What the names of model folders that are put together aside begin with, behind `.ebb-`.
+const KIND: &str = "save";
 
 /// Writes a folder: config.json, model.safetensors and the tokenizer's files; with an adapter, a PEFT folder of the adapter
 /// alone. `dtype` is how the weights are stored ("f32", "f16", "bf16"). The folder appears whole or not at all; an older
-/// model of that name is replaced, any other folder is refused.
+/// model of that name is replaced if every file in it is as this program saved it, any other folder is refused.
 pub fn to_folder(model: &Model, folder: &Path, dtype: DType) -> Result<()> {
-    let parent = match folder.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => Path::new(".").to_path_buf(),
-    };
-    std::fs::create_dir_all(&parent).map_err(|error| Error::io("create", &parent, error))?;
-    let is_model = ["config.json", "adapter_config.json"]
-        .iter()
-        .any(|name| folder.join(name).is_file());
-    let is_empty = || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if folder.exists() && !is_model && !is_empty() {
-        return Err(Error::failed_with_hint(
-            format!("{} exists and is not a model", folder.display()),
-            "save into a new folder",
-        ));
+    put_at(model, &place_of(folder)?, dtype)
+}
+
+/// [`to_folder`] strictly inside one of `roots`, the real folders that may be written in: none of them is replaced, nor is
+/// one of `kept`, nor a folder above any of these. Where the model is put together is inside the same root.
+pub fn to_folder_within(
+    model: &Model,
+    folder: &Path,
+    dtype: DType,
+    roots: &[PathBuf],
+    kept: &[PathBuf],
+) -> Result<()> {
+    let refuse_kept =
+        |place: &Path| match roots.iter().chain(kept).any(|root| root.starts_with(place)) {
+            true => Err(Error::failed_with_hint(
+                format!(
+                    "{} is a folder that the run works in, and is not replaced by a model",
+                    folder.display()
+                ),
+                "save into a folder inside it",
+            )),
+            false => Ok(()),
+        };
+    refuse_kept(folder)?;
+    let target = place_of(folder)?;
+    refuse_kept(&target)?;
+    match roots.iter().any(|root| target.starts_with(root)) {
+        true => put_at(model, &target, dtype),
+        false => Err(Error::NotAllowed {
+            operation: "write",
+            path: folder.to_path_buf(),
+        }),
     }
-    let aside = tempfile::Builder::new()
-        .prefix(".ebb-")
-        .tempdir_in(&parent)
-        .map_err(|error| Error::io("write", folder, error))?;
+}
+
+/// Where a folder really is to stand: links are followed, and missing folders above it are made.
+fn place_of(folder: &Path) -> Result<PathBuf> {
+    let failed = |error| Error::io("write", folder, error);
+    if std::fs::symlink_metadata(folder).is_ok() {
+        return folder.canonicalize().map_err(failed);
+    }
+    let Some(name) = folder.file_name() else {
+        return Err(Error::invalid(
+            "save",
+            "the name of a folder",
+            folder.display().to_string(),
+        ));
+    };
+    let parent = match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(parent).map_err(|error| Error::io("create", parent, error))?;
+    Ok(parent.canonicalize().map_err(failed)?.join(name))
+}
+
+/// Puts the model together beside its place, then in its place at once.
+fn put_at(model: &Model, target: &Path, dtype: DType) -> Result<()> {
+    let Some(parent) = target.parent() else {
+        return Err(Error::failed(format!(
+            "{} is no place for a model",
+            target.display()
+        )));
+    };
+    folders::recover(target)?;
+    if std::fs::symlink_metadata(target).is_ok() {
+        manifest::owned(target)?;
+    }
+    folders::sweep(parent, KIND, &manifest::NAMES)?;
+    let aside = Aside::new(parent, KIND)?;
     match model.adapter() {
         Some(adapter) => write_adapter(model, adapter, aside.path())?,
         None => write_model(model, aside.path(), dtype)?,
     }
-    if folder.exists() {
-        // Renaming the old one away first means that a model is never half of each.
-        let old = tempfile::Builder::new()
-            .prefix(".ebb-old-")
-            .tempdir_in(&parent)
-            .map_err(|error| Error::io("write", folder, error))?;
-        std::fs::rename(folder, old.path().join("model"))
-            .map_err(|error| Error::io("replace", folder, error))?;
-    }
-    let written = aside.keep();
-    share_permissions(&written);
-    std::fs::rename(&written, folder).map_err(|error| Error::io("write", folder, error))
-}
-
-/// Temporary folders are private; a model is as readable as any other folder.
-fn share_permissions(folder: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let _ = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755));
-    }
-    #[cfg(not(unix))]
-    let _ = folder;
+    let note = manifest::note(model.lineage(), aside.path())?;
+    write_json(&aside.path().join(manifest::NOTE), &note)?;
+    aside.put(target, &manifest::owned)
 }
 
 fn write_model(model: &Model, folder: &Path, dtype: DType) -> Result<()> {
@@ -79,7 +114,6 @@ fn write_model(model: &Model, folder: &Path, dtype: DType) -> Result<()> {
         "pad_token_id": model.tokenizer().pad_id(),
     });
     write_json(&folder.join("generation_config.json"), &generation)?;
-    write_json(&folder.join("ebb.json"), &json!(model.lineage()))?;
     model.tokenizer().save(folder)?;
     let mut weights = model.weights().all_unpacked()?;
     for (name, weight) in weights.iter_mut() {
@@ -112,7 +146,6 @@ fn write_adapter(model: &Model, adapter: &Adapter, folder: &Path) -> Result<()> 
         "task_type": "CAUSAL_LM",
     });
     write_json(&folder.join("adapter_config.json"), &settings)?;
-    write_json(&folder.join("ebb.json"), &json!(model.lineage()))?;
     let path = folder.join("adapter_model.safetensors");
     write_tensors(&path, &adapter.weights, "base_model.model.", DType::F32)
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::folders::{self, Aside, Held};
 use crate::model::Tensors;
 use crate::model::lineage::StepRecord;
 
@@ -64,24 +65,34 @@ struct State {
 }
 
 const FORMAT: u32 = 1;
-/// Names of what is written aside begin so: checkpoints, and the logs beside them.
-const LEFT: &str = ".ebb-";
-const ASIDE: &str = ".ebb-checkpoint-";
+/// What the names of checkpoints that are written aside begin with, behind `.ebb-`.
+const KIND: &str = "checkpoint";
+const STATE: &str = "state.json";
+const VARIABLES: &str = "variables.safetensors";
+const MOMENTS: &str = "moments.safetensors";
+const BEST: &str = "best.safetensors";
+const LOG: &str = "log.jsonl";
+/// Every name that a checkpoint of ours may hold.
+const NAMES: [&str; 5] = [BEST, LOG, MOMENTS, STATE, VARIABLES];
 
 impl Keeping {
-    /// Makes the folder, sweeps what a killed run left half-written, and refuses to mix two runs.
-    pub fn prepare(&self) -> Result<()> {
+    /// Makes the folder, holds it until what is returned is dropped, sweeps what a killed run left half-written, and refuses
+    /// to mix two runs.
+    pub fn prepare(&self) -> Result<Held> {
         std::fs::create_dir_all(&self.folder)
             .map_err(|error| Error::io("create", &self.folder, error))?;
-        for path in self.entries()? {
-            let name = path.file_name().and_then(|name| name.to_str());
-            if name.is_some_and(|name| name.starts_with(LEFT)) {
-                let removed = match path.is_dir() {
-                    true => std::fs::remove_dir_all(&path),
-                    false => std::fs::remove_file(&path),
-                };
-                removed.map_err(|error| Error::io("remove", &path, error))?;
-            }
+        let held = folders::try_hold(&self.folder).ok_or_else(|| {
+            Error::failed_with_hint(
+                format!(
+                    "another finetuning is under way in {}",
+                    self.folder.display()
+                ),
+                "wait until it has ended, or give another dir",
+            )
+        })?;
+        folders::sweep(&self.folder, KIND, &NAMES)?;
+        for path in folders::entries(&self.folder)? {
+            files::sweep_aside(&path)?;
         }
         if !self.resume && !self.checkpoints()?.is_empty() {
             return Err(Error::failed_with_hint(
@@ -92,24 +103,14 @@ impl Keeping {
                 "give resume: true to go on with it, or another dir",
             ));
         }
-        Ok(())
+        Ok(held)
     }
 
-    fn entries(&self) -> Result<Vec<PathBuf>> {
-        let read = |error| Error::io("read", &self.folder, error);
-        let entries = std::fs::read_dir(&self.folder).map_err(read)?;
-        let paths: std::io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
-        paths.map_err(read)
-    }
-
-    /// The checkpoints there are, the earliest first.
+    /// The checkpoints there are, the earliest first. A folder of that name in which something else stands is none.
     fn checkpoints(&self) -> Result<Vec<PathBuf>> {
-        let mut found: Vec<PathBuf> = self.entries()?;
-        found.retain(|path| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| name.starts_with("checkpoint-")) && path.is_dir()
-        });
-        found.sort();
+        let mut found = folders::entries(&self.folder)?;
+        found.retain(|path| step_of(path).is_some() && is_checkpoint(path));
+        found.sort_by_key(|path| step_of(path));
         Ok(found)
     }
 
@@ -122,22 +123,19 @@ impl Keeping {
     pub fn save(&self, run: &Value, checkpoint: &Checkpoint) -> Result<()> {
         let name = format!("checkpoint-{:08}", checkpoint.progress.step);
         let target = self.folder.join(name);
-        let aside = tempfile::Builder::new()
-            .prefix(ASIDE)
-            .tempdir_in(&self.folder)
-            .map_err(|error| Error::io("write", &target, error))?;
+        let aside = Aside::new(&self.folder, KIND)?;
         let mut hashes = BTreeMap::new();
         let mut write = |name: &str, bytes: Vec<u8>| -> Result<()> {
             files::write_bytes(&aside.path().join(name), &bytes)?;
             hashes.insert(name.to_string(), files::sha256(&bytes));
             Ok(())
         };
-        write("variables.safetensors", packed(&checkpoint.variables)?)?;
-        write("moments.safetensors", packed(&checkpoint.moments)?)?;
+        write(VARIABLES, packed(&checkpoint.variables)?)?;
+        write(MOMENTS, packed(&checkpoint.moments)?)?;
         if let Some(best) = &checkpoint.best {
-            write("best.safetensors", packed(best)?)?;
+            write(BEST, packed(best)?)?;
         }
-        write("log.jsonl", log_text(&checkpoint.log)?.into_bytes())?;
+        write(LOG, log_text(&checkpoint.log)?.into_bytes())?;
         let state = State {
             format: FORMAT,
             run: run.clone(),
@@ -146,29 +144,23 @@ impl Keeping {
         };
         let text = serde_json::to_string_pretty(&state)
             .map_err(|error| Error::failed(format!("a checkpoint cannot be written: {error}")))?;
-        files::write_bytes(&aside.path().join("state.json"), text.as_bytes())?;
-        if target.exists() {
-            // The same step of the same run: what is there has the same content, or was found broken.
-            std::fs::remove_dir_all(&target)
-                .map_err(|error| Error::io("replace", &target, error))?;
-        }
-        let written = aside.keep();
-        std::fs::rename(&written, &target).map_err(|error| Error::io("write", &target, error))?;
-        if let Ok(folder) = std::fs::File::open(&self.folder) {
-            // Not every file system can sync a folder.
-            let _ = folder.sync_all();
-        }
+        files::write_bytes(&aside.path().join(STATE), text.as_bytes())?;
+        // The same step of the same run: what is there has the same content, or was found broken.
+        aside.put(&target, &owned)?;
         self.prune(&target)
     }
 
     /// Removes what is not kept beside the current checkpoint: the oldest, and later ones, which were found broken or the
-    /// current one would not have been written.
+    /// current one would not have been written. One in which something else stands too stays.
     fn prune(&self, current: &Path) -> Result<()> {
         let all = self.checkpoints()?.into_iter();
-        let (later, mut kept): (Vec<_>, Vec<_>) = all.partition(|path| path.as_path() > current);
+        let (later, mut kept): (Vec<_>, Vec<_>) =
+            all.partition(|path| step_of(path) > step_of(current));
         kept.truncate(kept.len().saturating_sub(self.keep.max(1)));
         for old in later.iter().chain(&kept) {
-            std::fs::remove_dir_all(old).map_err(|error| Error::io("remove", old, error))?;
+            if let Ok(names) = owned(old) {
+                folders::remove_at_once(old, KIND, &names)?;
+            }
         }
         Ok(())
     }
@@ -195,6 +187,38 @@ impl Keeping {
     }
 }
 
+/// The step that a checkpoint's name says: `checkpoint-` and the step, with at least eight digits.
+fn step_of(path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?;
+    let step: u64 = name.strip_prefix("checkpoint-")?.parse().ok()?;
+    (name == format!("checkpoint-{step:08}")).then_some(step)
+}
+
+/// Whether a folder holds a state of ours, or, where that is broken, the tensors that stand beside one.
+fn is_checkpoint(folder: &Path) -> bool {
+    if !folders::is_real_folder(folder) {
+        return false;
+    }
+    let there = |name: &str| folders::is_plain_file(&folder.join(name));
+    let is_state = |text: String| serde_json::from_str::<State>(&text).is_ok();
+    there(STATE) && Roots::below(folder)
+            .text(&folder.join(STATE))
+            .is_ok_and(is_state)
+        || there(VARIABLES) && there(MOMENTS)
+}
+
+/// The names in a checkpoint of ours in which nothing else stands; else what does.
+fn owned(folder: &Path) -> Result<Vec<String>> {
+    let refused = |message: String| {
+        Error::failed_with_hint(message, "give another dir, or move this folder away")
+    };
+    if !is_checkpoint(folder) {
+        let what = "a checkpoint is to be written there, and what is there is none of this program";
+        return Err(refused(format!("{}: {what}", folder.display())));
+    }
+    folders::known_entries(folder, &NAMES).map_err(|error| refused(error.to_string()))
+}
+
 fn read(folder: &Path, device: &Device) -> Result<(State, Checkpoint)> {
     let broken = |why: &str| {
         Error::failed_with_hint(
@@ -205,7 +229,7 @@ fn read(folder: &Path, device: &Device) -> Result<(State, Checkpoint)> {
     // A link in it must not lead to what the run may not read.
     let roots = Roots::below(folder.parent().unwrap_or(folder));
     let text = roots
-        .text(&folder.join("state.json"))
+        .text(&folder.join(STATE))
         .map_err(|_| broken("its state.json cannot be read"))?;
     let state: State =
         serde_json::from_str(&text).map_err(|_| broken("its state.json cannot be read"))?;
@@ -217,6 +241,9 @@ fn read(folder: &Path, device: &Device) -> Result<(State, Checkpoint)> {
             return Ok(None);
         };
         let path = folder.join(name);
+        if !NAMES.contains(&name) || !folders::is_plain_file(&path) {
+            return Err(broken(&format!("it lacks {name}")));
+        }
         let bytes = roots
             .bytes(&path)
             .map_err(|_| broken(&format!("it lacks {name}")))?;
@@ -230,13 +257,12 @@ fn read(folder: &Path, device: &Device) -> Result<(State, Checkpoint)> {
             .map(|bytes| unpacked(&bytes, device).map_err(|_| broken(name)))
             .transpose()
     };
-    let log = bytes("log.jsonl")?.ok_or_else(|| broken("it has no log"))?;
+    let log = bytes(LOG)?.ok_or_else(|| broken("it has no log"))?;
     let checkpoint = Checkpoint {
         progress: state.progress.clone(),
-        variables: tensors("variables.safetensors")?
-            .ok_or_else(|| broken("it has no variables"))?,
-        moments: tensors("moments.safetensors")?.ok_or_else(|| broken("it has no moments"))?,
-        best: tensors("best.safetensors")?,
+        variables: tensors(VARIABLES)?.ok_or_else(|| broken("it has no variables"))?,
+        moments: tensors(MOMENTS)?.ok_or_else(|| broken("it has no moments"))?,
+        best: tensors(BEST)?,
         log: read_log(&log).ok_or_else(|| broken("its log cannot be read"))?,
     };
     Ok((state, checkpoint))

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::checkpoint::{Keeping, Progress, log_line, log_text};
 use super::tensorboard::EventWriter;
+use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::model::lineage::StepRecord;
@@ -35,11 +36,11 @@ impl Logs {
     pub fn open(outputs: &Outputs, before: &[StepRecord]) -> Result<Self> {
         let lines = match &outputs.log {
             Some(path) => {
+                refuse_strangers(path, is_log)?;
+                refuse_strangers(&history_path(path), is_history)?;
                 // What a killed run wrote after its checkpoint is written again, the same.
                 files::write_bytes(path, log_text(before)?.as_bytes())?;
-                let file = std::fs::OpenOptions::new().append(true).open(path);
-                let file = file.map_err(|error| Error::io("write", path, error))?;
-                Some((path.clone(), file))
+                Some((path.clone(), files::append(path)?))
             }
             None => None,
         };
@@ -93,6 +94,43 @@ fn history_path(log: &Path) -> PathBuf {
         Some(stem) if stem != "log" => log.with_file_name(format!("{stem}-trainer_state.json")),
         _ => log.with_file_name("trainer_state.json"),
     }
+}
+
+/// Refuses to write over a file of that name that no finetuning of ours wrote.
+fn refuse_strangers(path: &Path, is_ours: fn(&str) -> bool) -> Result<()> {
+    let is_ours = match std::fs::symlink_metadata(path) {
+        Err(_) => true,
+        Ok(facts) => facts.is_file() && is_ours(&Roots::below(path.parent().unwrap_or(path)).text(path)?),
+    };
+    match is_ours {
+        true => Ok(()),
+        false => Err(Error::failed_with_hint(
+            format!(
+                "{} is there already, and no finetuning of this program wrote it",
+                path.display()
+            ),
+            "give another dir, or move the file away",
+        )),
+    }
+}
+
+/// Whether every line is a step; the last one may be torn, where its process was killed.
+fn is_log(text: &str) -> bool {
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole
+        .lines()
+        .all(|line| serde_json::from_str::<StepRecord>(line).is_ok())
+        && (text.is_empty() || text.starts_with('{'))
+}
+
+/// Whether a text is a history of ours: transformers' own has more in it.
+fn is_history(text: &str) -> bool {
+    let ours = history(&[], &Progress::default(), 0);
+    let keys = |value: &Value| -> Vec<String> {
+        let map = value.as_object().into_iter().flatten();
+        map.map(|(key, _)| key.clone()).collect()
+    };
+    serde_json::from_str(text).is_ok_and(|theirs| keys(&theirs) == keys(&ours))
 }
 
 /// What transformers' Trainer keeps of a training, under its names.

@@ -69,8 +69,9 @@ pub fn finetune_with(
     }
     let mut run = Run::new(model, data, validation, options)?;
     let identity = run.identity();
+    let mut held = None;
     if let Some(keeping) = &outputs.checkpoints {
-        keeping.prepare()?;
+        held = Some(keeping.prepare()?);
         if keeping.resume
             && let Some(saved) = keeping.latest(&identity, &model.device())?
         {
@@ -88,6 +89,7 @@ pub fn finetune_with(
         return Err(error);
     }
     logs.finish(&run.log, &run.progress, run.steps)?;
+    drop(held);
     run.into_model()
 }
 

@@ -200,7 +200,7 @@ fn what_a_killed_run_left_half_written_is_swept() {
     let left = folder.path().join(".ebb-checkpoint-abc");
     std::fs::create_dir(&left).unwrap();
     std::fs::write(left.join("variables.safetensors"), "half").unwrap();
-    let log = folder.path().join(".ebb-def");
+    let log = folder.path().join(".ebb-aside-0123456789abcdef");
     std::fs::write(&log, "half").unwrap();
     let older = tempfile::tempdir().unwrap();
     run(&dropped(), older.path()).unwrap();
@@ -211,6 +211,89 @@ fn what_a_killed_run_left_half_written_is_swept() {
     run(&dropped(), folder.path()).unwrap();
     assert!(!left.exists() && !log.exists());
     assert!(!checkpoint(folder.path(), 2).exists());
+}
+
+#[test]
+fn what_a_stranger_keeps_beside_checkpoints_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    run(&dropped(), outside.path()).unwrap();
+    let strangers = [
+        ("checkpoint-best", "model.safetensors"),
+        ("checkpoint-500", "trainer_state.json"),
+        ("checkpoint-00000001", "notes.txt"),
+        ("checkpoint-00000099", "model.safetensors"),
+        ("checkpoint-9", "state.json"),
+        (".ebb-notes", "variables.safetensors"),
+        (".ebb-checkpoint-mine", "notes.txt"),
+    ];
+    for (name, file) in strangers {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        std::fs::write(folder.path().join(name).join(file), "mine").unwrap();
+    }
+    std::fs::write(folder.path().join(".ebb-notes.txt"), "mine").unwrap();
+    std::fs::write(folder.path().join("checkpoint-00000003"), "mine").unwrap();
+    let under_way = folder.path().join(".ebb-aside-0123456789abcdef");
+    let file = std::fs::File::create(&under_way).unwrap();
+    file.lock().unwrap();
+    for _ in 0..3 {
+        run(&dropped(), folder.path()).unwrap();
+        std::fs::remove_dir_all(checkpoint(folder.path(), 9)).unwrap();
+    }
+    // One of ours with something else in it is gone on from, and not removed.
+    std::fs::write(checkpoint(folder.path(), 8).join("notes.txt"), "mine").unwrap();
+    let longer = Options {
+        duration: Duration::Steps(9),
+        ..dropped()
+    };
+    run(&longer, folder.path()).unwrap();
+    for (name, file) in strangers {
+        assert!(folder.path().join(name).join(file).exists(), "{name}");
+    }
+    assert!(folder.path().join(".ebb-notes.txt").exists());
+    assert!(folder.path().join("checkpoint-00000003").exists());
+    assert!(under_way.exists());
+    assert!(checkpoint(folder.path(), 8).join("notes.txt").exists());
+    // A link to a checkpoint elsewhere is none, and what it leads to stays.
+    #[cfg(unix)]
+    {
+        let link = checkpoint(folder.path(), 50);
+        std::os::unix::fs::symlink(checkpoint(outside.path(), 9), &link).unwrap();
+        run(&dropped(), folder.path()).unwrap();
+        assert!(link.exists() && checkpoint(outside.path(), 9).join("state.json").exists());
+    }
+}
+
+#[test]
+fn a_log_that_no_finetuning_wrote_is_not_written_over() {
+    for (name, text) in [
+        ("log.jsonl", "{\"mine\": 1}\n"),
+        ("log.jsonl", "years of work"),
+        (
+            "trainer_state.json",
+            "{\"global_step\": 500, \"log_history\": []}",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(name), text).unwrap();
+        let message = said(run(&dropped(), folder.path()));
+        assert!(
+            message.contains("no finetuning of this program wrote it"),
+            "{message}"
+        );
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join(name)).unwrap(),
+            text
+        );
+    }
+    // What a killed one of ours left is, torn line and all.
+    let folder = tempfile::tempdir().unwrap();
+    run(&dropped(), folder.path()).unwrap();
+    let log = std::fs::read(folder.path().join("log.jsonl")).unwrap();
+    let killed = tempfile::tempdir().unwrap();
+    std::fs::write(killed.path().join("log.jsonl"), &log[..log.len() / 2]).unwrap();
+    run(&dropped(), killed.path()).unwrap();
+    assert_eq!(std::fs::read(killed.path().join("log.jsonl")).unwrap(), log);
 }
 
 #[test]

@@ -339,7 +339,14 @@ fn write(host: &Host, model: Model, folder: &str, options: Options) -> Result<Mo
         Some(other) => return Err(Error::unknown("dtype", other, ["f32", "f16", "bf16"])),
     };
     options.finish()?;
-    save::to_folder(&model, &host.writable(folder)?, dtype)?;
+    let kept: Vec<PathBuf> = [&host.script_folder, &host.run_folder]
+        .into_iter()
+        .flatten()
+        .chain([&host.working_folder])
+        .cloned()
+        .collect();
+    let place = host.writable(folder)?;
+    save::to_folder_within(&model, &place, dtype, &host.access.write, &kept)?;
     Ok(model)
 }
 
