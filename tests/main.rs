@@ -26,4 +26,4 @@ mod shipped;
 mod stdlib;
 mod support;
 mod tensorboard;
-mod tokenizers;
+mod together;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::arguments::Common;
 use super::environment;
 use super::progress::Bars;
+use super::signals;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::notebook::runner::Desk;
@@ -45,7 +46,7 @@ pub fn host(common: &Common, bars: &Bars) -> Result<Host> {
     }
     let library = common.library.iter().map(|folder| existing(folder));
     let library = library.collect::<Result<Vec<PathBuf>>>()?;
-    let control = Control::new(bars.progress(), super::stop_on_interrupt());
+    let control = Control::new(bars.progress(), signals::listen());
     Ok(Host {
         control,
         access,

@@ -1,6 +1,6 @@
 //! The doors: one file a command. Only here are the terminal, exit codes, the environment and the home folder.
 //!
-//! Exit codes: 0 done, 1 the script failed, 2 wrong usage, 130 stopped by Ctrl-C. A reader that goes away (a broken
+//! Exit codes: 0 done, 1 the script failed, 2 wrong usage, 130 stopped by Ctrl-C or a signal to end. A reader that goes away (a broken
 //! pipe) is no failure.
 
 mod arguments;
@@ -11,6 +11,7 @@ mod progress;
 mod repl;
 mod run;
 mod screen;
+mod signals;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +25,7 @@ const DONE: u8 = 0;
 const FAILED: u8 = 1;
 /// The command line makes no sense.
 const USAGE: u8 = 2;
-/// Stopped by Ctrl-C, as shells count it.
+/// Stopped by Ctrl-C or a signal to end, as shells count it.
 const STOPPED: u8 = 130;
 /// Sizes of the stack that all work is done on, in bytes: the first that the system grants.
 const STACKS: [usize; 3] = [4 << 30, 512 << 20, 64 << 20];
@@ -97,17 +98,4 @@ fn show_usage(error: &clap::Error) -> u8 {
         false => std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes()),
     };
     u8::try_from(error.exit_code()).unwrap_or(USAGE)
-}
-
-/// A flag that Ctrl-C sets. A second Ctrl-C before the flag is taken back ends the program at once.
-fn stop_on_interrupt() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    // Without a handler Ctrl-C still ends the program, only less politely.
-    let _ = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(STOPPED));
-        }
-    });
-    stop
 }

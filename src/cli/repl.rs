@@ -17,7 +17,7 @@ use rustyline::{Editor, Helper};
 use super::arguments::Common;
 use super::progress::Bars;
 use super::screen::{Screen, Stream};
-use super::{DONE, FAILED, USAGE, environment, host};
+use super::{DONE, FAILED, STOPPED, USAGE, environment, host, signals};
 use crate::doorway::Roots;
 use crate::notebook::runner::{self, Desk};
 use crate::script::engine::Session;
@@ -114,8 +114,16 @@ impl Prompt {
             "ebb {}. A line is evaluated when it is complete; Ctrl-C stops work, Ctrl-D ends.\n",
             env!("CARGO_PKG_VERSION")
         ));
+        let mut code = DONE;
         loop {
-            match editor.readline("> ") {
+            signals::wait(true);
+            if signals::is_terminated() {
+                code = STOPPED;
+                break;
+            }
+            let line = editor.readline("> ");
+            signals::wait(false);
+            match line {
                 Ok(text) if text.trim().is_empty() => {}
                 Ok(text) => {
                     // A history that cannot be kept is no reason to stop.
@@ -132,15 +140,22 @@ impl Prompt {
                 let _ = editor.append_history(file);
             }
         }
-        DONE
+        code
     }
 
     /// Reads standard input to its end, piece by complete piece. One that fails fails the whole, after the rest was tried.
     fn read_all(&self) -> u8 {
         let mut code = DONE;
         let mut text = String::new();
-        for line in std::io::stdin().lock().lines() {
-            let Ok(line) = line else { break };
+        let mut lines = std::io::stdin().lock().lines();
+        loop {
+            signals::wait(true);
+            if signals::is_terminated() {
+                return STOPPED;
+            }
+            let line = lines.next();
+            signals::wait(false);
+            let Some(Ok(line)) = line else { break };
             text.push_str(&line);
             text.push('\n');
             let unfinished = self.session.borrow().is_unfinished(&text);

@@ -8,7 +8,7 @@ use super::arguments::{self, Run};
 use super::host::{host, listen};
 use super::progress::Bars;
 use super::screen::{Screen, Stream};
-use super::{DONE, FAILED, STOPPED, USAGE, show_usage};
+use super::{DONE, FAILED, STOPPED, USAGE, show_usage, signals};
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::notebook::cells::{self, Cell};
@@ -140,16 +140,40 @@ fn begin(
     mut host: Host,
     command: Vec<String>,
 ) -> Result<(Host, Record)> {
+    if let Some(report) = &asked.report {
+        refuse_led_out(&host, "--report", report)?;
+    }
     let folder = match &asked.run_folder {
-        Some(folder) => normal_form(&host.working_folder.join(folder)),
-        None => record::free_folder(&host.working_folder, Path::new(&script.name)),
+        Some(folder) => {
+            refuse_led_out(&host, "--run-dir", folder)?;
+            normal_form(&host.working_folder.join(folder))
+        }
+        None => {
+            refuse_led_out(&host, "the run folder", "runs")?;
+            record::free_folder(&host.working_folder, Path::new(&script.name))?
+        }
     };
-    let record = Record::begin(&folder, &script.name, &script.text, command)?;
+    let record = Record::begin(&folder, &script.name, &script.text, command, &host)?;
+    signals::set_last_word(Some(record.abandoned(&host)));
     let real = real_form(&folder).map_err(|error| Error::io("read", &folder, error))?;
     host.access.write.push(real.clone());
     host.run_folder = Some(real);
-    record.write(&host, None)?;
     Ok((host, record))
+}
+
+/// Whoever types a path outside the working folder means it; one inside it that a link leads out of may be a trap of
+/// whoever made the folder.
+fn refuse_led_out(host: &Host, what: &str, path: &str) -> Result<()> {
+    let full = normal_form(&host.working_folder.join(path));
+    let real = real_form(&full).map_err(|error| Error::io("write", path, error))?;
+    let is_inside = |path: &Path| host.access.write.iter().any(|root| path.starts_with(root));
+    match is_inside(&full) && !is_inside(&real) {
+        true => Err(Error::failed_with_hint(
+            format!("{what}: {path} is a link that leads out of where the run may write"),
+            "give the place that it leads to with --run-dir, or allow it with --allow-write",
+        )),
+        false => Ok(()),
+    }
 }
 
 fn carry_out(script: &Script, asked: &Run, host: Rc<Host>, record: Record, screen: &Screen) -> u8 {
@@ -205,8 +229,9 @@ fn finish(
         return Ok(PathBuf::new());
     };
     record.write(host, Some(outcome))?;
+    signals::set_last_word(None);
     let page = html::page(outcome, &record.facts(host, Some(outcome)));
-    let path = record.folder().join("report.html");
+    let path = record.report_path();
     files::write_bytes(&path, page.as_bytes())?;
     if let Some(file) = also {
         files::write_bytes(Path::new(file), page.as_bytes())?;

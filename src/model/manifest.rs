@@ -74,7 +74,7 @@ pub fn owned(folder: &Path) -> Result<Vec<String>> {
                 let what = format!("is not a model alone: `{name}` in it was not saved with it");
                 return Err(refused(what));
             }
-            Some(entry) if !is_as_listed(path, entry)? => {
+            Some(entry) if !is_as_listed(folder, path, entry)? => {
                 return Err(refused(format!(
                     "its `{name}` has changed since it was saved"
                 )));

@@ -4,7 +4,7 @@
 //! `log(map)`, written at once, and `report.html` is made at the end, also when the script failed.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -27,38 +27,57 @@ pub struct Record {
     metrics: Option<File>,
 }
 
-/// The first free `runs/DATE-NAME-N` under `working_folder`.
-pub fn free_folder(working_folder: &Path, script: &Path) -> PathBuf {
+/// What is left to say of a run that ends at once: plain data, which another thread may write.
+pub struct Abandoned {
+    path: PathBuf,
+    facts: Value,
+}
+
+impl Abandoned {
+    /// Notes in run.json that the run was stopped. Where that fails nobody is left to be told.
+    pub fn write(mut self) {
+        self.facts["status"] = Value::from("stopped");
+        self.facts["ended"] = Value::from(now().to_string());
+        let _ = write_facts(&self.path, &self.facts);
+    }
+}
+
+/// The file that a run is known by.
+const FACTS: &str = "run.json";
+/// What else a run keeps in its folder.
+const METRICS: &str = "metrics.jsonl";
+const REPORT: &str = "report.html";
+const SCRIPT: &str = "script.rhai";
+
+/// Makes the first free `runs/DATE-NAME-N` under `working_folder`: of several runs that begin at once each gets its own.
+pub fn free_folder(working_folder: &Path, script: &Path) -> Result<PathBuf> {
     let stem = script.file_stem().unwrap_or_default().to_string_lossy();
     let date = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
     let runs = working_folder.join("runs");
+    std::fs::create_dir_all(&runs).map_err(|error| Error::io("create", &runs, error))?;
     let mut number = 1;
     loop {
         let folder = runs.join(format!("{date}-{stem}-{number}"));
-        if !folder.exists() {
-            return folder;
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(Error::io("create", &folder, error)),
         }
-        number += 1;
     }
 }
 
 impl Record {
-    /// Makes the folder and writes the script into it. A folder that already holds a run is refused.
+    /// Makes the folder, claims it and writes the script into it. A folder that already holds a run is refused: of several
+    /// runs that ask for one folder at once, one gets it. So is one with files of the names that a run writes.
     pub fn begin(
         folder: &Path,
         script_name: &str,
         script: &str,
         command: Vec<String>,
+        host: &Host,
     ) -> Result<Self> {
-        if folder.join("run.json").exists() {
-            return Err(Error::failed_with_hint(
-                format!("{} already holds the record of a run", folder.display()),
-                "give another folder, or remove this one first",
-            ));
-        }
         std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
-        files::write_bytes(&folder.join("script.rhai"), script.as_bytes())?;
-        Ok(Self {
+        let record = Self {
             folder: folder.to_path_buf(),
             script_name: script_name.to_string(),
             script_sha256: files::sha256(script.as_bytes()),
@@ -66,7 +85,35 @@ impl Record {
             started: now(),
             inputs: Vec::new(),
             metrics: None,
-        })
+        };
+        let path = folder.join(FACTS);
+        if !files::write_new(&path, facts_text(&record.facts(host, None)).as_bytes())? {
+            return Err(Error::failed_with_hint(
+                format!("{} already holds the record of a run", folder.display()),
+                "give another folder, or remove this one first",
+            ));
+        }
+        let written = refuse_strangers(folder)
+            .and_then(|()| files::write_bytes(&folder.join(SCRIPT), script.as_bytes()));
+        if let Err(error) = written {
+            // The run does not begin, so the folder holds none.
+            let _ = std::fs::remove_file(&path);
+            return Err(error);
+        }
+        Ok(record)
+    }
+
+    /// What is to be said of this run if it is ended at once.
+    pub fn abandoned(&self, host: &Host) -> Abandoned {
+        Abandoned {
+            path: self.folder.join(FACTS),
+            facts: self.facts(host, None),
+        }
+    }
+
+    /// Where the report goes.
+    pub fn report_path(&self) -> PathBuf {
+        self.folder.join(REPORT)
     }
 
     pub fn folder(&self) -> &Path {
@@ -83,10 +130,10 @@ impl Record {
 
     /// A line of metrics, on disk when this returns.
     pub fn metrics(&mut self, map: Map<String, Value>) -> Result<()> {
-        let path = self.folder.join("metrics.jsonl");
+        let path = self.folder.join(METRICS);
         let failed = |error| Error::io("write", &path, error);
         if self.metrics.is_none() {
-            self.metrics = Some(File::create(&path).map_err(failed)?);
+            self.metrics = Some(File::create_new(&path).map_err(failed)?);
         }
         let line = format!("{}\n", plain::json(&Value::Object(map)));
         match &mut self.metrics {
@@ -97,12 +144,7 @@ impl Record {
 
     /// Writes run.json; without an outcome the run is said to be under way.
     pub fn write(&self, host: &Host, outcome: Option<&Outcome>) -> Result<()> {
-        let facts = self.facts(host, outcome);
-        let text = plain::json_pretty(&facts);
-        files::write_bytes(
-            &self.folder.join("run.json"),
-            format!("{text}\n").as_bytes(),
-        )
+        write_facts(&self.folder.join(FACTS), &self.facts(host, outcome))
     }
 
     /// What run.json says.
@@ -146,6 +188,29 @@ impl Record {
             "error": error.map(error_facts),
         })
     }
+}
+
+/// Refuses a folder with files that a run would write over, or through, where they are links.
+fn refuse_strangers(folder: &Path) -> Result<()> {
+    let there = |name: &&str| std::fs::symlink_metadata(folder.join(name)).is_ok();
+    match [SCRIPT, METRICS, REPORT].iter().find(|name| there(name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::failed_with_hint(
+            format!(
+                "{} holds `{name}` already, which is of no run",
+                folder.display()
+            ),
+            "give a new folder with --run-dir, or move the file away",
+        )),
+    }
+}
+
+fn write_facts(path: &Path, facts: &Value) -> Result<()> {
+    files::write_bytes(path, facts_text(facts).as_bytes())
+}
+
+fn facts_text(facts: &Value) -> String {
+    plain::json_pretty(facts) + "\n"
 }
 
 /// The time to the millisecond.

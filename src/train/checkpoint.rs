@@ -201,7 +201,8 @@ fn is_checkpoint(folder: &Path) -> bool {
     }
     let there = |name: &str| folders::is_plain_file(&folder.join(name));
     let is_state = |text: String| serde_json::from_str::<State>(&text).is_ok();
-    there(STATE) && Roots::below(folder)
+    there(STATE)
+        && Roots::below(folder)
             .text(&folder.join(STATE))
             .is_ok_and(is_state)
         || there(VARIABLES) && there(MOMENTS)

@@ -100,7 +100,9 @@ fn history_path(log: &Path) -> PathBuf {
 fn refuse_strangers(path: &Path, is_ours: fn(&str) -> bool) -> Result<()> {
     let is_ours = match std::fs::symlink_metadata(path) {
         Err(_) => true,
-        Ok(facts) => facts.is_file() && is_ours(&Roots::below(path.parent().unwrap_or(path)).text(path)?),
+        Ok(facts) => {
+            facts.is_file() && is_ours(&Roots::below(path.parent().unwrap_or(path)).text(path)?)
+        }
     };
     match is_ours {
         true => Ok(()),

@@ -1,0 +1,80 @@
+//! Ctrl-C, and the signals that end a program: work stops between two units of it and the record is closed; a second signal
+//! ends the program at once, with the record saying so.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::STOPPED;
+use crate::notebook::record::Abandoned;
+
+/// A signal came that asks the program to end, not only its present work.
+static TERMINATED: AtomicBool = AtomicBool::new(false);
+/// Nothing is under way: the program waits for a person.
+static WAITING: AtomicBool = AtomicBool::new(false);
+/// What is left to write where the program ends at once.
+static LAST_WORD: Mutex<Option<Abandoned>> = Mutex::new(None);
+
+/// A flag that Ctrl-C and the ending signals set. A second one before the flag is taken back ends the program at once.
+pub fn listen() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    // Without a handler Ctrl-C still ends the program, only less politely.
+    let heard = ctrlc::set_handler(move || {
+        let again = flag.swap(true, Ordering::Relaxed);
+        if again || is_terminated() && WAITING.load(Ordering::Relaxed) {
+            leave();
+        }
+    });
+    if heard.is_ok() {
+        hear_endings();
+    }
+    stop
+}
+
+/// Whether the program is asked to end once its present work has stopped.
+pub fn is_terminated() -> bool {
+    TERMINATED.load(Ordering::Relaxed)
+}
+
+/// Says whether the program waits for a person, so that a signal to end has nothing to stop first.
+pub fn wait(waiting: bool) {
+    WAITING.store(waiting, Ordering::Relaxed);
+}
+
+/// What is to be written where the program ends at once; `None` once the record is closed.
+pub fn set_last_word(word: Option<Abandoned>) {
+    *LAST_WORD.lock().unwrap_or_else(PoisonError::into_inner) = word;
+}
+
+fn leave() -> ! {
+    let word = LAST_WORD
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(word) = word {
+        word.write();
+    }
+    std::process::exit(i32::from(STOPPED));
+}
+
+/// SIGTERM and SIGHUP become a Ctrl-C that ends the program; where whoever started it had one ignored (nohup), it stays so.
+#[cfg(unix)]
+fn hear_endings() {
+    extern "C" fn end(_signal: libc::c_int) {
+        TERMINATED.store(true, Ordering::Relaxed);
+        // SAFETY: `raise` may be called in a handler; the one for SIGINT only posts a semaphore.
+        unsafe { libc::raise(libc::SIGINT) };
+    }
+    let end = end as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    for signal in [libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: the handler stores an atomic and raises a signal, both of which a handler may do.
+        unsafe {
+            if libc::signal(signal, end) == libc::SIG_IGN {
+                libc::signal(signal, libc::SIG_IGN);
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn hear_endings() {}
