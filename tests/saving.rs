@@ -1,5 +1,6 @@
 //! Saving destroys nothing that is not ours: what is replaced, what is refused, and what a kill leaves.
 
+#[cfg(unix)]
 mod killed;
 
 use std::path::Path;

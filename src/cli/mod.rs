@@ -14,7 +14,6 @@ mod screen;
 mod signals;
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::guard;
@@ -77,6 +76,7 @@ fn on_a_large_stack(work: impl FnOnce() -> u8 + Send + 'static) -> u8 {
         };
         if let Ok(thread) = std::thread::Builder::new().stack_size(size).spawn(begin) {
             return thread.join().unwrap_or_else(|_| {
+                signals::close_record("failed");
                 let screen = screen::Screen::new(screen::Stream::Error, progress::Bars::new());
                 screen.remark(&screen.style().error(&guard::fault()));
                 FAILED

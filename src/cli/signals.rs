@@ -46,14 +46,19 @@ pub fn set_last_word(word: Option<Abandoned>) {
     *LAST_WORD.lock().unwrap_or_else(PoisonError::into_inner) = word;
 }
 
-fn leave() -> ! {
+/// Says in the record of a run under way, if there is one, how it ended.
+pub fn close_record(status: &str) {
     let word = LAST_WORD
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take();
     if let Some(word) = word {
-        word.write();
+        word.write(status);
     }
+}
+
+fn leave() -> ! {
+    close_record("stopped");
     std::process::exit(i32::from(STOPPED));
 }
 

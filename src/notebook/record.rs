@@ -34,9 +34,9 @@ pub struct Abandoned {
 }
 
 impl Abandoned {
-    /// Notes in run.json that the run was stopped. Where that fails nobody is left to be told.
-    pub fn write(mut self) {
-        self.facts["status"] = Value::from("stopped");
+    /// Notes in run.json how the run ended. Where that fails nobody is left to be told.
+    pub fn write(mut self, status: &str) {
+        self.facts["status"] = Value::from(status);
         self.facts["ended"] = Value::from(now().to_string());
         let _ = write_facts(&self.path, &self.facts);
     }

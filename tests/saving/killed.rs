@@ -25,6 +25,12 @@ fn start(folder: &Path) -> Child {
         .unwrap()
 }
 
+/// What tells the folder under a name from the one that was there before; nothing where there is none.
+fn inode(folder: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(folder).ok().map(|facts| facts.ino())
+}
+
 #[test]
 fn a_kill_while_a_model_is_replaced_leaves_a_whole_one() {
     let kills: u64 = std::env::var("EBB_KILLS").map_or(40, |text| text.parse().unwrap());
@@ -38,18 +44,10 @@ fn a_kill_while_a_model_is_replaced_leaves_a_whole_one() {
     assert!(a != b);
     let mut seen = [0, 0];
     for kill in 0..kills {
+        let before = inode(&place.path().join("out"));
         let mut child = start(place.path());
-        let left = || std::fs::read_dir(place.path()).unwrap();
-        // The first moment is when something is written aside; then from there on each time at another one.
-        while child.try_wait().unwrap().is_none()
-            && !left().any(|entry| {
-                entry
-                    .unwrap()
-                    .file_name()
-                    .to_string_lossy()
-                    .starts_with(".ebb-save-")
-            })
-        {
+        // From the first replacement on, each time at another moment of those that follow it.
+        while child.try_wait().unwrap().is_none() && inode(&place.path().join("out")) == before {
             std::thread::sleep(Duration::from_micros(200));
         }
         std::thread::sleep(Duration::from_micros(kill * 7919 % 60_000));
