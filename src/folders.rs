@@ -316,7 +316,10 @@ mod tests {
         std::fs::write(aside.path().join("a"), "new").unwrap();
         aside.put_in_two_steps(&target, &all).unwrap();
         assert_eq!(std::fs::read_to_string(target.join("a")).unwrap(), "new");
-        assert_eq!(entries(place.path()).unwrap(), [target.clone()]);
+        assert_eq!(
+            entries(place.path()).unwrap(),
+            std::slice::from_ref(&target)
+        );
         // Killed between the steps: the old one is taken back.
         std::fs::rename(&target, old_name(&target)).unwrap();
         recover(&target).unwrap();

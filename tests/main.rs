@@ -27,3 +27,4 @@ mod stdlib;
 mod support;
 mod tensorboard;
 mod together;
+mod tokenizers;
