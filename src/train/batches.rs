@@ -3,47 +3,74 @@
 use candle_core::{Device, Tensor};
 
 use super::examples::{Example, IGNORED};
+use super::options::Options;
 use crate::error::Result;
 use crate::random::Stream;
 
-/// The rows of each batch, for as many batches as asked: every epoch is a permutation of its own, and batches are cut in
-/// order across epochs, so none is short.
+/// Which rows each update takes. An epoch is every row once, in an order of its own where rows are shuffled: its last batch
+/// may be short, and so may the last group of batches that are accumulated.
 pub struct Order {
     rows: usize,
+    batch_size: usize,
+    accumulation: usize,
     shuffle: bool,
     stream: Stream,
     epoch: Option<(u64, Vec<usize>)>,
 }
 
 impl Order {
-    pub fn new(rows: usize, shuffle: bool, seed: u64) -> Self {
+    pub fn new(rows: usize, options: &Options) -> Self {
         Self {
             rows,
-            shuffle,
-            stream: Stream::new(seed, "order"),
+            batch_size: options.batch_size,
+            accumulation: options.gradient_accumulation,
+            shuffle: options.shuffle,
+            stream: Stream::new(options.seed, "order"),
             epoch: None,
         }
     }
 
-    /// The `size` rows of batch `index` (from 0).
-    pub fn batch(&mut self, index: usize, size: usize) -> Vec<usize> {
-        (index * size..(index + 1) * size)
-            .map(|position| self.row(position))
+    /// The batches of an update (counted from 1): each with its number since the beginning, and its rows.
+    pub fn update(&mut self, step: usize) -> Vec<(u64, Vec<usize>)> {
+        let batches = self.rows.div_ceil(self.batch_size);
+        let (epoch, place) = self.place(step);
+        let first = place * self.accumulation;
+        (first..batches.min(first + self.accumulation))
+            .map(|batch| {
+                let start = batch * self.batch_size;
+                let end = self.rows.min(start + self.batch_size);
+                let rows = (start..end).map(|position| self.row(epoch, position));
+                ((epoch * batches + batch) as u64, rows.collect())
+            })
             .collect()
     }
 
-    fn row(&mut self, position: usize) -> usize {
-        let within = position % self.rows;
+    /// How often the data has been gone through after an update.
+    pub fn epochs_after(&self, step: usize) -> f64 {
+        let (epoch, place) = self.place(step);
+        let seen = (place + 1) * self.accumulation * self.batch_size;
+        epoch as f64 + seen.min(self.rows) as f64 / self.rows as f64
+    }
+
+    /// The epoch of an update, and its number within it, both from 0.
+    fn place(&self, step: usize) -> (usize, usize) {
+        let updates = self.rows.div_ceil(self.batch_size);
+        let updates = updates.div_ceil(self.accumulation).max(1);
+        let before = step.saturating_sub(1);
+        (before / updates, before % updates)
+    }
+
+    fn row(&mut self, epoch: usize, position: usize) -> usize {
         if !self.shuffle {
-            return within;
+            return position;
         }
-        let epoch = (position / self.rows) as u64;
+        let epoch = epoch as u64;
         if self.epoch.as_ref().is_none_or(|(known, _)| *known != epoch) {
             self.epoch = Some((epoch, self.stream.child(epoch).permutation(self.rows)));
         }
         match &self.epoch {
-            Some((_, order)) => order.get(within).copied().unwrap_or(within),
-            None => within,
+            Some((_, order)) => order.get(position).copied().unwrap_or(position),
+            None => position,
         }
     }
 }

@@ -64,7 +64,8 @@ struct State {
     files: BTreeMap<String, String>,
 }
 
-const FORMAT: u32 = 1;
+/// 2: batches end with the epoch. One of format 1 would go on with other batches than it began with.
+const FORMAT: u32 = 2;
 /// What the names of checkpoints that are written aside begin with, behind `.ebb-`.
 const KIND: &str = "checkpoint";
 const STATE: &str = "state.json";

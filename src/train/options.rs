@@ -223,13 +223,15 @@ impl Options {
             .is_some_and(|every| step.is_multiple_of(every.max(1)))
     }
 
-    /// Updates in all, for `rows` of data.
+    /// Updates in all, for `rows` of data: an epoch ends with a short batch and a short group of batches where rows do not
+    /// divide, as transformers' trainer counts them.
     pub fn steps(&self, rows: usize) -> usize {
         match self.duration {
             Duration::Steps(steps) => steps,
             Duration::Epochs(epochs) => {
-                let update = (self.batch_size * self.gradient_accumulation) as f64;
-                ((rows as f64 * epochs / update).ceil() as usize).max(1)
+                let batches = rows.div_ceil(self.batch_size);
+                let updates = batches.div_ceil(self.gradient_accumulation);
+                ((updates as f64 * epochs).ceil() as usize).max(1)
             }
         }
     }

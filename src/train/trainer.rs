@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
             validation,
             options,
             steps: options.steps(data.len()),
-            order: Order::new(data.len(), options.shuffle, options.seed),
+            order: Order::new(data.len(), options),
             dropout: Stream::new(options.seed, "dropout"),
             progress: Progress::default(),
             best: None,
@@ -178,11 +178,8 @@ impl<'a> Run<'a> {
     fn step(&mut self, step: usize, control: &Control) -> Result<StepRecord> {
         let started = Instant::now();
         let options = self.options;
-        let accumulation = options.gradient_accumulation;
-        let mut batches = Vec::new();
-        for part in 0..accumulation {
-            let index = (step - 1) * accumulation + part;
-            let rows = self.order.batch(index, options.batch_size);
+        let mut batches = Vec::with_capacity(1);
+        for (index, rows) in self.order.update(step) {
             let chosen: Vec<&Example> = rows.iter().filter_map(|row| self.data.get(*row)).collect();
             let pad = self.model.tokenizer().pad_id();
             batches.push((index, collate(&chosen, pad, &self.model.device())?));
@@ -195,7 +192,7 @@ impl<'a> Run<'a> {
             control.check()?;
             let weight = match options.loss_average {
                 LossAverage::Token => 1.0 / trained.max(1) as f64,
-                LossAverage::Batch => 1.0 / (batch.trained.max(1) * accumulation) as f64,
+                LossAverage::Batch => 1.0 / (batch.trained.max(1) * batches.len()) as f64,
             };
             loss += add_gradients(
                 &mut gradients,
@@ -203,7 +200,7 @@ impl<'a> Run<'a> {
                 &decoder,
                 batch,
                 weight,
-                self.dropout.child(*index as u64),
+                self.dropout.child(*index),
                 options.recompute,
             )?;
         }
@@ -222,11 +219,10 @@ impl<'a> Run<'a> {
         self.optimiser
             .step(&self.parameters.variables, &gradients, scale, &settings)?;
         let tokens: usize = batches.iter().map(|(_, batch)| batch.tokens).sum();
-        let rows = (step * accumulation * options.batch_size) as f64;
         let rate = tokens as f64 / started.elapsed().as_secs_f64().max(1e-9);
         Ok(StepRecord {
             step,
-            epoch: rows / self.data.len() as f64,
+            epoch: self.order.epochs_after(step),
             loss,
             learning_rate,
             grad_norm,
