@@ -1,8 +1,10 @@
 //! Finetuning against torch's traces, and the properties that runs rely on: gradients everywhere, sharing, determinism.
 
 mod checkpoints;
+mod epochs;
 mod killed;
 mod refused;
+mod seams;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -313,9 +315,9 @@ fn only_the_completion_of_a_pair_is_trained_on() {
         prompt: "The kettle".to_string(),
         completion: " sings".to_string(),
     };
-    let (rows, cut) = tokenize(model.tokenizer(), &[pair], 64).unwrap();
+    let (rows, noted) = tokenize(model.tokenizer(), &[pair], 64).unwrap();
     let prompt = model.tokenizer().encode("The kettle").unwrap().len();
-    assert_eq!(cut, 0);
+    assert_eq!((noted.cut, noted.across), (0, 0));
     assert!(rows[0].labels[..prompt].iter().all(|label| *label == -100));
     assert_eq!(rows[0].trained_tokens(), rows[0].ids.len() - prompt);
     assert_eq!(rows[0].ids.last(), model.tokenizer().end_ids().first());

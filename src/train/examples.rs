@@ -1,9 +1,11 @@
 //! From texts to what a trainer reads: token ids, and for each token whether it is trained on.
 
+use std::ops::Range;
+
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::model::text::TextTokenizer;
+use crate::model::text::{TextTokenizer, Tokens};
 
 /// The label of a token that is not trained on.
 pub const IGNORED: i64 = -100;
@@ -37,42 +39,109 @@ impl Example {
 pub enum Source {
     /// The whole text is trained on.
     Text(String),
-    /// Only the completion is.
+    /// Only the completion is. Their tokens are those of the joined text.
     Pair { prompt: String, completion: String },
+    /// The same with a prompt that a chat template wrote, special tokens included.
+    RenderedPair { prompt: String, completion: String },
+    /// What a chat template wrote, which is taken as it stands: no token is put around it.
+    Rendered {
+        text: String,
+        /// The bytes that are trained on; all of them where there is nothing.
+        trained: Option<Vec<Range<usize>>>,
+    },
 }
 
-/// Tokenizes texts and appends the end token, which is trained on, so that a model learns where a text ends. Texts
-/// longer than `max_length` tokens lose their end; returns how many did.
+/// What there is to say of tokenized texts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// Texts longer than allowed, which lost their end.
+    pub cut: usize,
+    /// Pairs whose prompt has other tokens by itself than in the joined text.
+    pub across: usize,
+    /// Texts that begin with the begin token themselves, and got no second one.
+    pub began_themselves: usize,
+}
+
+/// One text as a row, before anything is cut; and whether it counts under `across` and `began_themselves`.
+///
+/// The end token, which is trained on so that a model learns where a text ends, is appended where the text does not end
+/// with one already, and never to what a chat template wrote to its end. A token that holds the prompt's last characters
+/// and the completion's first ones is trained on.
+pub fn example(tokenizer: &TextTokenizer, source: &Source) -> Result<(Example, bool, bool)> {
+    let (tokens, from, across): (Tokens, usize, bool) = match source {
+        Source::Text(text) => (tokenizer.tokens(text, true)?, 0, false),
+        Source::Pair { prompt, completion } => {
+            let tokens = tokenizer.tokens(&format!("{prompt}{completion}"), true)?;
+            joined(tokens, prompt, &tokenizer.encode_prompt(prompt)?)
+        }
+        Source::RenderedPair { prompt, completion } => {
+            let tokens = tokenizer.tokens(&format!("{prompt}{completion}"), false)?;
+            joined(tokens, prompt, &tokenizer.encode_plain(prompt)?)
+        }
+        Source::Rendered { text, trained } => {
+            let tokens = tokenizer.tokens(text, false)?;
+            let example = match trained {
+                None => Example::whole(tokens.ids),
+                Some(ranges) => within(tokens, ranges),
+            };
+            return Ok((example, false, false));
+        }
+    };
+    let began_itself = tokens.began_itself;
+    let mut example = Example::whole(tokens.ids);
+    example
+        .labels
+        .iter_mut()
+        .take(from)
+        .for_each(|label| *label = IGNORED);
+    let ends = tokenizer.end_ids();
+    if let Some(end) = ends.first()
+        && !example.ids.last().is_some_and(|last| ends.contains(last))
+    {
+        example.ids.push(*end);
+        example.labels.push(i64::from(*end));
+    }
+    Ok((example, across, began_itself))
+}
+
+/// The tokens of a joined text, where its completion begins, and whether the prompt's own are no beginning of them.
+fn joined(tokens: Tokens, prompt: &str, own: &[u32]) -> (Tokens, usize, bool) {
+    let from = tokens.first_behind(prompt.len());
+    let across = tokens.ids.get(..from) != Some(own);
+    (tokens, from, across)
+}
+
+/// A row in which the tokens that touch the ranges are trained on.
+fn within(tokens: Tokens, ranges: &[Range<usize>]) -> Example {
+    let mut labels = vec![IGNORED; tokens.ids.len()];
+    for range in ranges.iter().filter(|range| !range.is_empty()) {
+        let inside = tokens.first_behind(range.start)..tokens.first_from(range.end);
+        for index in inside {
+            if let (Some(label), Some(id)) = (labels.get_mut(index), tokens.ids.get(index)) {
+                *label = i64::from(*id);
+            }
+        }
+    }
+    Example {
+        ids: tokens.ids,
+        labels,
+    }
+}
+
+/// Tokenizes texts as [`example`] does. Those longer than `max_length` tokens lose their end.
 pub fn tokenize(
     tokenizer: &TextTokenizer,
     sources: &[Source],
     max_length: usize,
-) -> Result<(Vec<Example>, usize)> {
-    let end = tokenizer.end_ids().first().copied();
-    let mut cut = 0;
+) -> Result<(Vec<Example>, Noted)> {
+    let mut noted = Noted::default();
     let mut examples = Vec::with_capacity(sources.len());
     for (row, source) in sources.iter().enumerate() {
-        let mut example = match source {
-            Source::Text(text) => Example::whole(tokenizer.encode(text)?),
-            Source::Pair { prompt, completion } => {
-                let ids = tokenizer.encode(prompt)?;
-                let mut example = Example {
-                    labels: vec![IGNORED; ids.len()],
-                    ids,
-                };
-                for id in tokenizer.encode_plain(completion)? {
-                    example.ids.push(id);
-                    example.labels.push(i64::from(id));
-                }
-                example
-            }
-        };
-        if let Some(end) = end {
-            example.ids.push(end);
-            example.labels.push(i64::from(end));
-        }
+        let (mut example, across, began_itself) = example(tokenizer, source)?;
+        noted.across += usize::from(across);
+        noted.began_themselves += usize::from(began_itself);
         if example.ids.len() > max_length {
-            cut += 1;
+            noted.cut += 1;
             example.ids.truncate(max_length);
             example.labels.truncate(max_length);
         }
@@ -84,7 +153,7 @@ pub fn tokenize(
         }
         examples.push(example);
     }
-    Ok((examples, cut))
+    Ok((examples, noted))
 }
 
 /// Refuses rows that a model with a vocabulary of `vocabulary` tokens cannot be trained on.

@@ -117,8 +117,8 @@ fn ids_and_labels_outside_the_vocabulary_are_told() {
 fn long_texts_are_cut_and_counted_and_rows_without_a_target_refused() {
     let model = tiny();
     let text = Source::Text("Bread is warm. ".repeat(20));
-    let (rows, cut) = tokenize(model.tokenizer(), &[text], 10).unwrap();
-    assert_eq!((rows[0].ids.len(), cut), (10, 1));
+    let (rows, noted) = tokenize(model.tokenizer(), &[text], 10).unwrap();
+    assert_eq!((rows[0].ids.len(), noted.cut), (10, 1));
     let pair = Source::Pair {
         prompt: "Bread is warm. ".repeat(20),
         completion: "yes".to_string(),

@@ -25,6 +25,72 @@ pub struct TextTokenizer {
     settings: Value,
 }
 
+/// The tokens of a text.
+pub struct Tokens {
+    pub ids: Vec<u32>,
+    /// The bytes of the text that each token stands for.
+    pub places: Vec<(usize, usize)>,
+    /// Tokens that the post-processor put in front.
+    pub added_before: usize,
+    /// Tokens that it put behind.
+    pub added_behind: usize,
+    /// Whether the text itself begins with the token that would have been put in front of it.
+    pub began_itself: bool,
+}
+
+impl Tokens {
+    fn new(encoding: &tokenizers::Encoding) -> Self {
+        let added = encoding.get_special_tokens_mask();
+        let mut tokens = Self {
+            ids: encoding.get_ids().to_vec(),
+            places: encoding.get_offsets().to_vec(),
+            added_before: added.iter().take_while(|mark| **mark == 1).count(),
+            added_behind: 0,
+            began_itself: false,
+        };
+        if tokens.added_before == tokens.ids.len() {
+            return tokens;
+        }
+        tokens.added_behind = added.iter().rev().take_while(|mark| **mark == 1).count();
+        // A text that brings the token itself, as rendered chats do, keeps its own and gets no second one.
+        let end = tokens.ids.len() - tokens.added_behind;
+        if tokens.added_behind > 0 && tokens.ids.get(end) == tokens.ids.get(end - 1) {
+            tokens.remove(end);
+            tokens.added_behind -= 1;
+        }
+        let begin = tokens.added_before;
+        if begin > 0 && tokens.ids.get(begin) == tokens.ids.get(begin - 1) {
+            tokens.remove(begin - 1);
+            tokens.added_before -= 1;
+            tokens.began_itself = true;
+        }
+        tokens
+    }
+
+    fn remove(&mut self, index: usize) {
+        self.ids.remove(index);
+        self.places.remove(index);
+    }
+
+    /// The first token that stands for something behind byte `at`; what the post-processor put behind counts as such.
+    pub fn first_behind(&self, at: usize) -> usize {
+        let own = self.added_before..self.ids.len() - self.added_behind;
+        let behind = |index: &usize| self.places.get(*index).is_some_and(|(_, end)| *end > at);
+        own.clone().find(behind).unwrap_or(own.end)
+    }
+
+    /// The first token that stands for nothing before byte `at`.
+    pub fn first_from(&self, at: usize) -> usize {
+        let own = self.added_before..self.ids.len() - self.added_behind;
+        let from = |index: &usize| {
+            self.places
+                .get(*index)
+                .is_some_and(|(start, _)| *start >= at)
+        };
+        own.clone().find(from).unwrap_or(own.end)
+    }
+}
+
 impl TextTokenizer {
     /// From the bytes of `tokenizer.json`, and of `tokenizer_config.json` where there is one. The end and pad tokens are
     /// the configuration's, else the tokenizer's own.
@@ -84,14 +150,15 @@ impl TextTokenizer {
         })
     }
 
-    /// Ids of `text` as the tokenizer's own post-processor makes them (a LLaMA tokenizer puts its begin token in front).
+    /// Ids of `text` as the tokenizer's own post-processor makes them (a LLaMA tokenizer puts its begin token in front). A
+    /// text that already begins with the begin token gets no second one.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        self.encode_with(text, true)
+        self.tokens(text, true).map(|tokens| tokens.ids)
     }
 
-    /// Ids of `text` without any special token: the continuation of a prompt.
+    /// Ids of `text` as it stands, without any special token around it.
     pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>> {
-        self.encode_with(text, false)
+        self.tokens(text, false).map(|tokens| tokens.ids)
     }
 
     /// The special tokens that a text begins with, such as LLaMA's begin token; empty where there are none.
@@ -104,9 +171,17 @@ impl TextTokenizer {
         Ok(whole.get(..place.unwrap_or(0)).unwrap_or_default().to_vec())
     }
 
-    fn encode_with(&self, text: &str, specials: bool) -> Result<Vec<u32>> {
-        match guarded(|| self.tokenizer.encode_fast(text, specials)) {
-            Some(Ok(encoding)) => Ok(encoding.get_ids().to_vec()),
+    /// Ids that a text which begins with `prompt` begins with: no special token stands behind them.
+    pub fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>> {
+        let mut tokens = self.tokens(prompt, true)?;
+        tokens.ids.truncate(tokens.ids.len() - tokens.added_behind);
+        Ok(tokens.ids)
+    }
+
+    /// The tokens of `text` with their places in it; with `specials`, the post-processor's own around them.
+    pub fn tokens(&self, text: &str, specials: bool) -> Result<Tokens> {
+        match guarded(|| self.tokenizer.encode(text, specials)) {
+            Some(Ok(encoding)) => Ok(Tokens::new(&encoding)),
             Some(Err(error)) => Err(Error::failed(format!(
                 "the text cannot be tokenized: {error}"
             ))),

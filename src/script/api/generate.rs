@@ -102,7 +102,9 @@ fn prompts_of(
     if let Some(frame) = given.clone().try_cast::<Frame>() {
         let how = column.unwrap_or_else(|| "prompt".into());
         let texts = texts::of_frame(context, &frame.0, &how, "the prompts of generate")?;
-        let ids = texts.iter().map(|text| model.tokenizer().encode(text));
+        let ids = texts
+            .iter()
+            .map(|text| model.tokenizer().encode_prompt(text));
         return ids.collect::<Result<_>>().at(context);
     }
     if given.is_string() || is_ids(given) {

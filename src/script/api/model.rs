@@ -416,7 +416,7 @@ pub fn token_ids(value: &Dynamic) -> Result<Vec<u32>> {
 /// A prompt as token ids: a text, or ids as they are.
 pub fn prompt_ids(model: &Model, prompt: &Dynamic) -> Result<Vec<u32>> {
     match prompt.clone().into_string() {
-        Ok(text) => model.tokenizer().encode(&text),
+        Ok(text) => model.tokenizer().encode_prompt(&text),
         Err(_) => token_ids(prompt),
     }
 }

@@ -16,7 +16,7 @@ use crate::script::host::{Event, Host};
 use crate::script::options::Options;
 use crate::script::record::Record;
 use crate::train::evaluate::token_losses;
-use crate::train::examples::{self, Example, Source};
+use crate::train::examples::{self, Example, Noted, Source};
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -152,8 +152,9 @@ fn examples_of(
         let made = texts::of_array(&array, "finetune").at(context)?;
         made.into_iter().map(Source::Text).collect()
     };
-    let (rows, cut) = examples::tokenize(model.tokenizer(), &sources, limit).at(context)?;
-    tell_cut(host, cut, rows.len(), limit);
+    let (rows, noted) = examples::tokenize(model.tokenizer(), &sources, limit).at(context)?;
+    tell_cut(host, noted.cut, rows.len(), limit);
+    tell_seams(host, &noted, rows.len());
     Ok(rows)
 }
 
@@ -165,37 +166,31 @@ fn tell_cut(host: &Host, cut: usize, rows: usize, limit: usize) {
     }
 }
 
+/// Tells where texts are not tokenized as one might think.
+fn tell_seams(host: &Host, noted: &Noted, rows: usize) {
+    if noted.began_themselves > 0 {
+        host.tell(Event::Note(format!(
+            "finetune: {} of {rows} texts begin with the begin token themselves and get no second one; with `chat: true`, \
+             rendered conversations are tokenized as they stand",
+            noted.began_themselves
+        )));
+    }
+    if noted.across > 0 {
+        host.tell(Event::Note(format!(
+            "finetune: in {} of {rows} rows the prompt has other tokens by itself than with its completion behind it (a token \
+             across the seam counts as the completion's); let the prompt end before a space rather than behind it",
+            noted.across
+        )));
+    }
+}
+
 /// Arrays of ids, or maps of `ids` and `labels`, and how many were cut to `limit` tokens.
 fn token_examples(array: &Array, limit: usize) -> Result<(Vec<Example>, usize)> {
     let mut cut = 0;
     let one = |(row, item): (usize, &Dynamic)| -> Result<Example> {
         let mut example = match item.clone().try_cast::<Map>() {
             None => Example::whole(token_ids(item)?),
-            Some(map) => {
-                let ids = token_ids(map.get("ids").unwrap_or(&Dynamic::UNIT))?;
-                let labels = map
-                    .get("labels")
-                    .cloned()
-                    .and_then(|labels| labels.try_cast::<Array>());
-                let labels: Option<Vec<i64>> = labels.map(|labels| {
-                    labels
-                        .iter()
-                        .filter_map(|label| label.as_int().ok())
-                        .collect()
-                });
-                let example = Example {
-                    labels: labels.unwrap_or_default(),
-                    ids,
-                };
-                if example.labels.len() != example.ids.len() {
-                    return Err(Error::invalid(
-                        format!("row {row}"),
-                        format!("{} labels, one a token", example.ids.len()),
-                        example.labels.len().to_string(),
-                    ));
-                }
-                example
-            }
+            Some(map) => labelled(row, &map)?,
         };
         cut += usize::from(example.ids.len() > limit);
         example.ids.truncate(limit);
@@ -207,6 +202,44 @@ fn token_examples(array: &Array, limit: usize) -> Result<(Vec<Example>, usize)> 
     };
     let rows: Result<Vec<Example>> = array.iter().enumerate().map(one).collect();
     Ok((rows?, cut))
+}
+
+/// A map of `ids` and `labels`; without labels every token is trained on.
+fn labelled(row: usize, map: &Map) -> Result<Example> {
+    let place = format!("row {row}");
+    if let Some(other) = map
+        .keys()
+        .find(|key| !["ids", "labels"].contains(&key.as_str()))
+    {
+        return Err(Error::invalid(
+            place,
+            "a map of `ids` and `labels`",
+            format!("one with `{other}`"),
+        ));
+    }
+    let ids = token_ids(map.get("ids").unwrap_or(&Dynamic::UNIT))?;
+    let given = match map.get("labels") {
+        None => return Ok(Example::whole(ids)),
+        Some(given) => given.clone().try_cast::<Array>(),
+    };
+    let whole = |labels: Array| -> Option<Vec<i64>> {
+        labels.iter().map(|label| label.as_int().ok()).collect()
+    };
+    let labels = given.and_then(whole).ok_or_else(|| {
+        Error::invalid(
+            format!("the labels of {place}"),
+            "an array of whole numbers",
+            "something else",
+        )
+    })?;
+    if labels.len() != ids.len() {
+        return Err(Error::invalid(
+            place,
+            format!("{} labels, one a token", ids.len()),
+            labels.len().to_string(),
+        ));
+    }
+    Ok(Example { ids, labels })
 }
 
 fn register_losses(engine: &mut Engine, host: &Rc<Host>) {
