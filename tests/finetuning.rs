@@ -1,6 +1,7 @@
 //! Finetuning against torch's traces, and the properties that runs rely on: gradients everywhere, sharing, determinism.
 
 mod checkpoints;
+mod conversations;
 mod epochs;
 mod killed;
 mod refused;

@@ -5,13 +5,15 @@
 //! Templates come from strangers: how long one may run, how deep it may call and how much it may write are limited.
 
 use std::fmt;
-use std::io::Write;
+use std::ops::Range;
+use std::sync::Arc;
 
 use minijinja::value::{Kwargs, Rest};
 use minijinja::{Environment, ErrorKind, context};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::marks::{Bounded, LONGEST, Marks};
+pub use super::messages::Message;
 use super::python;
 use crate::error::{Error, Result};
 
@@ -20,8 +22,6 @@ use crate::error::{Error, Result};
 const FUEL: u64 = 300_000;
 /// How deep macros and blocks may call each other.
 const DEPTH: usize = 64;
-/// Bytes that one rendering may write.
-const LONGEST: usize = 1 << 24;
 /// Bytes of a template; published ones have some thousands.
 const LONGEST_TEMPLATE: usize = 1 << 20;
 /// Bytes of stack for one rendering: lists in lists, as deep as the instructions allow, must be dropped again.
@@ -39,21 +39,22 @@ const SPECIAL_TOKENS: [&str; 7] = [
     "mask_token",
 ];
 
+/// The filter that notes what the assistant says.
+const MARK: &str = "noted_as_of_the_assistant";
+
+/// A text, and what stands in it between marks.
+type Rendered = (String, Vec<(usize, String)>);
+
 /// What a template's own functions give.
 type JinjaResult = std::result::Result<String, minijinja::Error>;
-
-/// One turn of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// "system", "user" or "assistant"; some templates know more.
-    pub role: String,
-    pub content: String,
-}
 
 /// A template that was read once and renders many conversations.
 pub struct ChatTemplate {
     environment: Environment<'static>,
     tokens: serde_json::Map<String, Value>,
+    /// Whether it marks what the assistant says.
+    marked: bool,
+    marks: Arc<Marks>,
 }
 
 impl ChatTemplate {
@@ -67,8 +68,12 @@ impl ChatTemplate {
             ));
         }
         let mut environment = environment();
+        let marks = Arc::new(Marks::default());
+        let noted = Arc::clone(&marks);
+        environment.add_filter(MARK, move |text: String| noted.note(text));
+        let (template, marked) = plain_jinja(template);
         environment
-            .add_template_owned(NAME, plain_jinja(template))
+            .add_template_owned(NAME, template)
             .map_err(|error| sentence("read", &error))?;
         let tokens = SPECIAL_TOKENS.iter().filter_map(|name| {
             let token = settings.get(*name)?;
@@ -78,11 +83,40 @@ impl ChatTemplate {
         Ok(Self {
             tokens: tokens.collect(),
             environment,
+            marked,
+            marks,
         })
+    }
+
+    /// Whether the template marks what the assistant says (`{% generation %}`).
+    pub fn marks_the_assistant(&self) -> bool {
+        self.marked
     }
 
     /// The conversation as text; with `add_generation_prompt`, followed by what begins the assistant's next turn.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
+        let (text, _) = self.on_a_thread(messages, add_generation_prompt)?;
+        Ok(text)
+    }
+
+    /// The conversation as text, and the bytes of it between the template's marks.
+    pub fn render_marked(&self, messages: &[Message]) -> Result<(String, Vec<Range<usize>>)> {
+        let (text, marked) = self.on_a_thread(messages, false)?;
+        let mut ranges = Vec::with_capacity(marked.len());
+        for (start, part) in marked {
+            let range = start..start + part.len();
+            if text.get(range.clone()) != Some(part.as_str()) {
+                return Err(Error::failed_with_hint(
+                    "the chat template changes or moves what stands between its generation marks",
+                    "marks belong around what is written, outside macros and `set`",
+                ));
+            }
+            ranges.push(range);
+        }
+        Ok((text, ranges))
+    }
+
+    fn on_a_thread(&self, messages: &[Message], add_generation_prompt: bool) -> Result<Rendered> {
         if messages.is_empty() {
             return Err(Error::invalid(
                 "rendering a chat template",
@@ -94,7 +128,7 @@ impl ChatTemplate {
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().stack_size(STACK);
             let rendering =
-                thread.spawn_scoped(scope, || self.text(messages, add_generation_prompt));
+                thread.spawn_scoped(scope, || self.fitting(messages, add_generation_prompt));
             let failed = |reason: &str| Error::failed(format!("the chat template {reason}"));
             match rendering.map(|thread| thread.join()) {
                 Ok(Ok(text)) => text,
@@ -106,12 +140,41 @@ impl ChatTemplate {
         })
     }
 
-    fn text(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
+    /// Renders messages as they are; a template that cannot take a list of parts, or would write the list itself, gets the
+    /// text of the parts.
+    fn fitting(&self, messages: &[Message], add_generation_prompt: bool) -> Result<Rendered> {
+        let lists: Vec<String> = messages
+            .iter()
+            .filter_map(Message::parts)
+            .map(python::shown)
+            .collect();
+        let plain = self.text(messages, add_generation_prompt);
+        let fits = match &plain {
+            Ok((text, _)) => !lists.iter().any(|list| text.contains(list)),
+            Err(_) => lists.is_empty(),
+        };
+        if fits {
+            return plain;
+        }
+        let texts: Option<Vec<Message>> = messages.iter().map(Message::as_text).collect();
+        match (texts, plain) {
+            (Some(texts), _) => self.text(&texts, add_generation_prompt),
+            (None, Err(error)) => Err(error),
+            (None, Ok(_)) => Err(Error::failed_with_hint(
+                "the chat template takes only texts, and a message has a part that is none",
+                "leave out such parts, or give another template",
+            )),
+        }
+    }
+
+    fn text(&self, messages: &[Message], add_generation_prompt: bool) -> Result<Rendered> {
         let template = self
             .environment
             .get_template(NAME)
             .map_err(|error| sentence("read", &error))?;
-        let mut out = Bounded(Vec::new());
+        let _alone = self.marks.begin();
+        let mut out = Bounded::new(&self.marks);
+        let messages: Vec<Value> = messages.iter().map(Message::seen).collect();
         let values = context! {
             messages,
             tools => (),
@@ -122,7 +185,9 @@ impl ChatTemplate {
         template
             .render_captured_to(values, &mut out)
             .map_err(|error| sentence("rendered", &error))?;
-        String::from_utf8(out.0).map_err(|_| Error::failed("the chat template writes no UTF-8"))
+        let text = String::from_utf8(out.into_bytes())
+            .map_err(|_| Error::failed("the chat template writes no UTF-8"))?;
+        Ok((text, self.marks.taken()))
     }
 }
 
@@ -190,8 +255,9 @@ fn environment() -> Environment<'static> {
 }
 
 /// Jinja that minijinja reads as jinja2 does: line ends are `\n`, and the marks of transformers around what the assistant
-/// says (`{% generation %}`), which change nothing in the text, are scopes without variables.
-fn plain_jinja(template: &str) -> String {
+/// says (`{% generation %}`), which change nothing in the text, are scopes whose text is noted. Whether there are any.
+fn plain_jinja(template: &str) -> (String, bool) {
+    let mut marked = false;
     let template = template.replace("\r\n", "\n").replace('\r', "\n");
     let mut out = String::with_capacity(template.len());
     let mut rest = template.as_str();
@@ -205,14 +271,20 @@ fn plain_jinja(template: &str) -> String {
         let (tag, after) = tag.split_at(end + 2);
         let word = tag.trim_matches(['{', '%', '}', '-', '+', ' ', '\t', '\n']);
         match word {
-            "generation" => out.push_str(&tag.replace("generation", "with")),
-            "endgeneration" => out.push_str(&tag.replace("endgeneration", "endwith")),
+            "generation" => {
+                marked = true;
+                let opening = format!("with %}}{{% filter {MARK}");
+                out.push_str(&tag.replace("generation", &opening));
+            }
+            "endgeneration" => {
+                out.push_str(&tag.replace("endgeneration", "endfilter %}{% endwith"));
+            }
             _ => out.push_str(tag),
         }
         rest = after;
     }
     out.push_str(rest);
-    out
+    (out, marked)
 }
 
 /// What a template says through `raise_exception`.
@@ -275,23 +347,6 @@ fn join(values: &minijinja::Value, separator: Option<String>, named: Kwargs) -> 
         });
     }
     Ok(parts.join(separator.as_deref().unwrap_or("")))
-}
-
-/// A writer that takes no more than [`LONGEST`] bytes.
-struct Bounded(Vec<u8>);
-
-impl Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.0.len() + bytes.len() > LONGEST {
-            return Err(std::io::Error::other("too long"));
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 /// minijinja's error as a sentence; `verb` is what could not be done: "read" or "rendered".

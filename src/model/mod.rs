@@ -11,10 +11,13 @@ mod gguf;
 pub mod lineage;
 pub mod load;
 mod manifest;
+mod marks;
+pub mod messages;
 mod peft;
 mod python;
 pub mod save;
 pub mod text;
+pub mod turns;
 pub mod weights;
 
 use std::sync::Arc;

@@ -17,6 +17,11 @@ pub fn text(value: &Value) -> String {
     out
 }
 
+/// `str(value)` of a value that came as JSON.
+pub fn shown(value: &serde_json::Value) -> String {
+    text(&Value::from_serialize(value))
+}
+
 /// Writes `str(value)`; nothing for what is undefined, as Jinja does.
 pub fn write_text(out: &mut impl Write, value: &Value) -> fmt::Result {
     match value.kind() {

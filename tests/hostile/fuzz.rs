@@ -165,10 +165,7 @@ fn templates(seed: u64, budget: Duration) -> (u64, u64) {
         ("user", "Hi {{ 7 }}"),
         ("assistant", "Yes."),
     ];
-    let messages = messages.map(|(role, content)| Message {
-        role: role.to_string(),
-        content: content.to_string(),
-    });
+    let messages = messages.map(|(role, content)| Message::new(role, content));
     let settings = json!({ "bos_token": "<s>", "eos_token": "</s>" });
     tries(template.as_bytes(), seed, budget, template.len(), |bytes| {
         let text = String::from_utf8_lossy(bytes);

@@ -1,6 +1,7 @@
 //! Conversations: messages as scripts write them, and the text that a chat model's template makes of them.
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -29,6 +30,8 @@ pub const RECORDS: &[Record] = &[Record::new(
 )
 .doc(
     "Messages: an array of maps #{ role, content } (\"system\", \"user\", \"assistant\"), or a string, which the user says. \
+     A message goes to the template whole: `name`, `tool_calls`, reasoning and what else it has; a key whose value is () \
+     counts as absent, except `content`. A `content` that is a list of parts becomes their text where the template wants text. \
      Options: `generation_prompt` (true: the text ends where the assistant begins to speak), `template` (another than the \
      model's). `generate` with `chat: true` does this by itself.",
 )];
@@ -49,41 +52,20 @@ pub fn is_conversation(value: &Dynamic) -> bool {
 
 /// The messages of a conversation; a string is one of the user.
 pub fn messages_of(operation: &str, value: &Dynamic) -> Result<Vec<Message>> {
-    if let Ok(content) = value.clone().into_string() {
-        let role = "user".to_string();
-        return Ok(vec![Message { role, content }]);
-    }
-    if !is_conversation(value) {
-        return Err(Error::invalid(
-            operation,
-            "a string, or an array of messages #{ role, content }",
-            convert::describe(value),
-        ));
-    }
-    let messages = value.clone().try_cast::<Array>().unwrap_or_default();
-    messages
-        .iter()
-        .map(|message| message_of(operation, message))
-        .collect()
+    messages_from(operation, &convert::to_json(value)?)
 }
 
-fn message_of(operation: &str, value: &Dynamic) -> Result<Message> {
-    let map = value.clone().try_cast::<Map>().unwrap_or_default();
-    let text = |key: &str| {
-        let found = map.get(key).cloned();
-        found
-            .and_then(|value| value.into_string().ok())
-            .ok_or_else(|| {
-                let keys: Vec<&str> = map.keys().map(|key| key.as_str()).collect();
-                Error::invalid(
-                    operation,
-                    format!("messages with a string under `{key}`"),
-                    format!("a map with the keys {}", keys.join(", ")),
-                )
-            })
-    };
-    Ok(Message {
-        role: text("role")?,
-        content: text("content")?,
-    })
+/// The same from what a frame holds.
+pub fn messages_from(operation: &str, value: &Value) -> Result<Vec<Message>> {
+    match value {
+        Value::String(content) => Ok(vec![Message::new("user", content)]),
+        Value::Array(messages) if messages.iter().all(Value::is_object) => {
+            messages.iter().map(Message::from_json).collect()
+        }
+        other => Err(Error::invalid(
+            operation,
+            "a string, or an array of messages #{ role, content }",
+            convert::describe(&convert::from_json(other)),
+        )),
+    }
 }

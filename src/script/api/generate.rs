@@ -4,13 +4,14 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use super::chat::{is_conversation, messages_of};
+use super::chat::{is_conversation, messages_from, messages_of};
 use super::frame::Frame;
 use super::model::{ids_array, prompt_ids};
 use super::texts;
 use crate::error::{Error, Result};
 use crate::generate::{self, Completion};
 use crate::model::Model;
+use crate::model::chat::Message;
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host};
@@ -133,22 +134,27 @@ fn spoken_to(
     column: Option<Dynamic>,
     single: bool,
 ) -> ScriptResult<Vec<Vec<u32>>> {
-    let conversations: Vec<Dynamic> = match (given.clone().try_cast::<Frame>(), single) {
+    const OPERATION: &str = "generate with chat: true";
+    let conversations: Vec<Vec<Message>> = match (given.clone().try_cast::<Frame>(), single) {
         (Some(frame), _) => {
             let how = column.unwrap_or_else(|| "prompt".into());
-            let texts = texts::of_frame(context, &frame.0, &how, "the prompts of generate")?;
-            texts.into_iter().map(Dynamic::from).collect()
+            let operation = "the prompts of generate";
+            let values = texts::values_of_frame(context, &frame.0, &how, operation)?;
+            let messages = values.iter().map(|value| messages_from(OPERATION, value));
+            messages.collect::<Result<_>>().at(context)?
         }
-        (None, true) => vec![given.clone()],
-        (None, false) => array_of(given).at(context)?,
+        (None, true) => vec![messages_of(OPERATION, given).at(context)?],
+        (None, false) => {
+            let given = array_of(given).at(context)?;
+            let messages = given.iter().map(|value| messages_of(OPERATION, value));
+            messages.collect::<Result<_>>().at(context)?
+        }
     };
     let render = || {
         let template = model.tokenizer().chat_template(None)?;
-        let prompts = conversations.iter().map(|conversation| {
-            let messages = messages_of("generate with chat: true", conversation)?;
-            model
-                .tokenizer()
-                .encode_plain(&template.render(&messages, true)?)
+        let prompts = conversations.iter().map(|messages| {
+            let text = template.render(messages, true)?;
+            model.tokenizer().encode_plain(&text)
         });
         prompts.collect::<Result<_>>()
     };

@@ -12,6 +12,7 @@ pub mod notebook;
 pub mod numbers;
 pub mod plot;
 pub mod random;
+mod rows;
 pub mod texts;
 pub mod train;
 

@@ -111,18 +111,31 @@ new_model(#{ hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_a
     .doc("Columns: step, epoch, loss, learning_rate, grad_norm, tokens, tokens_per_second, validation_loss."),
     Record::new(
         "Model.tokenize",
-        &["m.tokenize(text) -> array", "m.detokenize(ids) -> string"],
+        &[
+            "m.tokenize(text) -> array",
+            "m.tokenize(text, opts)",
+            "m.detokenize(ids) -> string",
+        ],
         "Token ids of a text, begin token included where the model has one; and back",
         r#"let m = load_model("ebb/tiny"); m.detokenize(m.tokenize("Hello there"))"#,
         |engine, _| {
             engine.register_fn("tokenize", |context: NativeCallContext, m: Model, text: &str| {
-                let ids = m.tokenizer().encode(text).at(&context)?;
-                Ok::<_, Box<rhai::EvalAltResult>>(ids_array(&ids))
+                tokenize(&m, text, Options::none("tokenize")).at(&context)
             });
+            engine.register_fn(
+                "tokenize",
+                |context: NativeCallContext, m: Model, text: &str, opts: Map| {
+                    tokenize(&m, text, Options::new("tokenize", opts)).at(&context)
+                },
+            );
             engine.register_fn("detokenize", |context: NativeCallContext, m: Model, ids: Array| {
                 token_ids(&Dynamic::from(ids)).and_then(|ids| m.tokenizer().decode(&ids)).at(&context)
             });
         },
+    )
+    .doc(
+        "Options: `add_special` (true; false gives the text's own tokens alone, as for a rendered chat). A text that begins with \
+         the begin token gets no second one.",
     ),
     Record::new(
         "Model.logits",
@@ -140,6 +153,13 @@ new_model(#{ hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_a
         },
     ),
 ];
+
+fn tokenize(model: &Model, text: &str, options: Options) -> Result<Array> {
+    let add_special = options.boolean("add_special")?.unwrap_or(true);
+    options.finish()?;
+    let tokens = model.tokenizer().tokens(text, add_special)?;
+    Ok(ids_array(&tokens.ids))
+}
 
 fn register_load(engine: &mut Engine, host: &Rc<Host>) {
     engine

@@ -1,11 +1,12 @@
 //! Texts out of what scripts hand over: a column's name, a template, or a closure over the rows of a frame.
 
-use polars::prelude::{DataFrame, DataType};
+use polars::prelude::{Column, DataFrame, DataType};
 use rhai::{Array, Dynamic, FnPtr, NativeCallContext};
+use serde_json::Value;
 
 use super::expr::Expr;
 use crate::error::{Context, Error, Result};
-use crate::frame::query;
+use crate::frame::{json, query};
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
 
@@ -28,7 +29,28 @@ pub fn of_frame(
     by_expression(frame, how, operation).at(context)
 }
 
-fn by_expression(frame: &DataFrame, how: &Dynamic, operation: &str) -> Result<Vec<String>> {
+/// One value a row of `frame`, by a column's name, an expression or a closure; keys keep the frame's order.
+pub fn values_of_frame(
+    context: &NativeCallContext,
+    frame: &DataFrame,
+    how: &Dynamic,
+    operation: &str,
+) -> ScriptResult<Vec<Value>> {
+    if let Some(closure) = how.clone().try_cast::<FnPtr>() {
+        let mut values = Vec::with_capacity(frame.height());
+        for index in 0..frame.height() {
+            let row = convert::row(frame, index).at(context)?;
+            let made: Dynamic = closure.call_within_context(context, (row,))?;
+            values.push(convert::to_json(&made).at(context)?);
+        }
+        return Ok(values);
+    }
+    let column = column_of(frame, how, operation).at(context)?;
+    let cells = column.as_materialized_series().iter();
+    Ok(cells.map(|cell| json::value(&cell)).collect())
+}
+
+fn column_of(frame: &DataFrame, how: &Dynamic, operation: &str) -> Result<Column> {
     let expression = match (how.clone().try_cast::<Expr>(), how.clone().into_string()) {
         (Some(expression), _) => expression.0,
         (None, Ok(name)) => {
@@ -45,7 +67,11 @@ fn by_expression(frame: &DataFrame, how: &Dynamic, operation: &str) -> Result<Ve
     };
     let used = [expression.clone().alias("text")];
     let made = query::run(frame, operation, &used, |lazy, used| lazy.select(&used))?;
-    let column = made.column("text").during(operation)?;
+    made.column("text").during(operation).cloned()
+}
+
+fn by_expression(frame: &DataFrame, how: &Dynamic, operation: &str) -> Result<Vec<String>> {
+    let column = column_of(frame, how, operation)?;
     if column.dtype() != &DataType::String {
         return Err(Error::invalid(
             operation,

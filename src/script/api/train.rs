@@ -4,19 +4,17 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
+use super::chat::is_conversation;
 use super::finetune_options::{outputs, settings};
-use super::frame::Frame;
-use super::model::token_ids;
-use super::texts;
+use super::rows::{self, Columns};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
-use crate::script::host::{Event, Host};
+use crate::script::host::Host;
 use crate::script::options::Options;
 use crate::script::record::Record;
 use crate::train::evaluate::token_losses;
-use crate::train::examples::{self, Example, Noted, Source};
+use crate::train::examples::{self, Example, Source};
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -30,10 +28,13 @@ m.log().select(["step", "loss"])"#,
     .doc(
         "Data: a frame, or an array of texts, of token-id arrays, or of maps #{ ids, labels } (label -100 is not trained on). \
          Texts: `text` (a column, template or closure; the whole text is trained on; default the column `text`), or `prompt` \
-         and `completion` (the prompt is not trained on). Method: `method` (\"full\", \"lora\", \"last_block\", \"head\"), and \
+         and `completion` (the prompt is not trained on; the tokens are those of the joined text). Conversations: `chat` (a \
+         column of messages, or true where the texts are rendered by `chat` or the array holds conversations; nothing is put \
+         around what the template writes), `assistant_only` (true: what the assistant says is trained on, by the template's \
+         generation marks or by what each turn adds). Other texts get an end token where they have none. Method: `method` (\"full\", \"lora\", \"last_block\", \"head\"), and \
          for LoRA `rank` (8), `alpha` (16), `dropout` (0.05), `targets` (names as PEFT has them, or \"all-linear\"; the \
          family's usual ones, such as [\"q_proj\", \"v_proj\"]). Length: `steps` or `epochs` \
-         (1). Batches: `batch_size` (4), `gradient_accumulation` (1), `max_length` (the context), `shuffle` (true), `seed`. \
+         (1; each takes every row once, and its last batch may be short). Batches: `batch_size` (4), `gradient_accumulation` (1), `max_length` (the context), `shuffle` (true), `seed`. \
          Optimiser: `learning_rate` or `lr` (2e-4), `schedule` (\"linear\", \"cosine\", \"constant\"), `warmup_steps` (0), \
          `weight_decay` (0), `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-8), `clip` (1.0; 0 is off), `loss_average` \
          (\"token\", \"batch\"), `precision` (\"model\", \"f32\", \"bf16\"; variables are f32 in any case), `recompute` (false; \
@@ -45,12 +46,19 @@ m.log().select(["step", "loss"])"#,
     ),
     Record::new(
         "Model.loss",
-        &["m.loss(texts) -> array", "m.perplexity(texts) -> array", "m.log_probs(text) -> array"],
+        &[
+            "m.loss(texts) -> array",
+            "m.loss(texts, opts)",
+            "m.perplexity(texts) -> array",
+            "m.perplexity(texts, opts)",
+            "m.log_probs(text) -> array",
+        ],
         "Mean token loss of each text in nats, the exponential of it, and the log-probability of each token",
         r#"load_model("ebb/tiny").perplexity(["The sky is blue."])"#,
         register_losses,
     )
-    .doc("A single string gives a single number. The first token has no log-probability: nothing predicts it."),
+    .doc("A single string gives a single number, a frame one a row. Options: `text` (a column, template or closure), `chat` and \
+         `assistant_only` as `finetune` has them. The first token has no log-probability: nothing predicts it."),
 ];
 
 fn register_finetune(engine: &mut Engine, host: &Rc<Host>) {
@@ -80,11 +88,7 @@ fn finetune(
     let options = Options::new("finetune", opts);
     let settings = settings(&options, host.seed.get(), model).at(context)?;
     let outputs = outputs(&options, host).at(context)?;
-    let columns = Columns {
-        text: options.value("text"),
-        prompt: options.value("prompt"),
-        completion: options.value("completion"),
-    };
+    let columns = Columns::read(&options, true).at(context)?;
     let validation = options.value("validation");
     options.finish().at(context)?;
     settings.check().at(context)?;
@@ -92,171 +96,37 @@ fn finetune(
     let limit = settings
         .max_length
         .map_or(limit, |length| length.min(limit));
-    let rows = examples_of(context, host, model, data, &columns, limit)?;
+    let rows = rows::to_train_on(context, host, model, data, &columns, limit)?;
     let held_out = match validation {
-        Some(data) => examples_of(context, host, model, &data, &columns, limit)?,
+        Some(data) => rows::to_train_on(context, host, model, &data, &columns, limit)?,
         None => Vec::new(),
     };
     crate::train::finetune_with(model, &rows, &held_out, &settings, &outputs, &host.control)
         .at(context)
 }
 
-/// Where the texts of a frame are.
-struct Columns {
-    text: Option<Dynamic>,
-    prompt: Option<Dynamic>,
-    completion: Option<Dynamic>,
-}
-
-fn examples_of(
-    context: &NativeCallContext,
-    host: &Host,
-    model: &Model,
-    data: &Dynamic,
-    columns: &Columns,
-    limit: usize,
-) -> ScriptResult<Vec<Example>> {
-    let sources: Vec<Source> = if let Some(frame) = data.clone().try_cast::<Frame>() {
-        match (&columns.prompt, &columns.completion) {
-            (Some(prompt), Some(completion)) => {
-                let prompts =
-                    texts::of_frame(context, &frame.0, prompt, "option `prompt` of finetune")?;
-                let what = "option `completion` of finetune";
-                let completions = texts::of_frame(context, &frame.0, completion, what)?;
-                let pairs = prompts.into_iter().zip(completions);
-                pairs
-                    .map(|(prompt, completion)| Source::Pair { prompt, completion })
-                    .collect()
-            }
-            (None, None) => {
-                let text = columns.text.clone().unwrap_or_else(|| "text".into());
-                let made = texts::of_frame(context, &frame.0, &text, "option `text` of finetune")?;
-                made.into_iter().map(Source::Text).collect()
-            }
-            _ => {
-                let error =
-                    Error::failed("finetune needs both `prompt` and `completion`, or neither");
-                return Err(error).at(context);
-            }
-        }
-    } else {
-        let array = data.clone().try_cast::<Array>().ok_or_else(|| {
-            Error::invalid("finetune", "a frame or an array", convert::describe(data))
-        });
-        let array = array.at(context)?;
-        if array.first().is_some_and(|first| !first.is_string()) {
-            let (rows, cut) = token_examples(&array, limit).at(context)?;
-            tell_cut(host, cut, rows.len(), limit);
-            return Ok(rows);
-        }
-        let made = texts::of_array(&array, "finetune").at(context)?;
-        made.into_iter().map(Source::Text).collect()
-    };
-    let (rows, noted) = examples::tokenize(model.tokenizer(), &sources, limit).at(context)?;
-    tell_cut(host, noted.cut, rows.len(), limit);
-    tell_seams(host, &noted, rows.len());
-    Ok(rows)
-}
-
-fn tell_cut(host: &Host, cut: usize, rows: usize, limit: usize) {
-    if cut > 0 {
-        host.tell(Event::Note(format!(
-            "finetune: {cut} of {rows} texts are longer than {limit} tokens and were cut at their end"
-        )));
-    }
-}
-
-/// Tells where texts are not tokenized as one might think.
-fn tell_seams(host: &Host, noted: &Noted, rows: usize) {
-    if noted.began_themselves > 0 {
-        host.tell(Event::Note(format!(
-            "finetune: {} of {rows} texts begin with the begin token themselves and get no second one; with `chat: true`, \
-             rendered conversations are tokenized as they stand",
-            noted.began_themselves
-        )));
-    }
-    if noted.across > 0 {
-        host.tell(Event::Note(format!(
-            "finetune: in {} of {rows} rows the prompt has other tokens by itself than with its completion behind it (a token \
-             across the seam counts as the completion's); let the prompt end before a space rather than behind it",
-            noted.across
-        )));
-    }
-}
-
-/// Arrays of ids, or maps of `ids` and `labels`, and how many were cut to `limit` tokens.
-fn token_examples(array: &Array, limit: usize) -> Result<(Vec<Example>, usize)> {
-    let mut cut = 0;
-    let one = |(row, item): (usize, &Dynamic)| -> Result<Example> {
-        let mut example = match item.clone().try_cast::<Map>() {
-            None => Example::whole(token_ids(item)?),
-            Some(map) => labelled(row, &map)?,
-        };
-        cut += usize::from(example.ids.len() > limit);
-        example.ids.truncate(limit);
-        example.labels.truncate(limit);
-        match example.trained_tokens() {
-            0 => Err(Error::failed(format!("row {row} has no token to train on"))),
-            _ => Ok(example),
-        }
-    };
-    let rows: Result<Vec<Example>> = array.iter().enumerate().map(one).collect();
-    Ok((rows?, cut))
-}
-
-/// A map of `ids` and `labels`; without labels every token is trained on.
-fn labelled(row: usize, map: &Map) -> Result<Example> {
-    let place = format!("row {row}");
-    if let Some(other) = map
-        .keys()
-        .find(|key| !["ids", "labels"].contains(&key.as_str()))
-    {
-        return Err(Error::invalid(
-            place,
-            "a map of `ids` and `labels`",
-            format!("one with `{other}`"),
-        ));
-    }
-    let ids = token_ids(map.get("ids").unwrap_or(&Dynamic::UNIT))?;
-    let given = match map.get("labels") {
-        None => return Ok(Example::whole(ids)),
-        Some(given) => given.clone().try_cast::<Array>(),
-    };
-    let whole = |labels: Array| -> Option<Vec<i64>> {
-        labels.iter().map(|label| label.as_int().ok()).collect()
-    };
-    let labels = given.and_then(whole).ok_or_else(|| {
-        Error::invalid(
-            format!("the labels of {place}"),
-            "an array of whole numbers",
-            "something else",
-        )
-    })?;
-    if labels.len() != ids.len() {
-        return Err(Error::invalid(
-            place,
-            format!("{} labels, one a token", ids.len()),
-            labels.len().to_string(),
-        ));
-    }
-    Ok(Example { ids, labels })
-}
+/// What is made of the losses of a text's tokens.
+type Score = fn(&[f64]) -> f64;
 
 fn register_losses(engine: &mut Engine, host: &Rc<Host>) {
-    let shared = host.clone();
-    engine.register_fn(
-        "loss",
-        move |context: NativeCallContext, m: Model, texts: Dynamic| {
-            losses(&shared, &m, &texts, mean).at(&context)
-        },
-    );
-    let shared = host.clone();
-    engine.register_fn(
-        "perplexity",
-        move |context: NativeCallContext, m: Model, texts: Dynamic| {
-            losses(&shared, &m, &texts, |losses| mean(losses).exp()).at(&context)
-        },
-    );
+    let scores: [(&'static str, Score); 2] =
+        [("loss", mean), ("perplexity", |losses| mean(losses).exp())];
+    for (name, score) in scores {
+        let plain = host.clone();
+        engine.register_fn(
+            name,
+            move |context: NativeCallContext, m: Model, texts: Dynamic| {
+                losses(&context, &plain, &m, &texts, Options::none(name), score)
+            },
+        );
+        let host = host.clone();
+        engine.register_fn(
+            name,
+            move |context: NativeCallContext, m: Model, texts: Dynamic, opts: Map| {
+                losses(&context, &host, &m, &texts, Options::new(name, opts), score)
+            },
+        );
+    }
     let shared = host.clone();
     engine.register_fn(
         "log_probs",
@@ -280,49 +150,66 @@ fn mean(losses: &[f64]) -> f64 {
 }
 
 fn losses(
+    context: &NativeCallContext,
     host: &Host,
     model: &Model,
     given: &Dynamic,
-    score: fn(&[f64]) -> f64,
-) -> Result<Dynamic> {
-    if let Ok(text) = given.clone().into_string() {
-        let losses = token_losses(model, &[whole_text(model, &text)?], &host.control)?;
-        return Ok(losses
-            .first()
-            .map_or(Dynamic::UNIT, |losses| score(losses).into()));
+    options: Options,
+    score: Score,
+) -> ScriptResult<Dynamic> {
+    let columns = Columns::read(&options, false).at(context)?;
+    options.finish().at(context)?;
+    let single = given.is_string() || (columns.is_chat() && is_conversation(given));
+    let data = if single {
+        Dynamic::from(vec![given.clone()])
+    } else {
+        given.clone()
+    };
+    let sources = columns.sources(context, model, &data, "loss")?;
+    let score_all = || -> Result<Vec<f64>> {
+        let rows = sources.iter().map(|source| scored(model, source));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        let losses = token_losses(model, &rows, &host.control)?;
+        Ok(losses.iter().map(|losses| score(losses)).collect())
+    };
+    let mut scores = score_all().at(context)?.into_iter().map(Dynamic::from);
+    Ok(match single {
+        true => scores.next().unwrap_or(Dynamic::UNIT),
+        false => scores.collect::<Array>().into(),
+    })
+}
+
+/// A row that is scored as it stands, without an end token.
+fn scored(model: &Model, source: &Source) -> Result<Example> {
+    if let Source::Text(text) = source {
+        return whole_text(model, text);
     }
-    let array = given.clone().try_cast::<Array>().ok_or_else(|| {
-        Error::invalid(
+    let (example, _, _) = examples::example(model.tokenizer(), source)?;
+    let example = within_context(model, example)?;
+    match example.trained_tokens() {
+        0 => Err(Error::failed(
+            "a conversation has no token that would be scored",
+        )),
+        _ => Ok(example),
+    }
+}
+
+fn within_context(model: &Model, example: Example) -> Result<Example> {
+    let limit = model.config().max_position_embeddings;
+    match example.ids.len() > limit {
+        true => Err(Error::invalid(
             "loss",
-            "a text or an array of texts",
-            convert::describe(given),
+            format!("texts of at most {limit} tokens"),
+            example.ids.len().to_string(),
         )
-    })?;
-    let texts = texts::of_array(&array, "loss")?;
-    let rows = texts
-        .iter()
-        .map(|text| whole_text(model, text))
-        .collect::<Result<Vec<_>>>()?;
-    let losses = token_losses(model, &rows, &host.control)?;
-    Ok(losses
-        .iter()
-        .map(|losses| Dynamic::from(score(losses)))
-        .collect::<Array>()
-        .into())
+        .with_hint("cut the text, or score it in parts")),
+        false => Ok(example),
+    }
 }
 
 /// A text as it stands, without an end token.
 fn whole_text(model: &Model, text: &str) -> Result<Example> {
     let ids = model.tokenizer().encode(text)?;
-    let limit = model.config().max_position_embeddings;
-    if ids.len() > limit {
-        return Err(Error::invalid(
-            "loss",
-            format!("texts of at most {limit} tokens"),
-            ids.len().to_string(),
-        )
-        .with_hint("cut the text, or score it in parts"));
-    }
     match ids.len() {
         0 => Err(Error::failed("an empty text has no loss")),
         1 => Err(Error::failed_with_hint(
@@ -331,6 +218,6 @@ fn whole_text(model: &Model, text: &str) -> Result<Example> {
             ),
             "leave texts of one token out; m.tokenize(text).len() tells them",
         )),
-        _ => Ok(Example::whole(ids)),
+        _ => within_context(model, Example::whole(ids)),
     }
 }

@@ -1,0 +1,261 @@
+//! Conversations that are trained on and scored: as the template writes them, whole or the assistant's turns alone.
+
+use ebb::model::chat::{ChatTemplate, Message};
+use ebb::model::turns;
+use ebb::train::examples::{Source, example};
+use serde_json::{Value, json};
+
+use crate::support::{script_in, stories};
+
+fn messages(value: Value) -> Vec<Message> {
+    let array = value.as_array().unwrap().iter();
+    array.map(|one| Message::from_json(one).unwrap()).collect()
+}
+
+fn talk() -> Vec<Message> {
+    messages(json!([
+        { "role": "user", "content": "Hi" },
+        { "role": "assistant", "content": "Héllo" },
+        { "role": "user", "content": "Who?" },
+        { "role": "assistant", "content": "Me" },
+    ]))
+}
+
+/// What the assistant says of the talk under a template.
+fn said(template: &str) -> Vec<String> {
+    let settings = json!({ "bos_token": "<s>", "eos_token": "</s>" });
+    let template = ChatTemplate::new(template, &settings).unwrap();
+    let (text, turns) = turns::of_the_assistant(&template, &talk()).unwrap();
+    assert_eq!(text, template.render(&talk(), false).unwrap());
+    turns
+        .into_iter()
+        .map(|turn| text[turn].to_string())
+        .collect()
+}
+
+#[test]
+fn what_the_assistant_says_is_told_by_marks_or_by_difference() {
+    let marked = "{{ bos_token }}{% for m in messages %}[{{ m.role }}]\n    {% if m.role == 'assistant' %}\n    {%- generation -%}\n  {{ m.content }}{{ eos_token }}\n  {%- endgeneration -%}\n{% else %}{{ m.content }}{% endif %}{% endfor %}";
+    assert_eq!(said(marked), ["Héllo</s>", "Me</s>"]);
+    let plain = "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
+    assert_eq!(said(plain), ["Héllo</s>", "Me</s>"]);
+    let without_prompt = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}";
+    assert_eq!(said(without_prompt), ["[assistant]Héllo", "[assistant]Me"]);
+}
+
+#[test]
+fn templates_that_rewrite_earlier_turns_or_hide_their_marks_are_refused() {
+    let refused = |template: &str| {
+        let template = ChatTemplate::new(template, &Value::Null).unwrap();
+        let error = turns::of_the_assistant(&template, &talk()).unwrap_err();
+        error.to_string()
+    };
+    let last_only = "{% for m in messages %}{% if loop.last %}{{ m.content }}{% else %}({{ m.role }}){% endif %}{% endfor %}";
+    assert!(refused(last_only).contains("otherwise when others follow"));
+    let hidden = "{% macro say(m) %}<{% generation %}{{ m.content }}{% endgeneration %}>{% endmacro %}{% for m in messages %}{{ say(m) }}{% endfor %}";
+    assert!(
+        refused(hidden).contains("between its generation marks"),
+        "{}",
+        refused(hidden)
+    );
+}
+
+#[test]
+fn tokens_that_touch_what_the_assistant_says_are_trained_on_and_no_other() {
+    let Some(model) = stories() else { return };
+    let text = "<s>user: Hi assistant: Hello there</s>user: Bye";
+    let start = text.find("Hello").unwrap();
+    let end = text.find("user: Bye").unwrap();
+    let source = Source::Rendered {
+        text: text.to_string(),
+        trained: Some(std::iter::once(start..end).collect()),
+    };
+    let (example, _, _) = example(model.tokenizer(), &source).unwrap();
+    assert_eq!(example.ids, model.tokenizer().encode_plain(text).unwrap());
+    let trained: Vec<u32> = example
+        .labels
+        .iter()
+        .filter(|label| **label != -100)
+        .map(|label| *label as u32)
+        .collect();
+    assert_eq!(trained.last(), Some(&2), "the end token is learnt");
+    assert_eq!(
+        model.tokenizer().decode(&trained).unwrap().trim(),
+        "Hello there"
+    );
+    assert!(trained.len() < example.ids.len() / 2);
+}
+
+/// A folder with the real model under a template that writes begin and end tokens.
+fn speaking(template: &str) -> Option<tempfile::TempDir> {
+    let folder = tempfile::tempdir().unwrap();
+    let from = crate::support::shared("cases/chat_training/model")?;
+    std::fs::create_dir(folder.path().join("m")).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(
+            &path,
+            folder.path().join("m").join(path.file_name().unwrap()),
+        )
+        .unwrap();
+    }
+    std::fs::write(folder.path().join("m/chat_template.jinja"), template).unwrap();
+    Some(folder)
+}
+
+const WRITES_BOTH: &str = "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}";
+
+#[test]
+fn a_conversation_is_the_same_rows_however_it_is_handed_over() {
+    let Some(folder) = speaking(WRITES_BOTH) else {
+        return;
+    };
+    let talk = r#"[#{ role: "user", content: "Who has a ball?" }, #{ role: "assistant", content: "Lily has." }]"#;
+    let run = |text: &str| {
+        let text = format!(
+            r#"let m = load_model("m"); let talk = {talk}; let one = #{{ steps: 1, batch_size: 1 }};
+let rendered = m.chat(talk, #{{ generation_prompt: false }}); {text}"#
+        );
+        script_in(folder.path(), &text).unwrap_or_else(|error| panic!("{text}: {error:?}"))
+    };
+    let ids = run("m.tokenize(rendered, #{ add_special: false })");
+    assert_eq!(ids[0], 1);
+    assert_eq!(ids.as_array().unwrap().last().unwrap(), 2);
+    let count = |id: i64| {
+        ids.as_array()
+            .unwrap()
+            .iter()
+            .filter(|one| **one == id)
+            .count()
+    };
+    assert_eq!((count(1), count(2)), (1, 1));
+    assert_eq!(run("m.tokenize(rendered)"), ids);
+    let loss = run("m.loss(rendered, #{ chat: true })").as_f64().unwrap();
+    let same = |text: &str| {
+        let ours = run(text).as_f64().unwrap();
+        assert!((ours - loss).abs() < 2e-6, "{text}: {ours}, not {loss}");
+    };
+    for data in [
+        "[rendered], one",
+        "[rendered], one + #{ chat: true }",
+        "[talk], one + #{ chat: true }",
+        "frame([#{ said: talk }]), one + #{ chat: \"said\" }",
+        "frame([#{ said: talk }]), one + #{ chat: |row| row.said }",
+        "frame([#{ text: rendered }]), one + #{ chat: true }",
+        "[m.tokenize(rendered, #{ add_special: false })], one",
+    ] {
+        same(&format!(r#"m.finetune({data}).log().column("loss")[0]"#));
+    }
+    same("m.loss(talk, #{ chat: true })");
+    same("m.loss([talk], #{ chat: true })[0]");
+    same("m.loss(frame([#{ said: talk }]), #{ chat: \"said\" })[0]");
+    same("m.perplexity([talk], #{ chat: true })[0].ln()");
+    // The assistant's turn alone, by labels of its own.
+    let own = run(r#"let ids = m.tokenize(rendered, #{ add_special: false });
+let before = m.tokenize(m.chat([talk[0]], #{ generation_prompt: false }), #{ add_special: false }).len();
+let labels = []; for place in 0..ids.len() { labels.push(if place < before { -100 } else { ids[place] }); }
+m.finetune([#{ ids: ids, labels: labels }], one).log().column("loss")[0]"#);
+    let ours = run(
+        r#"m.finetune([talk], one + #{ chat: true, assistant_only: true }).log().column("loss")[0]"#,
+    );
+    assert!((ours.as_f64().unwrap() - own.as_f64().unwrap()).abs() < 2e-6);
+    let scored = run("m.loss(talk, #{ chat: true, assistant_only: true })");
+    assert!((scored.as_f64().unwrap() - own.as_f64().unwrap()).abs() < 2e-6);
+}
+
+#[test]
+fn options_of_conversations_that_do_not_fit_are_told() {
+    let Some(folder) = speaking(WRITES_BOTH) else {
+        return;
+    };
+    let refused = |text: &str| {
+        let text = format!(r#"let m = load_model("m"); {text}"#);
+        script_in(folder.path(), &text).unwrap_err().message
+    };
+    let told = refused(r#"m.finetune(["Hi"], #{ assistant_only: true })"#);
+    assert!(told.contains("about conversations"), "{told}");
+    let told = refused(r#"m.finetune(["Hi"], #{ chat: true, assistant_only: true })"#);
+    assert!(told.contains("row 0 is a rendered text"), "{told}");
+    let told = refused(r#"m.finetune(["Hi"], #{ chat: "said" })"#);
+    assert!(told.contains("names a column"), "{told}");
+    let told = refused(r#"m.loss([5], #{ chat: true })"#);
+    assert!(told.contains("row 0 of loss"), "{told}");
+}
+
+/// Messages as transformers renders them, under the template of the case.
+const TOOLS: &str = "{% for m in messages %}<{{ m.role }}{% if m.name is defined %} {{ m.name }}{% endif %}>{% if m.tool_calls is defined and m.tool_calls %}{% for c in m.tool_calls %}[{{ c.function.name }} {{ c.function.arguments | tojson }}]{% endfor %}{% endif %}{% if m.content is string %}{{ m.content }}{% elif m.content %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endif %}{% if m.reasoning is defined %}({{ m.reasoning }}){% endif %}\n{% endfor %}";
+
+#[test]
+fn messages_go_to_the_template_whole_through_files_and_frames() {
+    let Some(folder) = speaking(TOOLS) else {
+        return;
+    };
+    let rows = [
+        json!({ "messages": [
+            { "role": "user", "content": "add 2 and 3" },
+            { "role": "assistant", "content": null, "tool_calls": [
+                { "type": "function", "function": { "name": "add", "arguments": { "a": 2, "b": 3 } } } ] },
+            { "role": "tool", "name": "add", "content": "5" },
+        ] }),
+        json!({ "messages": [
+            { "role": "user", "name": "Ann", "content": "greet" },
+            { "role": "assistant", "content": "Hi", "reasoning": "be kind" },
+            { "role": "assistant", "tool_calls": [
+                { "type": "function", "function": { "name": "wave", "arguments": { "times": 2, "b": 1 } } } ] },
+        ] }),
+    ];
+    let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
+    std::fs::write(folder.path().join("talks.jsonl"), lines.join("\n")).unwrap();
+    let expected = [
+        "<user>add 2 and 3<assistant>[add {\"a\": 2, \"b\": 3}]<tool add>5",
+        "<user Ann>greet<assistant>Hi(be kind)<assistant>[wave {\"b\": 1, \"times\": 2}]",
+    ];
+    let made = script_in(
+        folder.path(),
+        r#"let m = load_model("m"); let f = read("talks.jsonl"); f.write("again.jsonl"); f.write("again.parquet");
+let made = [];
+for g in [f, read("again.jsonl"), read("again.parquet")] {
+    for row in g.rows() { made.push(m.chat(row.messages, #{ generation_prompt: false })); }
+}
+made"#,
+    );
+    let made = made.unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(made, json!([expected, expected, expected].concat()));
+}
+
+#[test]
+fn a_template_that_wants_text_gets_the_text_of_parts() {
+    let list = messages(json!([
+        { "role": "user", "content": [{ "type": "text", "text": "Hi " }, { "type": "text", "text": "there" }] },
+    ]));
+    let rendered = |template: &str| {
+        let template = ChatTemplate::new(template, &Value::Null).unwrap();
+        template.render(&list, false)
+    };
+    assert_eq!(rendered("{{ messages[0].content }}").unwrap(), "Hi there");
+    assert_eq!(
+        rendered("{{ '<' + messages[0].content + '>' }}").unwrap(),
+        "<Hi there>"
+    );
+    let parts = "{% for part in messages[0].content %}[{{ part.text }}]{% endfor %}";
+    assert_eq!(rendered(parts).unwrap(), "[Hi ][there]");
+    let image = messages(json!([{ "role": "user", "content": [{ "type": "image" }] }]));
+    let template = ChatTemplate::new("{{ messages[0].content }}", &Value::Null).unwrap();
+    let error = template.render(&image, false).unwrap_err().to_string();
+    assert!(error.contains("takes only texts"), "{error}");
+}
+
+#[test]
+fn reasoning_is_seen_under_the_names_that_templates_know() {
+    let settings = Value::Null;
+    let template = "{{ messages[0].reasoning_content }}|{{ messages[0].thinking }}|{{ messages[0].reasoning }}";
+    let template = ChatTemplate::new(template, &settings).unwrap();
+    for (key, expected) in [
+        ("reasoning", "so|so|so"),
+        ("thinking", "so|so|"),
+        ("reasoning_content", "so|so|"),
+    ] {
+        let one = messages(json!([{ "role": "assistant", "content": "Yes", key: "so" }]));
+        assert_eq!(template.render(&one, false).unwrap(), expected);
+    }
+}
