@@ -239,6 +239,8 @@ fn same_tokens(model: &Model, tokenizer: &Value, begin: Option<u32>) {
             expected,
             "{text:?}"
         );
+        // A text that begins with the begin token gets no second one.
+        let begin = begin.filter(|begin| expected.first() != Some(begin));
         let whole: Vec<u32> = begin.into_iter().chain(expected).collect();
         assert_eq!(model.tokenizer().encode(&text).unwrap(), whole, "{text:?}");
         assert_eq!(
