@@ -330,7 +330,31 @@ fn texts() {
             r#"col("s").str_contains("b c")"#,
             json!([true, false, null]),
         ),
-        (r#"col("s").str_contains(".")"#, json!([false, false, null])),
+        (
+            r#"col("s").str_contains("^a.$")"#,
+            json!([false, true, null]),
+        ),
+        (
+            r#"col("s").str_contains(".", #{ literal: true })"#,
+            json!([false, false, null]),
+        ),
+        (
+            r#"col("s").str_contains("(?i)^AB")"#,
+            json!([true, true, null]),
+        ),
+        (
+            r#"col("s").str_contains(col("s").str_lower())"#,
+            json!([false, true, null]),
+        ),
+        (
+            r#"col("s").str_count_matches("[a-c]")"#,
+            json!([2, 2, null]),
+        ),
+        (r#"col("s").str_count(".")"#, json!([4, 2, null])),
+        (
+            r#"col("s").str_count(".", #{ literal: true })"#,
+            json!([0, 0, null]),
+        ),
         (
             r#"col("s").str_matches("^a.$")"#,
             json!([false, true, null]),
@@ -345,8 +369,49 @@ fn texts() {
             json!(["A- c", "a-", null]),
         ),
         (
-            r#"(col("s") + col("s")).str_replace_all("b", "$1")"#,
+            r#"(col("s") + col("s")).str_replace_all("b", "$1", #{ literal: true })"#,
             json!(["A$1 cA$1 c", "a$1a$1", null]),
+        ),
+        (
+            r#"(col("s") + "b.").str_replace(".", "-", #{ literal: true })"#,
+            json!(["Ab cb-", "abb-", null]),
+        ),
+        (
+            r#"col("s").str_replace_all("([a-z])", "<$1>")"#,
+            json!(["A<b> <c>", "<a><b>", null]),
+        ),
+        (
+            r#"col("s").str_replace_all("[^a-z]", "")"#,
+            json!(["bc", "ab", null]),
+        ),
+        (
+            r#"col("s").str_replace("\\w", "$$")"#,
+            json!(["$b c", "$b", null]),
+        ),
+        (
+            r#"(col("s") + "bb").str_replace("b", "-", #{ n: 2, literal: true })"#,
+            json!(["A- c-b", "a--b", null]),
+        ),
+        (
+            r#"col("s").str_replace("\\w", "-", #{ n: -1 })"#,
+            json!(["-- -", "--", null]),
+        ),
+        (r#"col("s").str_extract("(\\w)")"#, json!(["A", "a", null])),
+        (
+            r#"col("s").str_extract_all("[a-c]")"#,
+            json!([["b", "c"], ["a", "b"], null]),
+        ),
+        (
+            r#"col("s").str_split("[ b]+", #{ literal: false })"#,
+            json!([["A", "c"], ["a", ""], null]),
+        ),
+        (
+            r#"col("s").str_split("b", #{ inclusive: true })"#,
+            json!([["Ab", " c"], ["ab"], null]),
+        ),
+        (
+            r#"col("s").str_split(".")"#,
+            json!([["Ab c"], ["ab"], null]),
         ),
         (
             r#"col("s").str_extract("(\\w) (\\w)", 2)"#,
@@ -380,10 +445,49 @@ fn texts() {
 
 #[test]
 fn a_broken_pattern_is_a_sentence() {
+    for call in [
+        r#"str_contains("(")"#,
+        r#"str_matches("(")"#,
+        r#"str_count("(")"#,
+        r#"str_count_matches("(")"#,
+        r#"str_replace("(", "x")"#,
+        r#"str_replace_all("(", "x")"#,
+        r#"str_extract("(")"#,
+        r#"str_extract_all("(")"#,
+        r#"str_split("(", #{ literal: false })"#,
+    ] {
+        let name = call.split('(').next().unwrap();
+        fails_with(
+            &format!(r#"col("s").{call}"#),
+            &[&format!(
+                "{name}: `(` is not a regular expression: unclosed group"
+            )],
+        );
+    }
     fails_with(
-        &format!(r#"{FRAME}.select(col("s").str_matches("("))"#),
-        &["select"],
+        r#"col("s").str_contains("a(?=b)")"#,
+        &["is not a regular expression: look-around"],
     );
+    run(&format!(
+        r#"{FRAME}.select(col("s").str_contains("(", #{{ literal: true }}))"#
+    ));
+    fails_with(
+        r#"col("s").str_contains("a", #{ literl: true })"#,
+        &["did you mean `literal`"],
+    );
+    fails_with(
+        r#"col("s").str_replace_all("a", "b", #{ n: 2 })"#,
+        &["unknown option `n`"],
+    );
+    fails_with(
+        r#"col("s").str_replace("a", "b", #{ n: 2 })"#,
+        &["`n` of str_replace", "literal: true"],
+    );
+    fails_with(
+        r#"col("s").str_contains(3)"#,
+        &["str_contains: expected a text or an expression"],
+    );
+    fails_with(r#"col("s").str_slice(0, -1)"#, &["the length of str_slice"]);
 }
 
 #[test]

@@ -76,6 +76,72 @@ fn squad_scores_follow_squad() {
 }
 
 #[test]
+fn squad_scores_equal_those_of_its_own_script_on_any_text() {
+    for row in json("squad.json").as_array().unwrap() {
+        let (gold, predicted) = (row[0].as_str().unwrap(), row[1].as_str().unwrap());
+        let ours = [squad_em(gold, predicted), squad_f1(gold, predicted)];
+        let theirs = [row[2].as_f64().unwrap(), row[3].as_f64().unwrap()];
+        close(
+            &ours,
+            &theirs,
+            1e-12,
+            &format!("{gold:?} and {predicted:?}"),
+        );
+    }
+    assert_eq!(squad_em("“The Wall”", "“a wall”"), 1.0);
+}
+
+#[test]
+fn an_answer_that_spells_an_option_takes_the_longest_that_fits() {
+    let read = |text: &str, options: [&str; 3]| bbq::parse(text, options, Some(2));
+    for options in [
+        ["the nurse", "the nurse's brother", "Not known"],
+        ["The nurse ", "The Nurse's brother", "Not known"],
+    ] {
+        assert_eq!(read("The answer is the nurse's brother.", options), Some(1));
+        assert_eq!(read("The answer is the nurse.", options), Some(0));
+        assert_eq!(read("The answer is The Nurse", options), Some(0));
+    }
+    let options = ["the manager", "the man", "Not known"];
+    assert_eq!(read("The answer is the manager", options), Some(0));
+    assert_eq!(
+        read("The answer is the man, the manager's friend", options),
+        Some(1)
+    );
+    assert_eq!(
+        read("The answer is the manual", options),
+        None,
+        "another word that begins alike is no option"
+    );
+}
+
+#[test]
+fn a_number_that_goes_on_is_no_option() {
+    let read = |text: &str| bbq::parse(text, ["Ann", "Bob", "Not known"], Some(2));
+    for text in [
+        "The answer is ans10",
+        "the answer is ans31: Ann",
+        "The answer is ans1.5",
+        "The answer is ans0",
+        "The answer is ans4",
+        "10 of them",
+        "2.5",
+        "1,000 people",
+    ] {
+        assert_eq!(read(text), None, "{text}");
+    }
+    for (text, option) in [
+        ("The answer is ans1", 0),
+        ("The answer is ans2.", 1),
+        ("the ANSWER IS ans3, and", 2),
+        ("2: Bob", 1),
+        (" 3\n", 2),
+    ] {
+        assert_eq!(read(text), Some(option), "{text}");
+    }
+}
+
+#[test]
 fn bbq_answers_are_read_or_counted_as_unread() {
     let options = ["the nurse", "the doctor", "Not known"];
     let read = |text: &str| bbq::parse(text, options, Some(2));

@@ -237,6 +237,46 @@ fn all_real_bbq_rows_are_prepared_with_the_benchmarks_targets() {
 }
 
 #[test]
+fn metadata_that_tell_a_row_twice_leave_as_many_rows_and_a_note() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metadata.csv");
+    let header = "category,question_index,example_id,target_loc\n";
+    let known = "Age,1,0,1\nAge,1,0,1.0\nAge,1,1,0\nAge,1,2,\n";
+    let run = |metadata: String| {
+        std::fs::write(&path, metadata).unwrap();
+        let mut host = ebb::script::host::Host::quiet(folder.path().to_path_buf());
+        let notes = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let heard = notes.clone();
+        host.listener = std::cell::RefCell::new(Box::new(move |event| {
+            if let ebb::script::host::Event::Note(text) = event {
+                heard.borrow_mut().push(text);
+            }
+        }));
+        let mut session = ebb::script::engine::Session::new(std::rc::Rc::new(host), "test.rhai");
+        let text =
+            format!(r#"{ROWS} bbq::prepare(rows, #{{ metadata: "metadata.csv" }})["target_loc"]"#);
+        let value = session.evaluate("", &text);
+        let value = value.map(|value| ebb::script::convert::to_json(&value).unwrap());
+        (value, notes.take())
+    };
+    let (value, notes) = run(format!("{header}{known}"));
+    assert_eq!(value.unwrap(), json!([1, 0, null]));
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(
+        notes[0].contains("tell 1 row (by") && notes[0].contains("so 3 rows stay 3"),
+        "{notes:?}"
+    );
+    let (value, notes) = run(format!("{header}Age,1,0,1\nAge,1,1,0\nAge,1,2,\n"));
+    assert_eq!((value.unwrap(), notes.len()), (json!([1, 0, null]), 0));
+    let (value, _) = run(format!("{header}{known}Age,1,1,2\n"));
+    let message = value.unwrap_err().message;
+    assert!(
+        message.contains("1 key of the right frame stands more than once"),
+        "{message}"
+    );
+}
+
+#[test]
 fn the_method_runs_on_a_tiny_random_model() {
     let folder = tempfile::tempdir().unwrap();
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-llama");

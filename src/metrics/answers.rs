@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::python;
+
 /// Marks that the cleaning takes out.
 const MARKS: [char; 6] = ['.', '?', '!', ';', ':', ','];
 
@@ -39,16 +41,24 @@ pub fn token_f1(gold: &str, predicted: &str) -> f64 {
     f1(common, gold.len(), predicted.len())
 }
 
-/// SQuAD's normal form: lower case, no ASCII punctuation, no articles, single spaces.
+/// SQuAD's normal form, as its evaluation script makes it: lower case, then no ASCII punctuation, then a space for every
+/// match of Python's `\b(a|an|the)\b`, then words. Marks that are not ASCII stay, and an article beside one is still one.
 fn squad_words(text: &str) -> Vec<String> {
-    let bare: String = text
+    let bare: Vec<char> = text
         .to_lowercase()
         .chars()
         .filter(|c| !c.is_ascii_punctuation())
         .collect();
-    let words = bare.split_whitespace();
+    let mut out = String::new();
+    for run in bare.chunk_by(|a, b| python::is_word(*a) == python::is_word(*b)) {
+        match run {
+            ['a'] | ['a', 'n'] | ['t', 'h', 'e'] => out.push(' '),
+            run => out.extend(run),
+        }
+    }
+    let words = out.split(python::is_space);
     words
-        .filter(|word| !["a", "an", "the"].contains(word))
+        .filter(|word| !word.is_empty())
         .map(str::to_string)
         .collect()
 }

@@ -4,5 +4,6 @@ pub mod answers;
 pub mod bbq;
 pub mod filter;
 pub mod groups;
+mod python;
 pub mod rouge;
 pub mod stemmer;

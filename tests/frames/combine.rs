@@ -32,6 +32,49 @@ fn groups_come_in_the_order_in_which_they_appear() {
 }
 
 #[test]
+fn a_join_says_how_many_keys_stand_twice() {
+    let join = |validate: &str, how: &str| {
+        format!(
+            r#"let f = frame(#{{ a: [1, 2, 2, (), ()], b: ["x", "y", "y", "z", "z"], l: [1, 2, 3, 4, 5] }});
+               let g = frame(#{{ a: [1, 2, 3, 3, (), ()], b: ["x", "y", "q", "q", "z", "z"], r: [1, 2, 3, 4, 5, 6] }});
+               f.join(g, ["a", "b"], #{{ how: "{how}", validate: "{validate}" }}).len()"#
+        )
+    };
+    assert_eq!(run(&join("m:m", "left")), json!(5));
+    fails_with(
+        &join("m:1", "inner"),
+        &[
+            r#"validate: "m:1": 1 key of the right frame stands more than once"#,
+            r#"the first is a 3, b "q", in 2 rows"#,
+        ],
+    );
+    fails_with(
+        &join("1:m", "full"),
+        &[r#"1 key of the left frame stands more than once; the first is a 2, b "y", in 2 rows"#],
+    );
+    fails_with(&join("1:1", "left"), &["of the left frame"]);
+    fails_with(
+        &join("1-1", "left"),
+        &["unknown validation of a join `1-1`"],
+    );
+    fails_with(
+        &join("m:1", "semi"),
+        &[r#"expected how: "inner", "left" or "full", got "semi""#],
+    );
+    // As in polars, missing keys match nothing, and however many there are none stands twice.
+    let once = r#"let f = frame(#{ a: [1, (), ()] }); f.join(f, "a", #{ validate: "1:1" }).len()"#;
+    assert_eq!(run(once), json!(1));
+    let several = r#"let f = frame(#{ a: [1, 1, 2, 2, 2] }); f.join(f, "a", #{ validate: "m:1" })"#;
+    fails_with(
+        several,
+        &["2 keys of the right frame stand more than once; the first is a 1, in 2 rows"],
+    );
+    let text =
+        r#"frame(#{ a: [7] }).join(frame(#{ a: [7], y: ["b"] }), "a", #{ validate: "1:1" })"#;
+    assert_eq!(run(text), json!([{"a": 7, "y": "b"}]));
+}
+
+#[test]
 fn joins_keep_the_left_frames_order() {
     let script = |how: &str| {
         format!(

@@ -42,6 +42,16 @@ pub const RECORDS: &[Record] = &[
         |_, _| {}, // rhai's own; the session hands its text to the run
     ),
     Record::new(
+        "note",
+        &["note(text)"],
+        "Adds a note to what the cell shows, as functions do that changed or left out something",
+        r#"note("two rows had no answer and were left out")"#,
+        |engine, host| {
+            let host = host.clone();
+            engine.register_fn("note", move |text: &str| host.tell(Event::Note(text.to_string())));
+        },
+    ),
+    Record::new(
         "seed",
         &["seed(n)", "seed() -> integer"],
         "Sets, or gives, the seed that functions draw from when they are given none",

@@ -1,66 +1,120 @@
-//! Methods of expressions on texts.
+//! Methods of expressions on texts. Where polars takes a pattern, a regular expression is meant, unless `literal: true`
+//! says that the text stands for itself; only `str_split` is the other way round, as it is in polars.
 
+use pl::{NamedFrom, StringNameSpaceImpl};
 use polars::prelude as pl;
-use rhai::Engine;
+use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
 use super::Expr;
+use crate::error::{Error, Result};
+use crate::script::convert;
+use crate::script::failure::At;
+use crate::script::options::Options;
 use crate::script::record::Record;
-
-fn with_text(engine: &mut Engine, name: &str, apply: fn(pl::Expr, String) -> pl::Expr) {
-    engine.register_fn(name, move |e: Expr, text: &str| {
-        Expr(apply(e.0, text.to_string()))
-    });
-}
-
-fn method(engine: &mut Engine, name: &str, apply: fn(pl::Expr) -> pl::Expr) {
-    engine.register_fn(name, move |e: Expr| Expr(apply(e.0)));
-}
 
 pub const RECORDS: &[Record] = &[
     Record::new(
         "Expr.str_contains",
         &[
-            "e.str_contains(text)",
-            "e.str_starts_with(text)",
-            "e.str_ends_with(text)",
+            "e.str_contains(pattern)",
+            "e.str_contains(pattern, #{ literal })",
+            "e.str_count_matches(pattern)",
+            "e.str_count_matches(pattern, #{ literal })",
+            "e.str_count(pattern)",
+            "e.str_count(pattern, #{ literal })",
             "e.str_matches(pattern)",
         ],
-        "Whether the text contains, starts with or ends with another, or matches a regular expression",
-        r#"frame(#{ x: ["apple", "pear"] }).filter(col("x").str_contains("pp"))"#,
+        "Whether a regular expression matches anywhere in the text, and how often it does",
+        r#"frame(#{ x: ["apple", "a.b"] }).filter(col("x").str_contains(".", #{ literal: true }))"#,
         |engine, _| {
-            with_text(engine, "str_contains", |e, text| {
-                e.str().contains_literal(pl::lit(text))
+            with_pattern(engine, "str_contains", |e, pattern, literal| {
+                if literal {
+                    e.str().contains_literal(pattern)
+                } else {
+                    e.str().contains(pattern, true)
+                }
             });
-            with_text(engine, "str_starts_with", |e, text| {
-                e.str().starts_with(pl::lit(text))
-            });
-            with_text(engine, "str_ends_with", |e, text| {
-                e.str().ends_with(pl::lit(text))
-            });
-            with_text(engine, "str_matches", |e, text| {
-                e.str().contains(pl::lit(text), true)
-            });
+            for name in ["str_count_matches", "str_count"] {
+                with_pattern(engine, name, |e, pattern, literal| {
+                    let count = e.str().count_matches(pattern, literal);
+                    count.cast(pl::DataType::Int64)
+                });
+            }
+            engine.register_fn(
+                "str_matches",
+                |context: NativeCallContext, e: Expr, given: Dynamic| {
+                    let pattern = pattern("str_matches", &given, false);
+                    let matches = |pattern| Expr(e.0.str().contains(pattern, true));
+                    pattern.map(matches).at(&context)
+                },
+            );
+        },
+    )
+    .doc(
+        "Patterns are regular expressions (<https://docs.rs/regex/latest/regex/#syntax>, as polars has them); with the option \
+         `literal: true` the text is looked for as it stands. A pattern may also be an expression, one for each row. \
+         `str_count_matches` counts matches that do not overlap; `str_count` is short for it, and `str_matches` another name \
+         of `str_contains`.",
+    ),
+    Record::new(
+        "Expr.str_starts_with",
+        &["e.str_starts_with(text)", "e.str_ends_with(text)"],
+        "Whether the text begins or ends with another, taken as it stands",
+        r#"frame(#{ x: ["apple", "pear"] }).filter(col("x").str_starts_with("ap"))"#,
+        |engine, _| {
+            with_text(engine, "str_starts_with", |e, text| e.str().starts_with(text));
+            with_text(engine, "str_ends_with", |e, text| e.str().ends_with(text));
         },
     ),
     Record::new(
         "Expr.str_replace",
         &[
-            "e.str_replace(text, with)",
-            "e.str_replace_all(text, with)",
-            "e.str_extract(pattern, group)",
+            "e.str_replace(pattern, with)",
+            "e.str_replace(pattern, with, #{ literal, n })",
+            "e.str_replace_all(pattern, with)",
+            "e.str_replace_all(pattern, with, #{ literal })",
         ],
-        "Replaces the first or every occurrence of a text; takes a group of a regular expression's match",
-        r#"frame(#{ x: ["a-b-c"] }).select(col("x").str_replace_all("-", " "))"#,
+        "Replaces the first match, the first `n`, or every match of a regular expression",
+        r#"frame(#{ x: ["a1b22"] }).select(col("x").str_replace_all("[0-9]+", "-"))"#,
         |engine, _| {
-            engine.register_fn("str_replace", |e: Expr, text: &str, with: &str| {
-                Expr(e.0.str().replace(pl::lit(text), pl::lit(with), true))
-            });
-            engine.register_fn("str_replace_all", |e: Expr, text: &str, with: &str| {
-                Expr(e.0.str().replace_all(pl::lit(text), pl::lit(with), true))
-            });
-            engine.register_fn("str_extract", |e: Expr, pattern: &str, group: i64| {
-                Expr(e.0.str().extract(pl::lit(pattern), group.max(0) as usize))
-            });
+            replacing(engine, "str_replace", false);
+            replacing(engine, "str_replace_all", true);
+        },
+    )
+    .doc(
+        "`with` may name groups of the match: `$1`, `${1}`, `${name}`; a dollar sign is written `$$`. With `literal: true` \
+         both texts stand for themselves. Option `n` of `str_replace`: how many are replaced (1), -1 for all; \
+         numbers above 1 with `literal: true` only.",
+    ),
+    Record::new(
+        "Expr.str_extract",
+        &[
+            "e.str_extract(pattern)",
+            "e.str_extract(pattern, group)",
+            "e.str_extract_all(pattern)",
+        ],
+        "A group of a regular expression's first match (group 1, or 0 for the whole match); a list of all matches",
+        r#"frame(#{ x: ["ans2: the boy"] }).select(col("x").str_extract("ans([0-9])", 1))"#,
+        |engine, _| {
+            engine.register_fn(
+                "str_extract",
+                |context: NativeCallContext, e: Expr, pattern: Dynamic| {
+                    extract(e, &pattern, 1).at(&context)
+                },
+            );
+            engine.register_fn(
+                "str_extract",
+                |context: NativeCallContext, e: Expr, pattern: Dynamic, group: i64| {
+                    extract(e, &pattern, group).at(&context)
+                },
+            );
+            engine.register_fn(
+                "str_extract_all",
+                |context: NativeCallContext, e: Expr, given: Dynamic| {
+                    let pattern = pattern("str_extract_all", &given, false);
+                    pattern.map(|pattern| Expr(e.0.str().extract_all(pattern))).at(&context)
+                },
+            );
         },
     ),
     Record::new(
@@ -86,17 +140,183 @@ pub const RECORDS: &[Record] = &[
     ),
     Record::new(
         "Expr.str_split",
-        &["e.str_split(separator)", "e.str_slice(start, length)"],
-        "A list of the parts; the part from a character on (from the end when negative)",
+        &[
+            "e.str_split(separator)",
+            "e.str_split(separator, #{ literal, inclusive })",
+        ],
+        "A list of the parts between separators, taken as they stand",
         r#"frame(#{ x: ["a,b"] }).select(col("x").str_split(",").item(0))"#,
         |engine, _| {
-            with_text(engine, "str_split", |e, by| e.str().split(pl::lit(by)));
-            engine.register_fn("str_slice", |e: Expr, start: i64, length: i64| {
-                Expr(
-                    e.0.str()
-                        .slice(pl::lit(start), pl::lit(length.max(0) as u64)),
-                )
-            });
+            engine.register_fn(
+                "str_split",
+                |context: NativeCallContext, e: Expr, by: Dynamic| {
+                    split(e, &by, Options::none("str_split")).at(&context)
+                },
+            );
+            engine.register_fn(
+                "str_split",
+                |context: NativeCallContext, e: Expr, by: Dynamic, opts: Map| {
+                    split(e, &by, Options::new("str_split", opts)).at(&context)
+                },
+            );
+        },
+    )
+    .doc(
+        "Options: `literal` (true; false: the separator is a regular expression), `inclusive` (false; true: parts keep the \
+         separator at their end).",
+    ),
+    Record::new(
+        "Expr.str_slice",
+        &["e.str_slice(start, length)"],
+        "The part from a character on (counted from the end when negative)",
+        r#"frame(#{ x: ["abc"] }).select(col("x").str_slice(1, 2))"#,
+        |engine, _| {
+            engine.register_fn(
+                "str_slice",
+                |context: NativeCallContext, e: Expr, start: i64, length: i64| {
+                    let length = natural("the length of str_slice", length);
+                    let part = |length| Expr(e.0.str().slice(pl::lit(start), pl::lit(length)));
+                    length.map(part).at(&context)
+                },
+            );
         },
     ),
 ];
+
+fn method(engine: &mut Engine, name: &str, apply: fn(pl::Expr) -> pl::Expr) {
+    engine.register_fn(name, move |e: Expr| Expr(apply(e.0)));
+}
+
+/// A method that takes a text as it stands.
+fn with_text(engine: &mut Engine, name: &'static str, apply: fn(pl::Expr, pl::Expr) -> pl::Expr) {
+    engine.register_fn(
+        name,
+        move |context: NativeCallContext, e: Expr, given: Dynamic| {
+            let text = pattern(name, &given, true);
+            text.map(|text| Expr(apply(e.0, text))).at(&context)
+        },
+    );
+}
+
+/// A method that takes a pattern, with whether it is literal.
+fn with_pattern(
+    engine: &mut Engine,
+    name: &'static str,
+    apply: fn(pl::Expr, pl::Expr, bool) -> pl::Expr,
+) {
+    let run = move |e: Expr, given: &Dynamic, options: Options| {
+        let literal = options.boolean("literal")?.unwrap_or(false);
+        options.finish()?;
+        Ok::<_, Error>(Expr(apply(e.0, pattern(name, given, literal)?, literal)))
+    };
+    engine.register_fn(
+        name,
+        move |context: NativeCallContext, e: Expr, given: Dynamic| {
+            run(e, &given, Options::none(name)).at(&context)
+        },
+    );
+    engine.register_fn(
+        name,
+        move |context: NativeCallContext, e: Expr, given: Dynamic, opts: Map| {
+            run(e, &given, Options::new(name, opts)).at(&context)
+        },
+    );
+}
+
+fn replacing(engine: &mut Engine, name: &'static str, all: bool) {
+    let run = move |e: Expr, given: &Dynamic, with: &Dynamic, options: Options| {
+        let literal = options.boolean("literal")?.unwrap_or(false);
+        let times = if all {
+            -1
+        } else {
+            options.integer("n")?.unwrap_or(1)
+        };
+        options.finish()?;
+        if times > 1 && !literal {
+            return Err(Error::invalid(
+                "option `n` of str_replace",
+                "1 or -1 with a regular expression, any number with `literal: true`",
+                times.to_string(),
+            ));
+        }
+        let (from, to) = (pattern(name, given, literal)?, pattern(name, with, true)?);
+        let e = e.0.str();
+        Ok::<_, Error>(Expr(match times {
+            ..0 => e.replace_all(from, to, literal),
+            times => e.replace_n(from, to, literal, times),
+        }))
+    };
+    engine.register_fn(
+        name,
+        move |context: NativeCallContext, e: Expr, given: Dynamic, with: Dynamic| {
+            run(e, &given, &with, Options::none(name)).at(&context)
+        },
+    );
+    engine.register_fn(
+        name,
+        move |context: NativeCallContext, e: Expr, given: Dynamic, with: Dynamic, opts: Map| {
+            run(e, &given, &with, Options::new(name, opts)).at(&context)
+        },
+    );
+}
+
+fn extract(e: Expr, given: &Dynamic, group: i64) -> Result<Expr> {
+    let group = natural("the group of str_extract", group)?;
+    let pattern = pattern("str_extract", given, false)?;
+    Ok(Expr(e.0.str().extract(pattern, group as usize)))
+}
+
+fn split(e: Expr, by: &Dynamic, options: Options) -> Result<Expr> {
+    let literal = options.boolean("literal")?.unwrap_or(true);
+    let inclusive = options.boolean("inclusive")?.unwrap_or(false);
+    options.finish()?;
+    let (by, e) = (pattern("str_split", by, literal)?, e.0.str());
+    Ok(Expr(match (literal, inclusive) {
+        (true, false) => e.split(by),
+        (true, true) => e.split_inclusive(by),
+        (false, false) => e.split_regex(by, true),
+        (false, true) => e.split_regex_inclusive(by, true),
+    }))
+}
+
+fn natural(operation: &str, given: i64) -> Result<u64> {
+    u64::try_from(given)
+        .map_err(|_| Error::invalid(operation, "a whole number from 0", given.to_string()))
+}
+
+/// A pattern or text that a method is given: a text, checked at once where it is a regular expression, or an expression.
+fn pattern(operation: &str, given: &Dynamic, literal: bool) -> Result<pl::Expr> {
+    if let Some(expression) = given.clone().try_cast::<Expr>() {
+        return Ok(expression.0);
+    }
+    if !given.is_string() && !given.is_char() {
+        return Err(Error::invalid(
+            operation,
+            "a text or an expression",
+            convert::describe(given),
+        ));
+    }
+    let text = given.to_string();
+    if !literal {
+        check(operation, &text)?;
+    }
+    Ok(pl::lit(text))
+}
+
+/// Refuses what is no regular expression, where the script says it and not where the frame is computed.
+fn check(operation: &str, pattern: &str) -> Result<()> {
+    let probe = pl::StringChunked::new("".into(), [""]);
+    let Err(error) = probe.contains(pattern, true) else {
+        return Ok(());
+    };
+    // The library draws the pattern with a mark below it; its last line says what is wrong.
+    let told = error.to_string();
+    let reason = match told.rsplit_once("error: ") {
+        Some((_, reason)) => reason.trim().to_string(),
+        None => told.split_whitespace().collect::<Vec<_>>().join(" "),
+    };
+    Err(Error::failed_with_hint(
+        format!("{operation}: `{pattern}` is not a regular expression: {reason}"),
+        "write \\\\ before a character that stands for itself, or give `literal: true` for a text as it stands",
+    ))
+}

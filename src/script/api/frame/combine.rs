@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, Map, NativeCallContext};
 use super::Frame;
 use super::files::frames_of;
 use crate::error::{Context, Error, Result};
-use crate::frame::{query, read};
+use crate::frame::{json, query, read};
 use crate::script::api::expr;
 use crate::script::failure::At;
 use crate::script::options::Options;
@@ -63,7 +63,9 @@ pub const RECORDS: &[Record] = &[
             );
         },
     )
-    .doc("Options: `how` (\"inner\", \"left\", \"full\", \"semi\", \"anti\", \"cross\"), `suffix` of the right frame's columns that both have (\"_right\"). Rows keep the left frame's order, then the right one's."),
+    .doc("Options: `how` (\"inner\", \"left\", \"full\", \"semi\", \"anti\", \"cross\"), `suffix` of the right frame's columns that both have (\"_right\"), `validate`: which \
+         frame must hold each key once only, for inner, left and full joins (\"m:m\" neither, \"m:1\" the right one, \"1:m\" the \
+         left one, \"1:1\" both). Rows keep the left frame's order, then the right one's. Missing keys match nothing."),
     Record::new(
         "concat",
         &["concat(frames) -> Frame"],
@@ -86,6 +88,7 @@ fn join(left: &DataFrame, right: &DataFrame, on: &Dynamic, options: Options) -> 
     let suffix = options
         .text("suffix")?
         .unwrap_or_else(|| "_right".to_string());
+    let validate = options.text("validate")?;
     options.finish()?;
     let kind = match how.as_str() {
         "inner" => JoinType::Inner,
@@ -106,6 +109,9 @@ fn join(left: &DataFrame, right: &DataFrame, on: &Dynamic, options: Options) -> 
     };
     query::check_columns(left, &on)?;
     query::check_columns(right, &on)?;
+    if let Some(validate) = validate {
+        check_keys(left, right, &on, &how, &validate)?;
+    }
     let mut args = JoinArgs::new(kind).with_suffix(Some(suffix.into()));
     args.maintain_order = pl::MaintainOrderJoin::LeftRight;
     left.clone()
@@ -113,4 +119,74 @@ fn join(left: &DataFrame, right: &DataFrame, on: &Dynamic, options: Options) -> 
         .join(right.clone().lazy(), &on, &on, args)
         .collect()
         .during("join")
+}
+
+/// Refuses a join in which a key stands more often than `validate` says.
+fn check_keys(
+    left: &DataFrame,
+    right: &DataFrame,
+    on: &[pl::Expr],
+    how: &str,
+    validate: &str,
+) -> Result<()> {
+    let (left_once, right_once) = match validate {
+        "m:m" => return Ok(()),
+        "m:1" => (false, true),
+        "1:m" => (true, false),
+        "1:1" => (true, true),
+        other => {
+            let known = ["m:m", "m:1", "1:m", "1:1"];
+            return Err(Error::unknown("validation of a join", other, known));
+        }
+    };
+    if !["inner", "left", "full"].contains(&how) {
+        return Err(Error::invalid(
+            format!("join with validate: \"{validate}\""),
+            "how: \"inner\", \"left\" or \"full\"",
+            format!("\"{how}\""),
+        ));
+    }
+    for (frame, side, once) in [(left, "left", left_once), (right, "right", right_once)] {
+        if once {
+            check_once(frame, side, on, validate)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a frame in which a key stands in several rows. Rows that miss a part of their key match nothing, and are none.
+fn check_once(frame: &DataFrame, side: &str, on: &[pl::Expr], validate: &str) -> Result<()> {
+    const ROWS: &str = "(rows of this key)";
+    let keys = frame.clone().lazy().select(on).collect().during("join")?;
+    let by: Vec<pl::Expr> = query::names(&keys).into_iter().map(pl::col).collect();
+    let keys = keys.drop_nulls::<String>(None).during("join")?;
+    let repeated = keys
+        .lazy()
+        .group_by_stable(by)
+        .agg([pl::len().alias(ROWS)])
+        .filter(pl::col(ROWS).gt(pl::lit(1)))
+        .collect()
+        .during("join")?;
+    if repeated.height() == 0 {
+        return Ok(());
+    }
+    let row = json::row(&repeated, 0)?;
+    let part = |name: &String| {
+        let value = row.get(name).map(ToString::to_string).unwrap_or_default();
+        format!("{name} {}", value.chars().take(80).collect::<String>())
+    };
+    let names = query::names(&repeated);
+    let parts = names.iter().filter(|name| *name != ROWS).map(part);
+    let (keys, stand) = match repeated.height() {
+        1 => ("1 key".to_string(), "stands"),
+        several => (format!("{several} keys"), "stand"),
+    };
+    Err(Error::failed_with_hint(
+        format!(
+            "join with validate: \"{validate}\": {keys} of the {side} frame {stand} more than once; the first is {}, in {} rows",
+            parts.collect::<Vec<_>>().join(", "),
+            row.get(ROWS).map(ToString::to_string).unwrap_or_default(),
+        ),
+        "`unique(columns)` keeps the first row of each key; `validate: \"m:m\"` allows that a row is joined to several",
+    ))
 }

@@ -26,7 +26,8 @@ pub const RECORDS: &[Record] = &[
             engine.register_fn("bbq_parse", |text: &str, row: Map| parse(text, &row));
         },
     )
-    .doc("Give the completion, not prompt and completion. `()` where no option can be read; such answers are counted and left out of the scores."),
+    .doc("Read are `answer is ans2`, a number that the text begins with, and `answer is` with an option's text (the longest that \
+         fits); ans10 is no option. Give the completion, not prompt and completion. `()` where no option can be read; such answers are counted and left out of the scores."),
     Record::new(
         "bbq_target",
         &["bbq_target(f) -> array"],
