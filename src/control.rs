@@ -16,11 +16,40 @@ pub trait Progress: Send + Sync {
 
 /// One piece of work under way. Dropping it ends it.
 pub trait Task: Send {
+    /// Units that were done before this work began, as where it goes on from a checkpoint: they count for how far it is, but
+    /// not for how fast it goes.
+    fn resumed(&mut self, _done: u64) {}
+
     /// Units done so far, and a short remark such as "loss 1.23".
     fn update(&mut self, done: u64, remark: &str);
 
     /// The text that the work has written so far, for people to read along. Not kept: the work gives it whole at its end.
     fn text(&mut self, _so_far: &str) {}
+}
+
+/// How fast a piece of work goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    before: u64,
+}
+
+impl Pace {
+    /// A pace that leaves out the units that were done before.
+    pub fn from(before: u64) -> Self {
+        Self { before }
+    }
+
+    /// Units a second, when `done` units are done in all and `seconds` have gone by. `None` while nothing can be said.
+    pub fn rate(&self, done: u64, seconds: f64) -> Option<f64> {
+        let own = done.checked_sub(self.before).filter(|own| *own > 0)?;
+        Some(own as f64 / seconds).filter(|rate| rate.is_finite())
+    }
+
+    /// Seconds that the rest of `total` units will take.
+    pub fn left(&self, done: u64, total: u64, seconds: f64) -> Option<f64> {
+        let rate = self.rate(done, seconds)?;
+        Some(total.saturating_sub(done) as f64 / rate)
+    }
 }
 
 /// Progress that goes nowhere.

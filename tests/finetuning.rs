@@ -7,8 +7,8 @@ mod killed;
 mod refused;
 mod seams;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use ebb::control::{Control, Progress, Task};
 use ebb::error::Error;
@@ -358,6 +358,37 @@ impl Progress for Impatient {
 impl Task for Impatient {
     fn update(&mut self, done: u64, _remark: &str) {
         self.stop.fetch_or(done >= self.at, Ordering::Relaxed);
+    }
+}
+
+/// Writes down what it is told of a finetuning.
+#[derive(Clone, Default)]
+struct Told(Heard);
+
+type Heard = Arc<Mutex<Vec<(&'static str, u64)>>>;
+
+impl Told {
+    fn control() -> (Control, Heard) {
+        let told = Self::default();
+        let heard = Arc::clone(&told.0);
+        let stop = Arc::new(AtomicBool::new(false));
+        (Control::new(Arc::new(told), stop), heard)
+    }
+}
+
+impl Progress for Told {
+    fn begin(&self, _label: &str, _total: u64, _unit: &str) -> Box<dyn Task> {
+        Box::new(self.clone())
+    }
+}
+
+impl Task for Told {
+    fn resumed(&mut self, done: u64) {
+        self.0.lock().unwrap().push(("resumed", done));
+    }
+
+    fn update(&mut self, done: u64, _remark: &str) {
+        self.0.lock().unwrap().push(("update", done));
     }
 }
 

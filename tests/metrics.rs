@@ -7,7 +7,7 @@ use ebb::metrics::groups::{self, Group};
 use ebb::metrics::rouge::{Unit, score};
 use ebb::metrics::stemmer::stem;
 
-use crate::support::{close, json, shared};
+use crate::support::{close, json, script, script_error, shared};
 
 #[test]
 fn stems_are_those_of_nltk() {
@@ -335,4 +335,53 @@ fn the_group_table_agrees_with_target_loc_on_real_rows() {
     }
     assert_eq!(agree, told, "of {told} rows that the table decides");
     assert!(told > 9_000, "{told}");
+}
+
+#[test]
+fn a_filter_is_not_scored_on_rows_that_say_nothing() {
+    let f = r#"let f = frame(#{ forgetting: [0.9, 0.0, 0.5], polarity: ["harmful", "nonharmful", ()], odd: [1.0, (), 0.0 / 0.0],
+        word: ["a", "b", "c"], flag: [true, (), false], spelled: ["Harmful", "nonharmful", ()] });"#;
+    let all = script(&format!("{f} filter_scores(f, #{{ phi: 0.4 }}).row(0)"));
+    assert_eq!(all["precision"], 0.5);
+    for (call, expected) in [
+        (
+            r#"filter_scores(f, #{ dropped: "flag", phi: 0.1 })"#,
+            "`phi` and `forgetting` do not apply",
+        ),
+        (
+            r#"filter_scores(f, #{ dropped: "flag" })"#,
+            "column `flag`: expected true or false in every row, got 1 rows without",
+        ),
+        (
+            r#"filter_scores(f, #{ forgetting: "odd" })"#,
+            "column `odd`: expected a number in every row, got 2 rows without",
+        ),
+        (
+            r#"filter_scores(f, #{ forgetting: "word" })"#,
+            "column `word`: expected numbers, got text",
+        ),
+        (r#"filter_scores(f, #{ phi: 0.0 / 0.0 })"#, "option `phi`"),
+        (
+            r#"filter_scores(f.drop("polarity").rename(#{ spelled: "polarity" }), #{ phi: 0.1 })"#,
+            "unknown polarity `Harmful`",
+        ),
+    ] {
+        let error = script_error(&format!("{f} {call}"));
+        assert!(error.contains(expected), "{call}: {error}");
+    }
+}
+
+#[test]
+fn a_fraction_or_nan_is_no_option_of_bbq() {
+    let scores = script(
+        r#"let row = |predicted| #{ category: "Age", context_condition: "ambig", question_polarity: "neg", label: 2,
+            predicted: predicted, target_loc: 0, unknown: 2 };
+        bbq_scores(frame([row.call(1.5), row.call(0.0 / 0.0), row.call(2.0), row.call(0.0)])).row(0)"#,
+    );
+    assert_eq!(scores["n"], 4);
+    assert_eq!(scores["unparsed"], 2);
+    let error = script_error(
+        r#"bbq_target(frame([#{ category: "Age", question_polarity: "Neg", answer_info: #{ ans0: ["a", "b"] }, additional_metadata: #{ stereotyped_groups: ["b"] } }]))"#,
+    );
+    assert!(error.contains("unknown question_polarity `Neg`"), "{error}");
 }

@@ -2,12 +2,13 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::environment::width;
-use crate::control::{Progress, Task};
+use crate::control::{Pace, Progress, Task};
 use crate::notebook::report::html::duration;
 use crate::plain::one_line;
 
@@ -46,13 +47,15 @@ impl Progress for Bars {
         match &self.bars {
             Some(bars) => {
                 let bar = bars.add(ProgressBar::new(total));
-                dress(&bar, label, unit);
-                Box::new(Bar(bar))
+                let before = Arc::new(AtomicU64::new(0));
+                dress(&bar, label, unit, before.clone());
+                Box::new(Bar { bar, before })
             }
             None => Box::new(Lines {
                 label: one_line(label),
                 total,
                 unit: one_line(unit),
+                pace: Pace::default(),
                 started: Instant::now(),
                 told: Instant::now(),
             }),
@@ -60,37 +63,61 @@ impl Progress for Bars {
     }
 }
 
-fn dress(bar: &ProgressBar, label: &str, unit: &str) {
+/// Gives a bar its looks; `before` holds the units that were done before it began.
+fn dress(bar: &ProgressBar, label: &str, unit: &str, before: Arc<AtomicU64>) {
     let unit = one_line(unit).replace(['{', '}'], "");
     let template = format!(
         "{{prefix}} [{{bar:24}}] {{pos}}/{{len}} {unit} · {{per_sec}} · {{eta}} left {{wide_msg}}"
     );
     if let Ok(style) = ProgressStyle::with_template(&template) {
-        let rate = |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+        let seconds = |state: &indicatif::ProgressState| state.elapsed().as_secs_f64();
+        let own = before.clone();
+        let rate = move |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+            let pace = Pace::from(own.load(Ordering::Relaxed));
+            let rate = pace.rate(state.pos(), seconds(state)).unwrap_or(0.0);
             // A bar that cannot be written is not worth an error.
-            let _ = write!(out, "{:.1}/s", state.per_sec());
+            let _ = write!(out, "{rate:.1}/s");
         };
-        bar.set_style(style.with_key("per_sec", rate).progress_chars("━╸ "));
+        let left = move |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+            let pace = Pace::from(before.load(Ordering::Relaxed));
+            let total = state.len().unwrap_or(0);
+            let left = pace.left(state.pos(), total, seconds(state));
+            let _ = match left {
+                Some(left) => write!(out, "{}", duration(left)),
+                None => write!(out, "?"),
+            };
+        };
+        let style = style.with_key("per_sec", rate).with_key("eta", left);
+        bar.set_style(style.progress_chars("━╸ "));
     }
     bar.set_prefix(one_line(label));
     bar.enable_steady_tick(Duration::from_millis(250));
 }
 
-struct Bar(ProgressBar);
+struct Bar {
+    bar: ProgressBar,
+    before: Arc<AtomicU64>,
+}
 
 impl Task for Bar {
+    fn resumed(&mut self, done: u64) {
+        self.before.store(done, Ordering::Relaxed);
+        self.bar.set_position(done);
+    }
+
     fn update(&mut self, done: u64, remark: &str) {
-        self.0.set_position(done);
+        self.bar.set_position(done);
         if !remark.is_empty() {
-            self.0.set_message(format!("· {}", one_line(remark)));
+            self.bar.set_message(format!("· {}", one_line(remark)));
         }
     }
 
     fn text(&mut self, so_far: &str) {
         if let Ok(style) = ProgressStyle::with_template("{prefix} {spinner}\n{msg}") {
-            self.0.set_style(style);
+            self.bar.set_style(style);
         }
-        self.0.set_message(tail(so_far, width().saturating_sub(1)));
+        self.bar
+            .set_message(tail(so_far, width().saturating_sub(1)));
     }
 }
 
@@ -115,7 +142,7 @@ fn tail(text: &str, width: usize) -> String {
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
@@ -123,24 +150,26 @@ struct Lines {
     label: String,
     total: u64,
     unit: String,
+    pace: Pace,
     started: Instant,
     told: Instant,
 }
 
 impl Task for Lines {
+    fn resumed(&mut self, done: u64) {
+        self.pace = Pace::from(done);
+    }
+
     fn update(&mut self, done: u64, remark: &str) {
         if self.told.elapsed() < EVERY {
             return;
         }
         self.told = Instant::now();
         let spent = self.started.elapsed().as_secs_f64();
-        let rate = done as f64 / spent;
-        let left = match done {
-            0 => String::new(),
-            _ => format!(
-                ", {rate:.1}/s, {} left",
-                duration(self.total.saturating_sub(done) as f64 / rate)
-            ),
+        let rate = self.pace.rate(done, spent);
+        let left = match rate.zip(self.pace.left(done, self.total, spent)) {
+            None => String::new(),
+            Some((rate, left)) => format!(", {rate:.1}/s, {} left", duration(left)),
         };
         let remark = match remark.is_empty() {
             true => String::new(),

@@ -102,7 +102,7 @@ pub fn fetch_model(
     if !missing.is_empty() {
         let total = missing.iter().map(|file| file.size).sum();
         let mut task = control.begin(&format!("fetching {repository}"), total, "bytes");
-        let mut done = 0;
+        let (mut done, mut before) = (0, 0);
         for file in missing {
             control.check()?;
             let facts = client.facts(&commit, &file.path).map_err(told)?;
@@ -114,7 +114,16 @@ pub fn fetch_model(
                 )
                 .with_hint("try again later: the Hub contradicts itself"));
             }
-            let mut report = |bytes: u64| task.update(done + bytes, &file.path);
+            let mut begun = false;
+            let mut report = |bytes: u64| {
+                // What of the file is here at first was fetched by an earlier run.
+                if !begun {
+                    begun = true;
+                    before += bytes;
+                    task.resumed(before);
+                }
+                task.update(done + bytes, &file.path);
+            };
             let transfer = transfer::Transfer {
                 client: &client,
                 kept: &kept,

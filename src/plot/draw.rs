@@ -3,11 +3,15 @@
 use std::sync::Once;
 
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
-use super::scale::{thinned, x_axis, y_axis};
-use super::{Chart, ChartKind, Series};
+use super::Chart;
+use super::labels::{Names, cut, width};
+use super::scale::{Axis, fitted};
+use super::shapes::{Shape, shapes};
 use crate::error::{Error, Result};
 
 /// Okabe and Ito's palette, in an order whose first colours differ most.
@@ -21,12 +25,12 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(120, 120, 120),
 ];
 
+/// Series whose colours differ: each colour also stands in a dark and in a pale shade.
+pub const TELLABLE: usize = COLOURS.len() * 3;
+
 /// Readable on white and on near-black.
 const INK: RGBColor = RGBColor(118, 124, 134);
 const GRID: RGBAColor = RGBAColor(128, 134, 144, 0.25);
-
-/// Points of a line in an image; more cannot be told apart.
-const MOST_POINTS: usize = 2000;
 
 pub fn svg(chart: &Chart, width: u32, height: u32) -> Result<String> {
     let mut text = String::new();
@@ -82,66 +86,137 @@ fn register() {
     });
 }
 
+/// A range of numbers that is marked at the ticks of our axis, and nowhere else.
+struct Ticked(Axis);
+
+impl Ranged for Ticked {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        RangedCoordf64::from(self.range()).map(value, limit)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        if hint.weight().allow_light_points() {
+            Vec::new()
+        } else {
+            self.0.ticks.clone()
+        }
+    }
+
+    fn range(&self) -> std::ops::Range<f64> {
+        self.0.low..self.0.high
+    }
+}
+
 type Area<B> = DrawingArea<B, Shift>;
+
+fn letters(points: f64, zoom: f64) -> TextStyle<'static> {
+    let size = (points * zoom).round();
+    ("sans-serif", size).into_font().color(&INK)
+}
 
 fn draw<B: DrawingBackend>(chart: &Chart, area: &Area<B>, zoom: f64) -> Result<()> {
     register();
-    let size = |points: f64| (points * zoom).round();
-    let text = |points: f64| ("sans-serif", size(points)).into_font().color(&INK);
-    let (width, height) = area.dim_in_pixel();
+    let mut area = area.clone();
+    if !chart.title.is_empty() {
+        let (style, room) = (letters(17.0, zoom), area.dim_in_pixel().0 as i32);
+        let title = cut(&area, &chart.title, &style, room - (20.0 * zoom) as i32);
+        area = area.titled(&title, style).map_err(failed)?;
+    }
     if chart.is_empty() {
+        let (width, height) = area.dim_in_pixel();
         let message = EmptyElement::at((width as i32 / 2 - 30, height as i32 / 2))
-            + Text::new("no data", (0, 0), text(14.0));
+            + Text::new("no data", (0, 0), letters(14.0, zoom));
         return area.draw(&message).map_err(failed);
     }
-    let (mut x, y) = (x_axis(chart, 8), y_axis(chart, 6));
-    if chart.is_bars() {
-        (x.low, x.high) = (
-            x.low.min(-0.5),
-            x.high.max(chart.categories.len() as f64 - 0.5),
-        );
-        if !chart.categories.is_empty() {
-            (x.low, x.high) = (-0.5, chart.categories.len() as f64 - 0.5);
-        }
+    if chart.series.len() > 1 {
+        area = legend(chart, &area, zoom)?;
     }
-    let mut builder = ChartBuilder::on(area);
-    builder
-        .margin(size(10.0) as i32)
-        .margin_right(size(18.0) as i32)
-        .x_label_area_size(size(42.0) as i32)
-        .y_label_area_size(size(58.0) as i32);
-    if !chart.title.is_empty() {
-        builder.caption(&chart.title, text(17.0));
-    }
-    let mut context = builder
-        .build_cartesian_2d(x.low..x.high, y.low..y.high)
+    let (chart, x, y) = fitted(chart, 8, 6);
+    curves(&chart, &x, &y, &area, zoom)?;
+    area.present().map_err(failed)
+}
+
+/// Axes, and the series in them.
+fn curves<B: DrawingBackend>(
+    chart: &Chart,
+    x: &Axis,
+    y: &Axis,
+    area: &Area<B>,
+    zoom: f64,
+) -> Result<()> {
+    let size = |points: f64| (points * zoom).round() as i32;
+    let (wide, high) = area.dim_in_pixel();
+    let style = letters(12.0, zoom);
+    let label_widths = y.labels.iter().map(|label| width(area, label, &style));
+    let left = size(34.0) + label_widths.max().unwrap_or(0).max(size(20.0));
+    let inner = wide as i32 - left - size(28.0);
+    let names = Names::fitting(area, x, &style, (inner, high as i32 / 3));
+    let mut context = ChartBuilder::on(area)
+        .margin(size(10.0))
+        .margin_right(size(18.0))
+        .x_label_area_size(size(30.0) + names.height)
+        .y_label_area_size(left)
+        .build_cartesian_2d(Ticked(x.clone()), Ticked(y.clone()))
         .map_err(failed)?;
-    let name_x = |value: &f64| match chart.categories.is_empty() {
-        true => x.label(*value),
-        false => category(chart, *value),
+    let below = Axis {
+        labels: names.labels.clone(),
+        ..x.clone()
     };
-    let name_y = |value: &f64| y.label(*value);
+    let name_x = |place: &f64| {
+        if names.turned {
+            return String::new();
+        }
+        below.label(*place)
+    };
+    let name_y = |place: &f64| y.label(*place);
+    let heading = letters(13.0, zoom);
+    let x_label = cut(area, &chart.x_label, &heading, inner);
+    let inner = high as i32 - names.height - size(50.0);
+    let y_label = cut(area, &chart.y_label, &heading, inner);
     let mut mesh = context.configure_mesh();
     mesh.bold_line_style(GRID)
         .light_line_style(TRANSPARENT)
         .axis_style(GRID)
-        .x_desc(&chart.x_label)
-        .y_desc(&chart.y_label)
+        .x_desc(x_label)
+        .y_desc(y_label)
         .x_label_formatter(&name_x)
         .y_label_formatter(&name_y)
+        .x_labels(x.ticks.len())
         .y_labels(y.ticks.len())
-        .label_style(text(12.0))
-        .axis_desc_style(text(13.0));
-    match chart.categories.len() {
-        0 => mesh.x_labels(x.ticks.len()),
-        n => mesh.x_labels(n.min(24)).disable_x_mesh(),
-    };
+        .label_style(style.clone())
+        .axis_desc_style(heading);
+    if chart.is_bars() || !chart.categories.is_empty() {
+        mesh.disable_x_mesh();
+    }
     mesh.draw().map_err(failed)?;
+    if names.turned {
+        let ticks = x.ticks.iter();
+        let places = ticks.map(|tick| {
+            let (across, down) = context.backend_coord(&(*tick, y.low));
+            (across, down + size(6.0))
+        });
+        let places: Vec<(i32, i32)> = places.collect();
+        names.draw(area, &style, &places).map_err(failed)?;
+    }
+    series(chart, x, &mut context, zoom)
+}
+
+/// Draws what each series is made of.
+fn series<B: DrawingBackend>(
+    chart: &Chart,
+    x: &Axis,
+    context: &mut ChartContext<B, Cartesian2d<Ticked, Ticked>>,
+    zoom: f64,
+) -> Result<()> {
+    let stroke = (1.8 * zoom).round().max(1.0) as u32;
     for (place, series) in chart.series.iter().enumerate() {
-        let colour = COLOURS[place % COLOURS.len()];
-        let mut drawn = None;
-        for shape in shapes(chart, series, place) {
-            let annotation = match shape {
+        let colour = colour(place);
+        let whisker = if chart.is_bars() { INK } else { colour };
+        for shape in shapes(chart, series, place, x) {
+            let drawn = match shape {
                 Shape::Bar(corners) => {
                     context.draw_series([Rectangle::new(corners, colour.filled())])
                 }
@@ -149,8 +224,10 @@ fn draw<B: DrawingBackend>(chart: &Chart, area: &Area<B>, zoom: f64) -> Result<(
                     context.draw_series([Polygon::new(outline, colour.mix(0.18))])
                 }
                 Shape::Line(points) => {
-                    let stroke = (1.8 * zoom).round().max(1.0) as u32;
                     context.draw_series([PathElement::new(points, colour.stroke_width(stroke))])
+                }
+                Shape::Whisker(ends) => {
+                    context.draw_series([PathElement::new(ends, whisker.stroke_width(stroke))])
                 }
                 Shape::Dots(points) => {
                     let radius = (2.5 * zoom) as i32;
@@ -158,102 +235,61 @@ fn draw<B: DrawingBackend>(chart: &Chart, area: &Area<B>, zoom: f64) -> Result<(
                     context.draw_series(points.into_iter().map(dot))
                 }
             };
-            drawn = Some(annotation.map_err(failed)?);
-        }
-        if let Some(drawn) = drawn.filter(|_| chart.series.len() > 1) {
-            drawn.label(clean(&series.name)).legend(move |(x, y)| {
-                Rectangle::new([(x, y - 4), (x + 14, y + 4)], colour.filled())
-            });
+            drawn.map_err(failed)?;
         }
     }
-    if chart.series.len() > 1 {
-        let mut labels = context.configure_series_labels();
-        labels
-            .label_font(text(12.0))
-            .border_style(TRANSPARENT)
-            .position(SeriesLabelPosition::UpperRight)
-            .draw()
-            .map_err(failed)?;
-    }
-    area.present().map_err(failed)
+    Ok(())
 }
 
-fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+fn colour(place: usize) -> RGBColor {
+    let RGBColor(red, green, blue) = COLOURS[place % COLOURS.len()];
+    let shade: fn(u8) -> u8 = match place / COLOURS.len() % 3 {
+        0 => |part| part,
+        1 => |part| part / 2,
+        _ => |part| 255 - (255 - part) / 2,
+    };
+    RGBColor(shade(red), shade(green), shade(blue))
 }
 
-fn category(chart: &Chart, value: f64) -> String {
-    let near = (value - value.round()).abs() < 0.01 && value > -0.5;
-    let name = near
-        .then(|| chart.categories.get(value.round() as usize))
-        .flatten();
-    name.map(|name| clean(name)).unwrap_or_default()
-}
-
-/// What a series is drawn of, in data coordinates.
-enum Shape {
-    Bar([(f64, f64); 2]),
-    Band(Vec<(f64, f64)>),
-    Line(Vec<(f64, f64)>),
-    Dots(Vec<(f64, f64)>),
-}
-
-fn shapes(chart: &Chart, series: &Series, place: usize) -> Vec<Shape> {
-    let finite = |point: &(f64, f64)| point.0.is_finite() && point.1.is_finite();
-    if chart.is_bars() {
-        let slots = chart.series.len() as f64;
-        let width = bar_width(chart, series) * 0.8;
-        let bar = |(x, y): (f64, f64)| {
-            let left = x - width / 2.0 + width * place as f64 / slots;
-            Shape::Bar([(left, 0.0), (left + width / slots, y)])
-        };
-        return series
-            .points
-            .iter()
-            .filter(|p| finite(p))
-            .copied()
-            .map(bar)
-            .collect();
-    }
-    let mut shapes = Vec::new();
-    if !series.band.is_empty() && series.band.len() == series.points.len() {
-        let rows = series.points.iter().zip(&series.band);
-        let mut outline: Vec<(f64, f64)> =
-            rows.clone().map(|((x, _), band)| (*x, band.0)).collect();
-        outline.extend(rows.rev().map(|((x, _), band)| (*x, band.1)));
-        outline.retain(finite);
-        shapes.push(Shape::Band(outline));
-    }
-    for run in series.points.split(|point| !finite(point)) {
-        let run = thinned(run, MOST_POINTS);
-        if run.len() <= 24 || chart.kind == ChartKind::Scatter {
-            shapes.push(Shape::Dots(run.clone()));
+/// Draws the names of the series in lines above the chart, where they cover no data; gives what is left of the area.
+fn legend<B: DrawingBackend>(chart: &Chart, area: &Area<B>, zoom: f64) -> Result<Area<B>> {
+    let size = |points: f64| (points * zoom).round() as i32;
+    let style = letters(12.0, zoom);
+    let (wide, high) = area.dim_in_pixel();
+    let (left, right) = (size(20.0), wide as i32 - size(18.0));
+    let line = size(18.0);
+    // At most a third of the image is given to names.
+    let lines = (high as i32 / 3 / line.max(1)).max(1);
+    let mut entries = Vec::new();
+    let (mut x, mut row) = (left, 0);
+    for (place, series) in chart.series.iter().enumerate() {
+        let name = cut(area, &series.name, &style, (right - left) / 2);
+        let needed = size(20.0) + width(area, &name, &style);
+        if x > left && x + needed > right {
+            (x, row) = (left, row + 1);
         }
-        if chart.kind != ChartKind::Scatter && run.len() > 1 {
-            shapes.push(Shape::Line(run));
+        if row + 1 >= lines && chart.series.len() - place > 1 && x + 2 * needed > right {
+            entries.push((
+                None,
+                x,
+                row,
+                format!("and {} more", chart.series.len() - place),
+            ));
+            break;
         }
+        entries.push((Some(colour(place)), x, row, name));
+        x += needed + size(16.0);
     }
-    shapes
-}
-
-/// The distance between neighbouring bars.
-fn bar_width(chart: &Chart, series: &Series) -> f64 {
-    if !chart.categories.is_empty() {
-        return 1.0;
+    let (above, below) = area.split_vertically((row + 1) * line + size(4.0));
+    for (colour, x, row, name) in entries {
+        let y = row * line + size(4.0);
+        if let Some(colour) = colour {
+            let corners = [(x, y), (x + size(14.0), y + size(8.0))];
+            let swatch = Rectangle::new(corners, colour.filled());
+            above.draw(&swatch).map_err(failed)?;
+        }
+        let text = Text::new(name, (x + size(20.0), y), style.clone());
+        above.draw(&text).map_err(failed)?;
     }
-    let mut places: Vec<f64> = series
-        .points
-        .iter()
-        .map(|(x, _)| *x)
-        .filter(|x| x.is_finite())
-        .collect();
-    places.sort_by(f64::total_cmp);
-    let gaps = places
-        .windows(2)
-        .map(|pair| pair[1] - pair[0])
-        .filter(|gap| *gap > 0.0);
-    let smallest = gaps.fold(f64::INFINITY, f64::min);
-    if smallest.is_finite() { smallest } else { 1.0 }
+    Ok(below)
 }

@@ -1,11 +1,18 @@
 //! Charts: one description, drawn as text in a terminal, SVG in a report and PNG in a file.
 
+mod bins;
 mod draw;
+mod labels;
+mod rows;
 mod scale;
+mod shapes;
 mod terminal;
+mod text;
 
 use std::path::Path;
 
+pub use self::bins::counted_in_bins;
+pub use self::draw::TELLABLE;
 use crate::error::{Error, Result};
 use crate::plain::one_line;
 
@@ -28,7 +35,7 @@ pub struct Chart {
     pub x_label: String,
     pub y_label: String,
     pub series: Vec<Series>,
-    /// Names of x = 0, 1, 2, … where x is not a number (bar charts).
+    /// Names of x = 0, 1, 2, … where x is not a number.
     pub categories: Vec<String>,
 }
 
@@ -37,7 +44,7 @@ pub struct Chart {
 pub struct Series {
     pub name: String,
     pub points: Vec<(f64, f64)>,
-    /// Low and high for each point: a shaded band. Empty when there is none.
+    /// Low and high for each point: a shaded band around a line, error bars on bars and points. Empty when there is none.
     pub band: Vec<(f64, f64)>,
 }
 
@@ -45,12 +52,8 @@ impl Chart {
     /// The chart as lines of text of at most `width` characters, in `height` lines. With `colour`, ANSI colours tell the
     /// series apart; without, their markers do.
     pub fn to_terminal(&self, width: usize, height: usize, colour: bool) -> String {
-        terminal::draw(
-            &self.shown(),
-            width.clamp(20, 400),
-            height.clamp(6, 200),
-            colour,
-        )
+        let (width, height) = (width.clamp(20, 400), height.clamp(6, 200));
+        terminal::draw(&self.shown(), width, height, colour)
     }
 
     /// The chart as an SVG image of that many pixels, on no background, so that it suits light and dark pages.
@@ -94,10 +97,42 @@ impl Chart {
             .series
             .iter()
             .flat_map(|series| &series.points)
-            .any(|(x, y)| x.is_finite() && y.is_finite())
+            .any(is_finite)
     }
 
     fn is_bars(&self) -> bool {
         matches!(self.kind, ChartKind::Bar | ChartKind::Histogram)
+    }
+}
+
+fn is_finite(point: &(f64, f64)) -> bool {
+    point.0.is_finite() && point.1.is_finite()
+}
+
+/// What of a line is joined.
+struct Stretches {
+    stretches: Vec<Vec<(f64, f64)>>,
+    /// Whether the line is known at few places only: they are joined over what lies between, and marked.
+    sparse: bool,
+}
+
+impl Series {
+    /// The points between gaps. Where most stretches would be single points (a loss that is measured now and then, beside
+    /// one of every step), the points are joined over the gaps instead: nobody sees a line in lonely points.
+    fn stretches(&self) -> Stretches {
+        let runs = self.points.split(|point| !is_finite(point));
+        let runs: Vec<Vec<(f64, f64)>> = runs
+            .filter(|run| !run.is_empty())
+            .map(<[_]>::to_vec)
+            .collect();
+        let lonely = runs.iter().filter(|run| run.len() == 1).count();
+        let sparse = runs.len() > 1 && lonely * 2 > runs.len();
+        Stretches {
+            stretches: match sparse {
+                true => vec![runs.concat()],
+                false => runs,
+            },
+            sparse,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Charts as text: lines and points in braille by ratatui's chart, bars as rows of blocks.
+//! Charts as text: lines and points in braille by ratatui's chart.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -6,8 +6,11 @@ use ratatui::style::{Color, Style};
 use ratatui::symbols::Marker;
 use ratatui::widgets::{Axis as ChartAxis, Chart as LineChart, Dataset, GraphType, Widget};
 
-use super::scale::{thinned, x_axis, y_axis};
-use super::{Chart, ChartKind, Series};
+use super::rows::bars;
+use super::scale::{Axis, fitted, thinned};
+use super::shapes::bands;
+use super::text::{cut, wrapped};
+use super::{Chart, ChartKind, Series, is_finite};
 
 /// Colours of the series, told apart also by people who see red and green as one.
 const COLOURS: [(Color, &str); 6] = [
@@ -29,37 +32,30 @@ const MARKERS: [(Marker, char); 4] = [
 
 pub fn draw(chart: &Chart, width: usize, height: usize, colour: bool) -> String {
     let mut lines = Vec::new();
-    if !chart.title.is_empty() {
-        lines.push(clean(&chart.title));
-    }
+    lines.extend(wrapped(&chart.title, width));
     if chart.is_empty() {
         lines.push("(no data)".to_string());
         return lines.join("\n");
     }
     if chart.is_bars() {
-        lines.extend(bars(chart, width, colour));
+        let paint = |place: usize, blocks: String| match colour {
+            true => format!(
+                "\u{1b}[{}m{blocks}\u{1b}[0m",
+                COLOURS[place % COLOURS.len()].1
+            ),
+            false => blocks,
+        };
+        lines.extend(bars(chart, width, paint));
         return lines.join("\n");
     }
-    let label = |text: &str| clean(text);
-    if !chart.y_label.is_empty() {
-        lines.push(label(&chart.y_label));
-    }
+    lines.extend(wrapped(&chart.y_label, width));
     lines.extend(curves(chart, width, height, colour));
-    if !chart.x_label.is_empty() {
-        let text = label(&chart.x_label);
-        lines.push(format!("{text:>width$}"));
-    }
+    let label = wrapped(&chart.x_label, width).into_iter();
+    lines.extend(label.map(|line| format!("{line:>width$}")));
     if chart.series.len() > 1 {
-        lines.push(legend(&chart.series, colour));
+        lines.extend(legend(&chart.series, width, colour));
     }
     lines.join("\n")
-}
-
-/// Names come from data: nothing in them may steer the terminal.
-fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }
 
 fn look(place: usize, colour: bool) -> (Marker, Color, String) {
@@ -71,56 +67,206 @@ fn look(place: usize, colour: bool) -> (Marker, Color, String) {
     }
 }
 
-fn legend(series: &[Series], colour: bool) -> String {
-    let entries = series.iter().enumerate().map(|(place, series)| {
+/// The names of the series, each behind its sign, in as many lines as they need.
+fn legend(series: &[Series], width: usize, colour: bool) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut used = 0;
+    for (place, series) in series.iter().enumerate() {
         let (_, _, sign) = look(place, colour);
-        format!("{sign} {}", clean(&series.name))
-    });
-    entries.collect::<Vec<_>>().join("   ")
+        let name = cut(&series.name, width.saturating_sub(3));
+        // The sign is two characters wide, whatever its colours take.
+        let needed = 3 + name.chars().count();
+        match lines.last_mut() {
+            Some(line) if used + 3 + needed <= width => {
+                line.push_str(&format!("   {sign} {name}"));
+                used += 3 + needed;
+            }
+            _ => {
+                lines.push(format!("{sign} {name}"));
+                used = needed;
+            }
+        }
+    }
+    lines
 }
 
+/// Lines and points between axes whose ticks stand at their places.
 fn curves(chart: &Chart, width: usize, height: usize, colour: bool) -> Vec<String> {
-    let (x, y) = (
-        x_axis(chart, (width / 14).max(2)),
-        y_axis(chart, (height / 4).max(2)),
+    let (chart, x, y) = fitted(chart, (width / 14).max(2), (height / 4).max(2));
+    let longest = |axis: &Axis| {
+        let lengths = axis.labels.iter().map(|label| label.chars().count());
+        lengths.max().unwrap_or(0)
+    };
+    // Room at the left for the labels of y, at the right for half of the last label of x.
+    let left = longest(&y).min(width / 3);
+    let right = longest(&x).min(width / 4) / 2;
+    let (columns, rows) = (
+        (width - left - right).saturating_sub(2).max(4),
+        height.max(6) - 2,
     );
-    let points: Vec<Vec<(f64, f64)>> = chart
-        .series
-        .iter()
-        .map(|series| {
-            let mut finite = series.points.clone();
-            finite.retain(|(x, y)| x.is_finite() && y.is_finite());
-            thinned(&finite, width * 8)
-        })
-        .collect();
-    let graph = match chart.kind {
-        ChartKind::Scatter => GraphType::Scatter,
-        _ => GraphType::Line,
-    };
-    let datasets = points.iter().enumerate().map(|(place, points)| {
-        let (marker, tint, _) = look(place, colour);
+    let mut buffer = Buffer::empty(Rect::new(0, 0, columns as u16, rows as u16));
+    let layers = layers(&chart, &x, &y, (columns, rows), colour);
+    let datasets = layers.iter().map(|layer| {
         Dataset::default()
-            .data(points)
-            .marker(marker)
-            .graph_type(graph)
-            .style(Style::default().fg(tint))
+            .data(&layer.points)
+            .marker(layer.marker)
+            .graph_type(layer.graph)
+            .style(Style::default().fg(layer.tint))
     });
-    let axis = |axis: &super::scale::Axis| {
-        let labels: Vec<String> = axis.ticks.iter().map(|tick| axis.label(*tick)).collect();
-        ChartAxis::default()
-            .bounds([axis.low, axis.high])
-            .labels(labels)
-    };
-    let area = Rect::new(0, 0, width as u16, height as u16);
-    let mut buffer = Buffer::empty(area);
+    let bounds = |axis: &Axis| ChartAxis::default().bounds([axis.low, axis.high]);
     LineChart::new(datasets.collect())
-        .x_axis(axis(&x))
-        .y_axis(axis(&y))
+        .x_axis(bounds(&x))
+        .y_axis(bounds(&y))
         .legend_position(None)
-        .render(area, &mut buffer);
-    (0..area.height)
-        .map(|row| line(&buffer, row, colour))
-        .collect()
+        .render(buffer.area, &mut buffer);
+    let mut lines = Vec::new();
+    let marked = |row: usize| y.ticks.iter().find(|tick| y_row(**tick, &y, rows) == row);
+    for row in 0..rows {
+        let (label, axis) = match marked(row) {
+            Some(tick) => (y.label(*tick), '┤'),
+            None => (String::new(), '│'),
+        };
+        let label: String = label.chars().take(left).collect();
+        let curve = line(&buffer, row as u16, colour);
+        lines.push(
+            format!("{label:>left$} {axis}{curve}")
+                .trim_end()
+                .to_string(),
+        );
+    }
+    lines.extend(foot(&x, left + 1, columns, width));
+    lines
+}
+
+/// The cell of a value along x: a cell is two dots of braille wide, and the ends of the axis lie in the middle of dots.
+fn x_column(value: f64, axis: &Axis, columns: usize) -> usize {
+    let share = (value - axis.low) / (axis.high - axis.low);
+    (share * (columns * 2 - 1) as f64).round() as usize / 2
+}
+
+/// The row of a value along y, from the top: a cell is four dots high.
+fn y_row(value: f64, axis: &Axis, rows: usize) -> usize {
+    let share = (axis.high - value) / (axis.high - axis.low);
+    (share * (rows * 4 - 1) as f64).round() as usize / 4
+}
+
+/// The axis of x and its labels, each in the middle below its tick; a label for which there is no room is left out.
+fn foot(x: &Axis, left: usize, columns: usize, width: usize) -> [String; 2] {
+    let mut axis = vec!['─'; columns];
+    let mut labels = vec![' '; width.max(left + 1 + columns)];
+    let mut free = 0;
+    for (tick, label) in x.ticks.iter().zip(&x.labels) {
+        let column = x_column(*tick, x, columns);
+        if let Some(cell) = axis.get_mut(column) {
+            *cell = '┬';
+        }
+        let longest = (columns / x.ticks.len().clamp(1, 4)).max(4);
+        let label: Vec<char> = label.chars().take(longest).collect();
+        let start = (left + 1 + column).saturating_sub(label.len() / 2);
+        let end = start + label.len();
+        if start >= free && end <= labels.len() {
+            for (cell, character) in labels.iter_mut().skip(start).zip(label) {
+                *cell = character;
+            }
+            free = end + 1;
+        }
+    }
+    let axis: String = axis.into_iter().collect();
+    let labels: String = labels.into_iter().collect();
+    [
+        format!("{}└{axis}", " ".repeat(left)),
+        labels.trim_end().to_string(),
+    ]
+}
+
+/// Points that are drawn alike.
+struct Layer {
+    points: Vec<(f64, f64)>,
+    marker: Marker,
+    graph: GraphType,
+    tint: Color,
+}
+
+/// What each series is drawn of: its band's edges, the lines between gaps, and marks where it is known at few places.
+fn layers(
+    chart: &Chart,
+    x: &Axis,
+    y: &Axis,
+    (columns, rows): (usize, usize),
+    colour: bool,
+) -> Vec<Layer> {
+    let mut layers = Vec::new();
+    for (place, series) in chart.series.iter().enumerate() {
+        let (marker, tint, _) = look(place, colour);
+        let mut add = |points: Vec<(f64, f64)>, marker: Marker, graph: GraphType| {
+            layers.push(Layer {
+                points,
+                marker,
+                graph,
+                tint,
+            });
+        };
+        let most = columns * 8;
+        if chart.kind == ChartKind::Scatter {
+            let mut points = series.points.clone();
+            points.retain(is_finite);
+            let whiskers = whiskers(series, (y.high - y.low) / (rows * 4) as f64);
+            add(whiskers, Marker::Braille, GraphType::Scatter);
+            add(thinned(&points, most), marker, GraphType::Scatter);
+            continue;
+        }
+        let edges = edges(series, (x.high - x.low) / columns as f64);
+        add(edges, Marker::Braille, GraphType::Scatter);
+        let parts = series.stretches();
+        for run in parts.stretches {
+            if run.len() == 1 || (parts.sparse && run.len() <= columns) {
+                add(run.clone(), Marker::Dot, GraphType::Scatter);
+            }
+            if run.len() > 1 {
+                add(thinned(&run, most), marker, GraphType::Line);
+            }
+        }
+    }
+    // Marks lie over all lines.
+    layers.sort_by_key(|layer| layer.marker == Marker::Dot && layer.graph == GraphType::Scatter);
+    layers
+}
+
+/// Points along both edges of a band, about one for each column: a dotted line.
+fn edges(series: &Series, column: f64) -> Vec<(f64, f64)> {
+    let mut points = Vec::new();
+    for run in bands(series) {
+        for pair in run.windows(2) {
+            let (a, b) = (pair[0], pair[1]);
+            let steps = ((b.0 - a.0) / column).abs().ceil().clamp(1.0, 1000.0) as usize;
+            for step in 0..steps {
+                let share = step as f64 / steps as f64;
+                let between = |a: f64, b: f64| a + (b - a) * share;
+                let x = between(a.0, b.0);
+                points.extend([(x, between(a.1, b.1)), (x, between(a.2, b.2))]);
+            }
+        }
+        let last = run.last().copied();
+        points.extend(
+            last.into_iter()
+                .flat_map(|(x, low, high)| [(x, low), (x, high)]),
+        );
+    }
+    points
+}
+
+/// Points from low to high for each point of a scatter chart, a row of dots apart.
+fn whiskers(series: &Series, dot: f64) -> Vec<(f64, f64)> {
+    let mut points = Vec::new();
+    for ((x, _), (low, high)) in series.points.iter().zip(&series.band) {
+        let steps = ((high - low) / dot).abs();
+        if x.is_finite() && steps.is_finite() {
+            let steps = steps.ceil().clamp(1.0, 1000.0) as usize;
+            let at = |step: usize| low + (high - low) * step as f64 / steps as f64;
+            points.extend((0..=steps).map(|step| (*x, at(step))));
+        }
+    }
+    points
 }
 
 /// A row of the buffer as text, with colour changes as ANSI sequences.
@@ -145,63 +291,4 @@ fn line(buffer: &Buffer, row: u16, colour: bool) -> String {
         text.push_str("\u{1b}[0m");
     }
     text.trim_end().to_string()
-}
-
-/// A row of blocks for each bar, with its number behind it.
-fn bars(chart: &Chart, width: usize, colour: bool) -> Vec<String> {
-    let mut rows: Vec<(String, usize, f64)> = Vec::new();
-    for (place, series) in chart.series.iter().enumerate() {
-        for (x, y) in &series.points {
-            let category = chart.categories.get(x.max(0.0) as usize).cloned();
-            let name = category.unwrap_or_else(|| crate::frame::table::number(*x));
-            let name = match chart.series.len() {
-                1 => name,
-                _ => format!("{name} {}", series.name),
-            };
-            rows.push((clean(&name), place, *y));
-        }
-    }
-    let names = rows
-        .iter()
-        .map(|(name, ..)| name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .min(width / 3);
-    let largest = rows
-        .iter()
-        .map(|(.., y)| y.abs())
-        .filter(|y| y.is_finite())
-        .fold(0.0, f64::max);
-    let room = width.saturating_sub(names + 12).max(4);
-    let mut lines: Vec<String> = Vec::new();
-    if !chart.y_label.is_empty() {
-        lines.push(clean(&chart.y_label));
-    }
-    for (name, place, y) in rows {
-        let share = if largest > 0.0 && y.is_finite() {
-            y.abs() / largest
-        } else {
-            0.0
-        };
-        let eighths = (share * room as f64 * 8.0).round() as usize;
-        let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
-        // A bar below zero is hatched: its length is that of its size.
-        let blocks = match y < 0.0 {
-            true => "░".repeat(eighths.div_ceil(8)),
-            false => format!("{}{part}", "█".repeat(eighths / 8)),
-        };
-        let blocks = match colour {
-            true => format!(
-                "\u{1b}[{}m{blocks}\u{1b}[0m",
-                COLOURS[place % COLOURS.len()].1
-            ),
-            false => blocks,
-        };
-        let short: String = name.chars().take(names).collect();
-        lines.push(format!(
-            "{short:>names$} │{blocks} {}",
-            crate::frame::table::number(y)
-        ));
-    }
-    lines
 }

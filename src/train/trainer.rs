@@ -154,6 +154,7 @@ impl<'a> Run<'a> {
         control: &Control,
     ) -> Result<()> {
         let mut task = control.begin("finetuning", self.steps as u64, "steps");
+        task.resumed(self.progress.step as u64);
         while self.progress.step < self.steps && !self.progress.stopped {
             control.check()?;
             let mut record = self.step(self.progress.step + 1, control)?;

@@ -8,7 +8,7 @@ use ebb::train::outputs::Outputs;
 use ebb::train::{finetune, finetune_with};
 use std::path::{Path, PathBuf};
 
-use super::{Impatient, lora, short, texts};
+use super::{Impatient, Told, lora, short, texts};
 use crate::support::{bits, close, quiet, script_error, script_in, tiny};
 
 fn keeping(folder: &Path) -> Outputs {
@@ -113,6 +113,23 @@ fn a_finished_finetuning_is_given_again_without_training() {
     let again = run(&dropped(), folder.path()).unwrap();
     assert!(bits(&first) == bits(&again));
     assert_eq!(first.log().len(), again.log().len());
+}
+
+#[test]
+fn progress_after_a_resume_tells_what_was_done_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |control: &ebb::control::Control| {
+        let outputs = keeping(folder.path());
+        finetune_with(&tiny(), &texts(), &[], &dropped(), &outputs, control)
+    };
+    assert!(told(&Impatient::control(5)).is_err());
+    let (control, heard) = Told::control();
+    told(&control).unwrap();
+    // Checkpoints are kept every second update: 4 are not this process's own. Its pace is that of 5 to 9.
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard.first(), Some(&("resumed", 4)));
+    let updates: Vec<u64> = heard.iter().skip(1).map(|(_, done)| *done).collect();
+    assert_eq!(updates, [5, 6, 7, 8, 9]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub mod model;
 pub mod notebook;
 pub mod numbers;
 pub mod plot;
+mod plot_options;
 pub mod random;
 mod rows;
 pub mod texts;

@@ -1,17 +1,19 @@
 //! Charts from frames.
 
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use polars::prelude::{DataFrame, DataType};
 use rhai::{Engine, Map, NativeCallContext};
 
 use super::frame::Frame;
+use super::plot_options::Request;
 use crate::error::{Context, Error, Result};
 use crate::frame::query;
 use crate::frame::table::kind;
-use crate::plot::{Chart, ChartKind, Series};
+use crate::plot::{Chart, ChartKind, Series, TELLABLE, counted_in_bins};
 use crate::script::failure::At;
-use crate::script::host::Host;
+use crate::script::host::{Event, Host};
 use crate::script::options::Options;
 use crate::script::record::Record;
 
@@ -21,19 +23,15 @@ pub const RECORDS: &[Record] = &[
         &["plot(frame, opts) -> Plot"],
         "A chart of a frame's columns",
         r#"plot(frame(#{ step: [1, 2, 3], loss: [2.0, 1.0, 0.5] }), #{ x: "step", y: "loss" })"#,
-        |engine, _| {
-            engine
-                .register_type_with_name::<Chart>("Plot")
-                .register_fn("to_string", |chart: &mut Chart| format!("Plot {:?}", chart.title))
-                .register_fn("plot", |context: NativeCallContext, f: Frame, opts: Map| {
-                    chart(&f.0, Options::new("plot", opts)).at(&context)
-                });
-        },
+        register_plot,
     )
     .doc(
         "Options: `x`, `y` (a column, for `y` also several), `by` (a series for each value of this column), `kind` (\"line\", \
-         \"scatter\", \"bar\", \"histogram\"), `title`, `x_label`, `y_label` (with units), `band` ([low, high], two columns), \
-         `bins` (of a histogram, 20). A text column as `x` makes bars.",
+         \"scatter\", \"bar\", \"histogram\"), `title`, `x_label`, `y_label` (with units), `band` ([low, high], two columns: shaded \
+         around a line, error bars on bars and points), `bins` (of a histogram, 20, at most 10,000). A column of texts, or of true \
+         and false, as `x` makes bars unless `kind` says otherwise. A histogram counts one column, `x`. An option that does not apply to the kind of \
+         chart is refused. Missing values are gaps in a line; a line that is known at few places is joined over them and marked. A \
+         note says how many values are not drawn because they are NaN or infinite, or missing where no gap shows it.",
     ),
     Record::new(
         "Plot.save",
@@ -43,6 +41,26 @@ pub const RECORDS: &[Record] = &[
         register_save,
     ),
 ];
+
+fn register_plot(engine: &mut Engine, host: &Rc<Host>) {
+    let host = host.clone();
+    engine
+        .register_type_with_name::<Chart>("Plot")
+        .register_fn("to_string", |chart: &mut Chart| {
+            format!("Plot {:?}", chart.title)
+        })
+        .register_fn(
+            "plot",
+            move |context: NativeCallContext, f: Frame, opts: Map| {
+                let request = Request::read(Options::new("plot", opts)).at(&context)?;
+                let chart = chart(&f.0, &request).at(&context)?;
+                for note in notes(&f.0, &request, &chart).at(&context)? {
+                    host.tell(Event::Note(format!("plot: {note}")));
+                }
+                Ok::<_, Box<rhai::EvalAltResult>>(chart)
+            },
+        );
+}
 
 fn register_save(engine: &mut Engine, host: &Rc<Host>) {
     let host = host.clone();
@@ -55,62 +73,62 @@ fn register_save(engine: &mut Engine, host: &Rc<Host>) {
     );
 }
 
-fn chart(frame: &DataFrame, options: Options) -> Result<Chart> {
-    let kind_name = options.text("kind")?;
-    let (x, y, by) = (options.text("x")?, options.texts("y")?, options.text("by")?);
-    let band = options.texts("band")?;
-    let bins = options.count("bins", 1)?.unwrap_or(20);
-    let text = |key: &'static str| options.text(key);
-    let (title, x_label, y_label) = (text("title")?, text("x_label")?, text("y_label")?);
-    options.finish()?;
-    let used = x
-        .iter()
-        .chain(y.iter().flatten())
-        .chain(&by)
-        .chain(band.iter().flatten());
-    for name in used {
+/// The most series of a chart: more names than a legend has room for.
+const MOST_SERIES: usize = 50;
+
+fn chart(frame: &DataFrame, request: &Request) -> Result<Chart> {
+    let (x, y, band) = (&request.x, &request.y, &request.band);
+    let series = y.iter().flatten().chain(band.iter().flatten());
+    for name in x.iter().chain(&request.by).chain(series) {
         query::known(frame, name)?;
     }
-    let named = match kind_name.as_deref() {
-        None => None,
-        Some("line") => Some(ChartKind::Line),
-        Some("scatter") => Some(ChartKind::Scatter),
-        Some("bar") => Some(ChartKind::Bar),
-        Some("histogram") => Some(ChartKind::Histogram),
-        Some(other) => {
-            return Err(Error::unknown(
-                "kind of chart",
-                other,
-                ["line", "scatter", "bar", "histogram"],
-            ));
-        }
-    };
-    let mut chart = Chart {
-        title: title.unwrap_or_default(),
-        x_label: x_label.or_else(|| x.clone()).unwrap_or_default(),
+    let chart = Chart {
+        title: request.title.clone().unwrap_or_default(),
+        x_label: request
+            .x_label
+            .clone()
+            .or_else(|| x.clone())
+            .unwrap_or_default(),
         ..Chart::default()
     };
-    if named == Some(ChartKind::Histogram) {
-        let column = x.or_else(|| y.and_then(|names| names.first().cloned()));
-        let column =
-            column.ok_or_else(|| Error::failed("a histogram needs `x`, the column to count"))?;
-        chart.x_label = if chart.x_label.is_empty() {
-            column.clone()
-        } else {
-            chart.x_label
-        };
-        chart.y_label = y_label.unwrap_or_else(|| "rows".to_string());
-        return histogram(frame, chart, &column, bins);
+    match request.kind {
+        Some(ChartKind::Histogram) => counted(frame, chart, request),
+        _ => drawn(frame, chart, request),
     }
-    let names = y.ok_or_else(|| Error::failed("plot needs `y`, the column or columns to draw"))?;
-    chart.y_label = y_label.unwrap_or_else(|| names.join(", "));
-    let places = places(frame, x.as_deref(), &mut chart)?;
-    chart.kind = named.unwrap_or(if chart.categories.is_empty() {
+}
+
+fn counted(frame: &DataFrame, mut chart: Chart, request: &Request) -> Result<Chart> {
+    let column = request.counted_column();
+    let column = column
+        .ok_or_else(|| Error::failed("a histogram needs `x`, the column to count"))?
+        .to_string();
+    if chart.x_label.is_empty() {
+        chart.x_label = column.clone();
+    }
+    let label = request.y_label.clone();
+    chart.y_label = label.unwrap_or_else(|| "rows".to_string());
+    chart.kind = ChartKind::Histogram;
+    chart.series = vec![Series {
+        points: counted_in_bins(&numbers(frame, &column)?, request.bins.unwrap_or(20)),
+        name: column,
+        band: Vec::new(),
+    }];
+    Ok(chart)
+}
+
+fn drawn(frame: &DataFrame, mut chart: Chart, request: &Request) -> Result<Chart> {
+    let names = request.y.as_deref();
+    let names =
+        names.ok_or_else(|| Error::failed("plot needs `y`, the column or columns to draw"))?;
+    let label = request.y_label.clone();
+    chart.y_label = label.unwrap_or_else(|| names.join(", "));
+    let places = places(frame, request.x.as_deref(), &mut chart)?;
+    chart.kind = request.kind.unwrap_or(if chart.categories.is_empty() {
         ChartKind::Line
     } else {
         ChartKind::Bar
     });
-    let band = match band.as_deref() {
+    let band = match request.band.as_deref() {
         None => None,
         Some([low, high]) => Some((numbers(frame, low)?, numbers(frame, high)?)),
         Some(other) => {
@@ -121,16 +139,19 @@ fn chart(frame: &DataFrame, options: Options) -> Result<Chart> {
             ));
         }
     };
-    for name in &names {
+    for name in names {
         let values = numbers(frame, name)?;
-        let groups = match &by {
+        let groups = match &request.by {
             None => vec![(name.clone(), (0..frame.height()).collect())],
-            Some(by) => groups(frame, by, &names, name)?,
+            Some(by) => groups(frame, by, names, name)?,
         };
         for (name, rows) in groups {
             chart
                 .series
                 .push(series(name, &rows, &places, &values, band.as_ref()));
+        }
+        if chart.series.len() > MOST_SERIES {
+            return Err(too_many_series("option `y` of plot", "columns"));
         }
     }
     Ok(chart)
@@ -155,6 +176,12 @@ fn series(name: String, rows: &[usize], x: &[f64], y: &[f64], band: Option<&Band
     }
 }
 
+fn too_many_series(what: &str, of: &str) -> Error {
+    let expected = format!("at most {MOST_SERIES} {of}, a series for each");
+    Error::invalid(what, expected, "more")
+        .with_hint("take a part with `filter`, or bring rows together with `group_by` and `agg`")
+}
+
 /// A name and its rows for each value of `by`, in order of appearance.
 fn groups(
     frame: &DataFrame,
@@ -164,14 +191,17 @@ fn groups(
 ) -> Result<Vec<(String, Vec<usize>)>> {
     let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
     for (row, value) in texts(frame, by)?.into_iter().enumerate() {
-        let label = if all.len() > 1 {
-            format!("{value} {name}")
+        if let Some((_, rows)) = groups.iter_mut().find(|(known, _)| *known == value) {
+            rows.push(row);
+        } else if groups.len() < MOST_SERIES {
+            groups.push((value, vec![row]));
         } else {
-            value
-        };
-        match groups.iter_mut().find(|(known, _)| *known == label) {
-            Some((_, rows)) => rows.push(row),
-            None => groups.push((label, vec![row])),
+            return Err(too_many_series("option `by` of plot", "values"));
+        }
+    }
+    if all.len() > 1 {
+        for (label, _) in &mut groups {
+            *label = format!("{label} {name}");
         }
     }
     Ok(groups)
@@ -182,17 +212,26 @@ fn places(frame: &DataFrame, x: Option<&str>, chart: &mut Chart) -> Result<Vec<f
     let Some(name) = x else {
         return Ok((0..frame.height()).map(|row| row as f64).collect());
     };
-    if frame.column(name)?.dtype() != &DataType::String {
+    if !is_named(frame.column(name)?.dtype()) {
         return numbers(frame, name);
     }
-    let place = |text: String| match chart.categories.iter().position(|known| *known == text) {
-        Some(place) => place as f64,
-        None => {
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let place = |text: String| {
+        let next = known.len();
+        let place = *known.entry(text.clone()).or_insert(next);
+        if place == next {
             chart.categories.push(text);
-            (chart.categories.len() - 1) as f64
         }
+        place as f64
     };
     Ok(texts(frame, name)?.into_iter().map(place).collect())
+}
+
+/// Whether the values of a column are names along an axis.
+fn is_named(dtype: &DataType) -> bool {
+    matches!(dtype, DataType::String | DataType::Boolean)
+        || dtype.is_categorical()
+        || dtype.is_enum()
 }
 
 fn texts(frame: &DataFrame, name: &str) -> Result<Vec<String>> {
@@ -223,39 +262,55 @@ fn numbers(frame: &DataFrame, name: &str) -> Result<Vec<f64>> {
         .collect())
 }
 
-/// Counts in equal bins; a bar stands in the middle of its bin.
-fn histogram(frame: &DataFrame, mut chart: Chart, column: &str, bins: usize) -> Result<Chart> {
-    let mut values = numbers(frame, column)?;
-    values.retain(|value| value.is_finite());
-    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let bins = if high > low { bins } else { 1 };
-    let width = if high > low {
-        (high - low) / bins as f64
-    } else {
-        1.0
-    };
-    let mut counts = vec![0usize; bins];
-    for value in &values {
-        let bin = (((value - low) / width) as usize).min(bins - 1);
-        if let Some(count) = counts.get_mut(bin) {
-            *count += 1;
+/// What of the data is not to be seen in a chart.
+fn notes(frame: &DataFrame, request: &Request, chart: &Chart) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    let x = request.x.iter().filter(|_| chart.categories.is_empty());
+    let values = request.y.iter().chain(&request.band).flatten();
+    for name in x.clone().chain(values) {
+        let column = frame.column(name)?;
+        let odd = numbers(frame, name)?;
+        let odd = odd.iter().filter(|value| !value.is_finite()).count() - column.null_count();
+        if odd > 0 {
+            notes.push(format!(
+                "{odd} of {} values of `{name}` are NaN or infinite and not drawn",
+                column.len()
+            ));
+        }
+        // A line shows what is missing: as a gap.
+        let shown = chart.kind == ChartKind::Line && !x.clone().any(|x| x == name);
+        if column.null_count() > 0 && !shown {
+            notes.push(format!(
+                "{} of {} values of `{name}` are missing and not drawn",
+                column.null_count(),
+                column.len()
+            ));
         }
     }
-    let middle = |bin: usize| low + (bin as f64 + 0.5) * width;
-    let points = counts
+    if chart.kind == ChartKind::Bar {
+        let covered: usize = chart.series.iter().map(covered).sum();
+        if covered > 0 {
+            notes.push(format!(
+                "{covered} bars stand where their series has one already, and one hides the other; bring the rows of a \
+                 place together first (`group_by`, `agg`)"
+            ));
+        }
+    }
+    if chart.series.len() > TELLABLE {
+        notes.push(format!(
+            "{} series share {TELLABLE} colours, so that some look alike",
+            chart.series.len()
+        ));
+    }
+    Ok(notes)
+}
+
+/// Points of a series at places where it has one before.
+fn covered(series: &Series) -> usize {
+    let mut places = HashSet::new();
+    let drawn = series
+        .points
         .iter()
-        .enumerate()
-        .map(|(bin, count)| (middle(bin), *count as f64));
-    chart.kind = ChartKind::Histogram;
-    chart.series = vec![Series {
-        name: column.to_string(),
-        points: if values.is_empty() {
-            Vec::new()
-        } else {
-            points.collect()
-        },
-        band: Vec::new(),
-    }];
-    Ok(chart)
+        .filter(|(x, y)| x.is_finite() && y.is_finite());
+    drawn.filter(|(x, _)| !places.insert(x.to_bits())).count()
 }

@@ -205,14 +205,14 @@ fn texts_of(frame: &DataFrame, name: &str) -> Result<Vec<String>> {
     Ok(column.iter().map(text).collect())
 }
 
-/// Options 0 to 2; anything else is none.
+/// Options 0 to 2; anything else, as 1.5 or NaN, is none.
 fn options_of(frame: &DataFrame, name: &str) -> Result<Vec<Option<usize>>> {
     let column = frame.column(name)?.as_materialized_series();
     let option = |cell: AnyValue| match cell.get_str() {
-        Some(text) => text.trim().parse::<f64>().ok().map(|x| x as i64),
-        None => cell.extract::<i64>(),
+        Some(text) => text.trim().parse::<f64>().ok(),
+        None => cell.extract::<f64>(),
     };
-    let known = |place: i64| usize::try_from(place).ok().filter(|place| *place < 3);
+    let known = |place: f64| (0..3).find(|option| *option as f64 == place);
     Ok(column
         .iter()
         .map(|cell| option(cell).and_then(known))
@@ -251,6 +251,10 @@ fn targets(frame: &DataFrame) -> Result<Vec<Option<usize>>> {
         texts_of(frame, "category")?,
         texts_of(frame, "question_polarity")?,
     );
+    let known = ["neg", "nonneg"];
+    if let Some(odd) = polarity.iter().find(|odd| !known.contains(&odd.as_str())) {
+        return Err(Error::unknown("question_polarity", odd, known));
+    }
     let infos = frame
         .column("answer_info")?
         .as_materialized_series()

@@ -7,6 +7,7 @@ use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
 use crate::error::{Context, Error, Result};
 use crate::frame::query;
+use crate::frame::table::kind;
 use crate::metrics::filter::{Counts, count};
 use crate::script::api::frame::Frame;
 use crate::script::convert;
@@ -23,7 +24,7 @@ filter_scores(f, #{ phi: 0.1 })"#,
     register,
 )
 .doc(
-    "A row is unsafe when its `polarity` is \"harmful\". `dropped` is the frame of the rows that the filter took out of `all`. \
+    "A row is unsafe when its `polarity` is \"harmful\", and not where it is \"nonharmful\" or missing. `dropped` is the frame of the rows that the filter took out of `all`. \
      Options of the second form: `phi` (drop where the column `forgetting` exceeds it; 0.1), `forgetting` (that column's name), \
      or `dropped` (a boolean column). Columns: kind, rows, dropped, precision, recall, f1, false_positive_rate.",
 )];
@@ -98,6 +99,19 @@ fn by_options(frame: &DataFrame, options: Options) -> Result<DataFrame> {
     let forgetting = options.text("forgetting")?;
     let dropped = options.text("dropped")?;
     options.finish()?;
+    if dropped.is_some() && (phi.is_some() || forgetting.is_some()) {
+        return Err(Error::failed_with_hint(
+            "filter_scores: `dropped` names the rows that were dropped, so `phi` and `forgetting` do not apply",
+            "give either `dropped`, or `phi` and `forgetting`",
+        ));
+    }
+    if phi.is_some_and(f64::is_nan) {
+        return Err(Error::invalid(
+            "option `phi` of filter_scores",
+            "a number",
+            "NaN",
+        ));
+    }
     let flags: Vec<bool> = match dropped {
         Some(name) => {
             query::known(frame, &name)?;
@@ -109,27 +123,42 @@ fn by_options(frame: &DataFrame, options: Options) -> Result<DataFrame> {
                     column.dtype().to_string(),
                 )
             })?;
+            refuse_unknown(&name, "true or false", flags.null_count())?;
             flags.iter().map(|flag| flag.unwrap_or(false)).collect()
         }
         None => {
             let name = forgetting.unwrap_or_else(|| "forgetting".to_string());
             query::known(frame, &name)?;
             let phi = phi.unwrap_or(0.1);
-            let column = frame
-                .column(&name)?
-                .cast(&DataType::Float64)
-                .during("filter_scores")?;
-            let values = column
-                .as_materialized_series()
-                .f64()
-                .during("filter_scores")?;
-            values
-                .iter()
-                .map(|value| value.is_some_and(|value| value > phi))
-                .collect()
+            let column = frame.column(&name)?;
+            if !column.dtype().is_primitive_numeric() {
+                let what = format!("filter_scores, column `{name}`");
+                return Err(Error::invalid(what, "numbers", kind(column.dtype())));
+            }
+            let column = column.cast(&DataType::Float64).during("filter_scores")?;
+            let values = column.as_materialized_series();
+            let values = values.f64().during("filter_scores")?;
+            let known = |value: &Option<f64>| value.is_some_and(|value| !value.is_nan());
+            let unknown = values.iter().filter(|value| !known(value)).count();
+            refuse_unknown(&name, "a number", unknown)?;
+            let over = |value: Option<f64>| value.is_some_and(|value| value > phi);
+            values.iter().map(over).collect()
         }
     };
     table(frame, &flags)
+}
+
+/// Refuses rows of which nobody can say whether they are dropped.
+fn refuse_unknown(name: &str, expected: &str, unknown: usize) -> Result<()> {
+    if unknown == 0 {
+        return Ok(());
+    }
+    let expected = format!("{expected} in every row");
+    let got = format!("{unknown} rows without");
+    Err(
+        Error::invalid(format!("filter_scores, column `{name}`"), expected, got)
+            .with_hint("leave those rows out with `filter`, or fill them"),
+    )
 }
 
 fn table(frame: &DataFrame, dropped: &[bool]) -> Result<DataFrame> {
@@ -147,6 +176,14 @@ fn table(frame: &DataFrame, dropped: &[bool]) -> Result<DataFrame> {
             .collect())
     };
     let polarity = texts("polarity")?;
+    let odd = polarity
+        .iter()
+        .find(|polarity| !["harmful", "nonharmful", ""].contains(&polarity.as_str()));
+    if let Some(odd) = odd {
+        let known = ["harmful", "nonharmful"];
+        return Err(Error::unknown("polarity", odd.as_str(), known)
+            .with_hint("a row without a polarity is missing there, and counts as safe"));
+    }
     let kind = match frame.column("kind") {
         Ok(_) => texts("kind")?,
         Err(_) => vec!["rows".to_string(); frame.height()],

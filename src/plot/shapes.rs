@@ -1,0 +1,105 @@
+//! What the series of a chart are drawn of, in data coordinates.
+
+use super::scale::{Axis, bar_width, thinned};
+use super::{Chart, ChartKind, Series, is_finite};
+
+/// Points of a line in an image; more cannot be told apart.
+const MOST_POINTS: usize = 2000;
+
+/// Points of a line that are marked as well as joined.
+const MOST_MARKED: usize = 24;
+
+pub enum Shape {
+    Bar([(f64, f64); 2]),
+    Band(Vec<(f64, f64)>),
+    Line(Vec<(f64, f64)>),
+    Dots(Vec<(f64, f64)>),
+    /// One stroke of an error bar.
+    Whisker([(f64, f64); 2]),
+}
+
+pub fn shapes(chart: &Chart, series: &Series, place: usize, x: &Axis) -> Vec<Shape> {
+    match chart.kind {
+        ChartKind::Bar | ChartKind::Histogram => bars(chart, series, place),
+        ChartKind::Scatter => {
+            let mut points = series.points.clone();
+            points.retain(is_finite);
+            let mut shapes = whiskers(series, |x| x, (x.high - x.low) * 0.006);
+            shapes.push(Shape::Dots(thinned(&points, MOST_POINTS)));
+            shapes
+        }
+        ChartKind::Line => lines(series),
+    }
+}
+
+/// Bars from zero, those of several series beside each other, with their error bars.
+fn bars(chart: &Chart, series: &Series, place: usize) -> Vec<Shape> {
+    let slots = chart.series.len().max(1) as f64;
+    // The bars of a histogram touch.
+    let share = match chart.kind {
+        ChartKind::Histogram => 0.98,
+        _ => 0.8,
+    };
+    let width = bar_width(chart) * share;
+    let left = |x: f64| x - width / 2.0 + width * place as f64 / slots;
+    let points = series.points.iter().filter(|point| is_finite(point));
+    let bar = |(x, y): &(f64, f64)| Shape::Bar([(left(*x), 0.0), (left(*x) + width / slots, *y)]);
+    let mut shapes: Vec<Shape> = points.map(bar).collect();
+    let middle = |x: f64| left(x) + width / slots / 2.0;
+    shapes.extend(whiskers(series, middle, width / slots * 0.15));
+    shapes
+}
+
+/// A stroke from low to high for each point that has both, with a short one across either end.
+fn whiskers(series: &Series, place: impl Fn(f64) -> f64, cap: f64) -> Vec<Shape> {
+    let mut strokes = Vec::new();
+    for ((x, y), (low, high)) in series.points.iter().zip(&series.band) {
+        let known = [*x, *y, *low, *high].iter().all(|value| value.is_finite());
+        if !known {
+            continue;
+        }
+        let x = place(*x);
+        strokes.push(Shape::Whisker([(x, *low), (x, *high)]));
+        for end in [*low, *high] {
+            strokes.push(Shape::Whisker([(x - cap, end), (x + cap, end)]));
+        }
+    }
+    strokes
+}
+
+fn lines(series: &Series) -> Vec<Shape> {
+    let mut shapes: Vec<Shape> = bands(series).into_iter().map(outline).collect();
+    let parts = series.stretches();
+    for run in parts.stretches {
+        let run = thinned(&run, MOST_POINTS);
+        if run.len() <= MOST_MARKED || (parts.sparse && run.len() <= 10 * MOST_MARKED) {
+            shapes.push(Shape::Dots(run.clone()));
+        }
+        if run.len() > 1 {
+            shapes.push(Shape::Line(run));
+        }
+    }
+    shapes
+}
+
+/// The stretches of a band in which all is known: x, low and high. They are as long as what of the line is joined.
+pub fn bands(series: &Series) -> Vec<Vec<(f64, f64, f64)>> {
+    let rows = series.points.iter().zip(&series.band);
+    let rows: Vec<_> = rows
+        .map(|((x, _), (low, high))| (*x, *low, *high))
+        .collect();
+    let known = |row: &(f64, f64, f64)| row.0.is_finite() && row.1.is_finite() && row.2.is_finite();
+    if series.stretches().sparse {
+        return vec![rows.into_iter().filter(known).collect()];
+    }
+    let runs = rows.split(|row| !known(row));
+    runs.filter(|run| !run.is_empty())
+        .map(<[_]>::to_vec)
+        .collect()
+}
+
+fn outline(rows: Vec<(f64, f64, f64)>) -> Shape {
+    let mut corners: Vec<(f64, f64)> = rows.iter().map(|(x, low, _)| (*x, *low)).collect();
+    corners.extend(rows.iter().rev().map(|(x, _, high)| (*x, *high)));
+    Shape::Band(corners)
+}
