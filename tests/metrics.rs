@@ -378,7 +378,7 @@ fn a_fraction_or_nan_is_no_option_of_bbq() {
             predicted: predicted, target_loc: 0, unknown: 2 };
         bbq_scores(frame([row.call(1.5), row.call(0.0 / 0.0), row.call(2.0), row.call(0.0)])).row(0)"#,
     );
-    assert_eq!(scores["n"], 4);
+    assert_eq!(scores["n"], 2);
     assert_eq!(scores["unparsed"], 2);
     let error = script_error(
         r#"bbq_target(frame([#{ category: "Age", question_polarity: "Neg", answer_info: #{ ans0: ["a", "b"] }, additional_metadata: #{ stereotyped_groups: ["b"] } }]))"#,

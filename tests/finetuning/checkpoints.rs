@@ -125,11 +125,11 @@ fn progress_after_a_resume_tells_what_was_done_before() {
     assert!(told(&Impatient::control(5)).is_err());
     let (control, heard) = Told::control();
     told(&control).unwrap();
-    // Checkpoints are kept every second update: 4 are not this process's own. Its pace is that of 5 to 9.
+    // A stop keeps what is done: 5 updates are not this process's own. Its pace is that of 6 to 9.
     let heard = heard.lock().unwrap();
-    assert_eq!(heard.first(), Some(&("resumed", 4)));
+    assert_eq!(heard.first(), Some(&("resumed", 5)));
     let updates: Vec<u64> = heard.iter().skip(1).map(|(_, done)| *done).collect();
-    assert_eq!(updates, [5, 6, 7, 8, 9]);
+    assert_eq!(updates, [6, 7, 8, 9]);
 }
 
 #[test]
