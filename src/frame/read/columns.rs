@@ -6,17 +6,19 @@
 use polars::polars_utils::aliases::PlIndexMap;
 use polars::prelude::*;
 use rayon::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
+use super::cells::is_exact;
+use super::options::{Kind as Asked, ReadOptions};
 use crate::error::{Context, Result};
 use crate::frame::nested;
 
-/// What a column holds. Whole numbers that do not fit 64 bits with a sign are numbers.
+/// What a column holds.
 #[derive(Clone, Debug, PartialEq)]
 enum Kind {
     Nothing,
     Boolean,
-    Integer,
+    Integer(Whole),
     Number,
     Text,
     List(Box<Kind>),
@@ -24,6 +26,31 @@ enum Kind {
 }
 
 type Fields = PlIndexMap<String, Kind>;
+
+/// What is known of whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Whole {
+    /// There is one below zero, and one that only fits 64 bits without a sign.
+    negative: bool,
+    long: bool,
+    /// There is one that no number with a fraction is equal to.
+    inexact: bool,
+}
+
+impl Whole {
+    fn and(self, other: Whole) -> Kind {
+        let both = Whole {
+            negative: self.negative || other.negative,
+            long: self.long || other.long,
+            inexact: self.inexact || other.inexact,
+        };
+        // No column holds both with all their digits.
+        match both.negative && both.long {
+            true => Kind::Text,
+            false => Kind::Integer(both),
+        }
+    }
+}
 
 /// A value that does not fit a column: `place` is the column's name, with the fields below it.
 pub struct Conflict {
@@ -34,13 +61,24 @@ pub struct Conflict {
 }
 
 /// A frame with a column for each name that any row has, in the order in which they first appear.
-pub fn frame(rows: &[Map<String, Value>]) -> std::result::Result<Result<DataFrame>, Conflict> {
+pub fn frame(
+    rows: &[Map<String, Value>],
+    options: &ReadOptions,
+) -> std::result::Result<Result<DataFrame>, Conflict> {
     let mut fields = Fields::default();
     for (index, row) in rows.iter().enumerate() {
         widen_fields(&mut fields, row).map_err(|conflict| Conflict {
             row: index,
             ..conflict
         })?;
+    }
+    for (name, kind) in &mut fields {
+        // Numbers have their own digits still, which a detour over their type would change.
+        if options.kind_of(name) == Some(Asked::Text)
+            && !matches!(kind, Kind::List(_) | Kind::Map(_))
+        {
+            *kind = Kind::Text;
+        }
     }
     let cells = spread(&fields, rows.iter().map(Some));
     let columns: Vec<(&String, &Kind, Cells)> = fields
@@ -50,7 +88,10 @@ pub fn frame(rows: &[Map<String, Value>]) -> std::result::Result<Result<DataFram
         .collect();
     let columns: Vec<Result<Column>> = columns
         .par_iter()
-        .map(|(name, kind, cells)| build(name, kind, cells).map(Series::into_column))
+        .map(|(name, kind, cells)| {
+            let column = build(name, kind, cells)?;
+            options.typed(column).map(Series::into_column)
+        })
         .collect();
     let columns: Result<Vec<Column>> = columns.into_iter().collect();
     Ok(columns.and_then(|columns| DataFrame::new(rows.len(), columns).during("building a frame")))
@@ -135,10 +176,17 @@ impl Kind {
             (Kind::List(_) | Kind::Map(_), _) => Err(conflict(self, name_of(value))),
             (_, Value::Array(_) | Value::Object(_)) => Err(conflict(self, name_of(value))),
             (_, scalar) => {
-                *self = match (&*self, scalar_kind(scalar)) {
+                *self = match (self.clone(), scalar_kind(scalar)) {
                     (Kind::Nothing, kind) => kind,
-                    (known, kind) if *known == kind => kind,
-                    (Kind::Integer | Kind::Number, Kind::Integer | Kind::Number) => Kind::Number,
+                    (known, kind) if known == kind => kind,
+                    (Kind::Integer(known), Kind::Integer(whole)) => known.and(whole),
+                    // A whole number that would lose digits beside a fraction makes the column text.
+                    (Kind::Integer(whole), Kind::Number) | (Kind::Number, Kind::Integer(whole)) => {
+                        match whole.inexact {
+                            true => Kind::Text,
+                            false => Kind::Number,
+                        }
+                    }
                     _ => Kind::Text,
                 };
                 Ok(())
@@ -150,7 +198,7 @@ impl Kind {
         match self {
             Kind::Nothing => "nothing",
             Kind::Boolean => "a boolean",
-            Kind::Integer => "a whole number",
+            Kind::Integer(_) => "a whole number",
             Kind::Number => "a number",
             Kind::Text => "text",
             Kind::List(_) => "a list",
@@ -162,10 +210,22 @@ impl Kind {
 fn scalar_kind(value: &Value) -> Kind {
     match value {
         Value::Bool(_) => Kind::Boolean,
-        Value::Number(number) if number.is_i64() => Kind::Integer,
-        Value::Number(_) => Kind::Number,
+        Value::Number(number) => whole_kind(number).unwrap_or(Kind::Number),
         _ => Kind::Text,
     }
+}
+
+fn whole_kind(number: &Number) -> Option<Kind> {
+    let whole = match (number.as_i64(), number.as_u64()) {
+        (Some(whole), _) => i128::from(whole),
+        (None, Some(whole)) => i128::from(whole),
+        (None, None) => return None,
+    };
+    Some(Kind::Integer(Whole {
+        negative: whole < 0,
+        long: i64::try_from(whole).is_err(),
+        inexact: !is_exact(whole),
+    }))
 }
 
 /// What a JSON value is called in a sentence.
@@ -185,7 +245,11 @@ fn build(name: &str, kind: &Kind, values: &[Option<&Value>]) -> Result<Series> {
             let cells = values.iter().map(|value| value.and_then(Value::as_bool));
             BooleanChunked::from_iter_options(name.into(), cells).into_series()
         }
-        Kind::Integer => {
+        Kind::Integer(whole) if whole.long => {
+            let cells = values.iter().map(|value| value.and_then(Value::as_u64));
+            UInt64Chunked::from_iter_options(name.into(), cells).into_series()
+        }
+        Kind::Integer(_) => {
             let cells = values.iter().map(|value| value.and_then(Value::as_i64));
             Int64Chunked::from_iter_options(name.into(), cells).into_series()
         }

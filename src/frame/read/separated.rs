@@ -1,21 +1,45 @@
 //! Comma- and tab-separated values (RFC 4180), the first line naming the columns.
 //!
-//! polars reads the cells. It fills a short record up and takes a stray quote for the beginning of a long cell, so the
+//! polars reads the cells as texts, and what they hold is found afterwards, so that no digit of a long number is lost. It fills a short record up and takes a stray quote for the beginning of a long cell, so the
 //! records are counted beforehand and whatever does not fit is told with its line.
 
 use std::io::Cursor;
 use std::path::Path;
 
 use polars::prelude::*;
+use rayon::prelude::*;
 
-use crate::error::{Error, Result};
+use super::cells;
+use super::options::ReadOptions;
+use crate::error::{Context, Error, Result};
 
-pub fn read(path: &Path, bytes: &[u8], separator: u8) -> Result<DataFrame> {
+pub fn read(path: &Path, bytes: &[u8], separator: u8, options: &ReadOptions) -> Result<DataFrame> {
+    let texts = texts(path, bytes, separator)?;
+    let columns: Vec<Result<Column>> = texts
+        .columns()
+        .par_iter()
+        .map(|column| typed(column, options).map(Series::into_column))
+        .collect();
+    let columns = columns.into_iter().collect::<Result<Vec<Column>>>()?;
+    DataFrame::new(texts.height(), columns).during(format!("reading {}", path.display()))
+}
+
+/// A column with the type that is asked for it, or that its cells have.
+fn typed(column: &Column, options: &ReadOptions) -> Result<Series> {
+    let cells = options.without_missing(column.as_materialized_series().clone());
+    match (options.kind_of(column.name()), cells.str()) {
+        (None, Ok(texts)) => Ok(cells::found(texts)),
+        _ => options.typed(cells),
+    }
+}
+
+/// All cells as texts.
+fn texts(path: &Path, bytes: &[u8], separator: u8) -> Result<DataFrame> {
     let found = records(bytes, separator)
         .map_err(|(line, message)| Error::malformed(path, Some(line), message))?;
     let options = CsvReadOptions::default()
         .with_has_header(true)
-        .with_infer_schema_length(None)
+        .with_infer_schema_length(Some(0))
         .with_parse_options(CsvParseOptions::default().with_separator(separator));
     let read = options
         .into_reader_with_file_handle(Cursor::new(bytes))
