@@ -137,9 +137,11 @@ fn reading(
                 read.push(field);
                 meanings.push(meaning);
             }
-            let meaning = match meanings.iter().all(|meaning| *meaning == Meaning::Plain) {
-                true => Meaning::Plain,
-                false => Meaning::Struct(meanings),
+            let plain = meanings.iter().all(|meaning| *meaning == Meaning::Plain);
+            let meaning = if plain {
+                Meaning::Plain
+            } else {
+                Meaning::Struct(meanings)
             };
             Ok((A::Struct(read), meaning))
         }

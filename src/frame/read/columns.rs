@@ -45,10 +45,10 @@ impl Whole {
             inexact: self.inexact || other.inexact,
         };
         // No column holds both with all their digits.
-        match both.negative && both.long {
-            true => Kind::Text,
-            false => Kind::Integer(both),
+        if both.negative && both.long {
+            return Kind::Text;
         }
+        Kind::Integer(both)
     }
 }
 
@@ -182,9 +182,10 @@ impl Kind {
                     (Kind::Integer(known), Kind::Integer(whole)) => known.and(whole),
                     // A whole number that would lose digits beside a fraction makes the column text.
                     (Kind::Integer(whole), Kind::Number) | (Kind::Number, Kind::Integer(whole)) => {
-                        match whole.inexact {
-                            true => Kind::Text,
-                            false => Kind::Number,
+                        if whole.inexact {
+                            Kind::Text
+                        } else {
+                            Kind::Number
                         }
                     }
                     _ => Kind::Text,

@@ -12,12 +12,15 @@ const MILLISECONDS_A_DAY: i64 = 86_400_000;
 /// Whole numbers of 64 bits without a sign: with one where all of them have room for it.
 pub fn unsigned(column: Series) -> Result<Series, String> {
     let numbers = column.u64().map_err(|error| error.to_string())?;
-    match numbers.max().is_none_or(|most| i64::try_from(most).is_ok()) {
-        true => column
-            .cast(&DataType::Int64)
-            .map_err(|error| error.to_string()),
-        false => Ok(column),
+    if numbers
+        .max()
+        .is_some_and(|most| i64::try_from(most).is_err())
+    {
+        return Ok(column);
     }
+    column
+        .cast(&DataType::Int64)
+        .map_err(|error| error.to_string())
 }
 
 /// Dates, times and durations, refused where one cannot be shown: the calendar has an end.
@@ -69,9 +72,10 @@ pub fn instants(column: &Series, digits: u32) -> Result<Series, String> {
             .map_err(|_| format!("value {row} lies beyond the years that can be shown"))?;
         let moment = jiff::tz::TimeZone::UTC.to_datetime(moment);
         let (date, time) = (moment.date(), moment.time());
-        let part = match whole {
-            true => String::new(),
-            false => format!(".{rest:0width$}", width = digits as usize),
+        let part = if whole {
+            String::new()
+        } else {
+            format!(".{rest:0width$}", width = digits as usize)
         };
         texts.append_value(format!(
             "{date} {:02}:{:02}:{:02}{part}+00:00",
@@ -96,13 +100,11 @@ pub fn decimals(column: &Series, scale: usize) -> Result<Series, String> {
         .map(|digits| digits.as_deref().map(|digits| with_point(digits, scale)))
         .collect();
     let short = |digits: &String| digits.trim_start_matches('-').len() <= EXACT_DIGITS;
-    match digits.iter().flatten().all(short) {
-        false => Ok(StringChunked::from_iter_options(name, texts.into_iter()).into_series()),
-        true => {
-            let numbers = texts.iter().map(|text| text.as_ref()?.parse::<f64>().ok());
-            Ok(Float64Chunked::from_iter_options(name, numbers).into_series())
-        }
+    if digits.iter().flatten().all(short) {
+        let numbers = texts.iter().map(|text| text.as_ref()?.parse::<f64>().ok());
+        return Ok(Float64Chunked::from_iter_options(name, numbers).into_series());
     }
+    Ok(StringChunked::from_iter_options(name, texts.into_iter()).into_series())
 }
 
 /// Whole numbers, given by their digits, in the narrowest column that holds all of them.

@@ -77,12 +77,11 @@ impl<'a> Iterator for Tokens<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let is_text = *self.rest.first()? == b'"';
-        let length = match is_text {
-            true => text_length(self.rest),
-            false => {
-                let word = self.rest.iter().take_while(|byte| is_of_word(**byte));
-                word.count().max(1)
-            }
+        let length = if is_text {
+            text_length(self.rest)
+        } else {
+            let word = self.rest.iter().take_while(|byte| is_of_word(**byte));
+            word.count().max(1)
         };
         let (token, rest) = self.rest.split_at(length.min(self.rest.len()));
         self.rest = rest;

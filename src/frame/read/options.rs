@@ -118,13 +118,11 @@ fn convert(column: &Series, kind: Kind) -> Result<Series> {
                 fits.then(|| whole.to_string())
             })?;
             let numbers = super::forms::whole_numbers(name.clone(), &digits);
-            match numbers.dtype() == &DataType::String {
-                false => numbers,
-                true => {
-                    let got = "numbers below zero beside others that only fit without a sign";
-                    return Err(refuse(None, got.to_string()));
-                }
+            if numbers.dtype() == &DataType::String {
+                let got = "numbers below zero beside others that only fit without a sign";
+                return Err(refuse(None, got.to_string()));
             }
+            numbers
         }
         Kind::Number => {
             let numbers = parsed(texts, at, |text| text.trim().parse::<f64>().ok())?;

@@ -120,11 +120,10 @@ fn column(
                 "it holds {found} rows where its footer tells {rows}"
             ));
         }
-        match whole.is_empty() {
-            true => whole = part,
-            false => {
-                whole.append(&part).map_err(|error| error.to_string())?;
-            }
+        if whole.is_empty() {
+            whole = part;
+        } else {
+            whole.append(&part).map_err(|error| error.to_string())?;
         }
     }
     plan.meaning.of(whole).map(Series::into_column)
