@@ -75,6 +75,68 @@ fn what_is_written_has_the_digits_that_were_read() {
 }
 
 #[test]
+fn long_identifiers_compare_as_what_they_are_or_are_refused() {
+    let run = |rest: &str| {
+        let script = format!("let f = read(\"a.jsonl\"); {rest}");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.jsonl"), HASHES).unwrap();
+        run_in(folder.path(), &script).map_err(|error| error.message)
+    };
+    // Among numbers, and the text that a cell is in a script.
+    assert_eq!(run(r#"f.filter(col("hash") == 7)["n"]"#), Ok(json!([4])));
+    assert_eq!(
+        run(r#"f.filter(col("hash") > 7)["n"]"#),
+        Ok(json!([1, 2, 3]))
+    );
+    assert_eq!(
+        run(r#"f.filter(col("hash") == f.row(0).hash)["n"]"#),
+        Ok(json!([1, 3]))
+    );
+    assert_eq!(
+        run(r#"f.filter(col("hash").is_in([7]))["n"]"#),
+        Ok(json!([4]))
+    );
+    assert_eq!(run(r#"f.sort("hash")["n"]"#), Ok(json!([4, 1, 3, 2])));
+    assert_eq!(
+        run(r#"f.join(frame(#{ n: [2], hash: ["x"] }), "n")["hash"]"#),
+        Ok(json!(["14933243513335727984"]))
+    );
+    // Texts of any other length: never a row too few without a word.
+    for script in [
+        r#"f.filter(col("hash") == "7")["n"]"#,
+        r#"f.filter(col("hash") == f.row(3).hash)["n"]"#,
+        r#"f.filter(col("hash").is_in(["7"]))["n"]"#,
+    ] {
+        match run(script) {
+            Ok(found) => assert_eq!(found, json!([4]), "{script}"),
+            Err(message) => assert!(
+                message.contains("hash") || message.contains("u64"),
+                "{message}"
+            ),
+        }
+    }
+    // Texts are in another order than numbers.
+    for compare in ["<", "<=", ">", ">="] {
+        for text in ["14933243513335727984", "8"] {
+            let script = format!("f.filter(col(\"hash\") {compare} {text:?})[\"n\"]");
+            let expected = match compare {
+                "<" if text == "8" => json!([4]),
+                "<=" if text == "8" => json!([4]),
+                "<" => json!([1, 3, 4]),
+                "<=" => json!([1, 2, 3, 4]),
+                _ if text == "8" => json!([1, 2, 3]),
+                ">" => json!([]),
+                _ => json!([2]),
+            };
+            match run(&script) {
+                Ok(found) => assert_eq!(found, expected, "{script}"),
+                Err(message) => assert!(message.contains("u64"), "{message}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn the_shared_case_has_two_hashes() {
     let Some(folder) = shared("cases/jsonl_uint64") else {
         return;
@@ -218,6 +280,61 @@ fn a_type_that_does_not_fit_is_told_with_its_row() {
 }
 
 #[test]
+fn values_of_every_type_that_do_not_fit_are_told_with_row_and_column() {
+    for (kind, cells, row, got) in [
+        ("int", "1\n2.5\n", 1, "2.5"),
+        (
+            "int",
+            "1\n2\n18446744073709551616\n",
+            2,
+            "18446744073709551616",
+        ),
+        ("float", "1\nx\n", 1, "x"),
+        ("bool", "true\nfalse\nyes\n", 2, "yes"),
+    ] {
+        for (name, text) in [
+            ("a.csv", format!("id\n{cells}")),
+            (
+                "a.jsonl",
+                cells
+                    .lines()
+                    .map(|cell| format!("{{\"id\":\"{cell}\"}}\n"))
+                    .collect(),
+            ),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join(name), text).unwrap();
+            let script = format!("read({name:?}, #{{ types: #{{ id: {kind:?} }} }})");
+            let message = run_in(folder.path(), &script).unwrap_err().message;
+            let place = format!("row {row} of the column `id`");
+            assert!(
+                message.contains(&place) && message.contains(got),
+                "{message}"
+            );
+        }
+    }
+    let lists = "{\"id\":[1]}\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.jsonl"), lists).unwrap();
+    let script = r##"read("a.jsonl", #{ types: #{ id: "str" } })"##;
+    let message = run_in(folder.path(), script).unwrap_err().message;
+    assert!(
+        message.contains("the column `id`") && message.contains("text"),
+        "{message}"
+    );
+}
+
+#[test]
+fn texts_for_nothing_inside_lists_and_maps_stay() {
+    let lines = "{\"x\":\"NA\",\"l\":[\"NA\"],\"m\":{\"k\":\"NA\"}}\n{\"x\":1}\n";
+    let script = r##"read("a.jsonl", #{ null_values: "NA" }).rows()"##;
+    assert_eq!(
+        with_file("a.jsonl", lines, script),
+        json!([{"x": null, "l": ["NA"], "m": {"k": "NA"}}, {"x": 1, "l": null, "m": null}])
+    );
+}
+
+#[test]
 fn texts_for_nothing_are_missing_where_they_are_named() {
     let file = "x,y\n1,NA\nNA,b\n2.5,-\n";
     let read_with =
@@ -275,4 +392,26 @@ fn files_of_the_same_name_are_told_apart_by_their_folders() {
     assert_eq!(files("./runs/?/metrics.jsonl"), both);
     assert_eq!(files("runs/[a]/metrics.jsonl"), json!(["a/metrics.jsonl"]));
     assert_eq!(files("runs/a"), json!(["metrics.jsonl"]));
+    let deeper = r#"frame(#{ x: [3] }).write("runs/b/old/metrics.jsonl.gz");"#;
+    let files = |path: &str| run(&format!("{write} {deeper} read({path:?})[\"file\"]"));
+    assert_eq!(files("runs/*/metrics.jsonl"), both);
+    assert_eq!(
+        files("runs/**/metrics.jsonl*"),
+        json!([
+            "a/metrics.jsonl",
+            "b/metrics.jsonl",
+            "b/old/metrics.jsonl.gz"
+        ])
+    );
+    assert_eq!(files("runs/b/*/*"), json!(["old/metrics.jsonl.gz"]));
+    assert_eq!(files("runs/b"), json!(["metrics.jsonl"]));
+}
+
+#[test]
+fn a_packed_file_beside_its_plain_one_is_told_apart() {
+    let write = r#"frame(#{ x: [1] }).write("d/a.csv"); frame(#{ x: [2] }).write("d/a.csv.gz");"#;
+    let expected = json!([{"x": 1, "file": "a.csv"}, {"x": 2, "file": "a.csv.gz"}]);
+    for path in ["d", "d/*"] {
+        assert_eq!(run(&format!("{write} read({path:?}).rows()")), expected);
+    }
 }

@@ -346,6 +346,53 @@ fn csv_cells_keep_quotes_commas_and_line_breaks() {
 }
 
 #[test]
+fn a_csv_column_is_what_all_of_its_cells_are() {
+    let column = |cells: &str| -> Value {
+        let rows = read("a.csv", format!("x,y\n{}", cells.replace(';', ",\n"))).unwrap();
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["x"].clone())
+            .collect()
+    };
+    assert_eq!(column("1;2;"), json!([1, 2]));
+    assert_eq!(column("1;2.50;"), json!([1.0, 2.5]));
+    assert_eq!(column("1;2.50;x;"), json!(["1", "2.50", "x"]));
+    assert_eq!(column("1;true;"), json!(["1", "true"]));
+    assert_eq!(column("true;False;;"), json!([true, false, null]));
+    assert_eq!(column("1;;3;"), json!([1, null, 3]));
+    // As polars and pandas have it: leading zeros need `types`, quotes or not.
+    assert_eq!(column("\"007\";\"8\";"), json!([7, 8]));
+    assert_eq!(column("007;x;"), json!(["007", "x"]));
+    assert_eq!(column("+5;6;"), json!(["+5", "6"]));
+    assert_eq!(column(" 5;6;"), json!([" 5", "6"]));
+    assert_eq!(column("-0;1e3;inf;"), json!([-0.0, 1000.0, "inf"]));
+    assert_eq!(column(";;"), json!([null, null]));
+}
+
+#[test]
+fn csv_may_have_a_mark_and_windows_line_ends() {
+    let text = "\u{feff}id,name\r\n1,\"a\r\nb\"\r\n2,c\r\n";
+    assert_eq!(
+        read("a.csv", text).unwrap(),
+        json!([{"id": 1, "name": "a\r\nb"}, {"id": 2, "name": "c"}])
+    );
+}
+
+#[test]
+fn columns_of_one_name_are_told_apart() {
+    assert_eq!(
+        read("a.csv", "a,b,a\n1,2,3\n").unwrap(),
+        json!([{"a": 1, "b": 2, "a_duplicated_0": 3}])
+    );
+    // The last of a key counts, as in Python.
+    assert_eq!(
+        read("a.jsonl", "{\"a\":1,\"a\":2}\n").unwrap(),
+        json!([{"a": 2}])
+    );
+}
+
+#[test]
 fn csv_records_of_another_length_are_told_with_their_line() {
     read_fails(
         "a.csv",

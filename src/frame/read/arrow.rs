@@ -299,3 +299,41 @@ impl Meaning {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a column of a type that no file of our tests has.
+    fn said(dtype: ArrowDataType) -> String {
+        let leaf = Leaf::new(&"physical_type: FixedLenByteArray(16)");
+        let field = ArrowField::new("x".into(), dtype, true);
+        match plan(&field, &mut std::iter::once(leaf)) {
+            Ok(plan) => format!("{:?}", plan.meaning),
+            Err(message) => message,
+        }
+    }
+
+    #[test]
+    fn types_without_a_column_are_refused_by_name() {
+        use ArrowDataType as A;
+        for (dtype, name) in [
+            (A::Int128, "int128"),
+            (A::UInt128, "uint128"),
+            (A::Struct(Vec::new()), "struct"),
+        ] {
+            let list = A::LargeList(Box::new(ArrowField::new(
+                "item".into(),
+                dtype.clone(),
+                true,
+            )));
+            for dtype in [dtype, list] {
+                let message = said(dtype);
+                assert!(
+                    message.contains(&format!("has the type {name},")),
+                    "{message}"
+                );
+            }
+        }
+    }
+}

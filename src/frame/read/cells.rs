@@ -7,6 +7,9 @@ use polars::prelude::*;
 
 use super::forms;
 
+/// Whole numbers of so many digits are the same as numbers with a fraction.
+const SURELY_EXACT: usize = 15;
+
 /// A column of texts with the type that all of its cells have.
 pub fn found(texts: &StringChunked) -> Series {
     let mut kinds = Kinds::default();
@@ -35,11 +38,7 @@ pub fn found(texts: &StringChunked) -> Series {
             whole: true,
             number: false,
             ..
-        } => {
-            let digits: Vec<Option<String>> =
-                texts.iter().map(|text| text.map(str::to_string)).collect();
-            forms::whole_numbers(name, &digits)
-        }
+        } => forms::whole_numbers(texts),
         Kinds {
             boolean: false,
             number: true,
@@ -71,7 +70,7 @@ impl Kinds {
     fn add(&mut self, text: &str) {
         if is_whole(text) {
             self.whole = true;
-            self.inexact |= !text.parse().is_ok_and(is_exact);
+            self.inexact |= text.len() > SURELY_EXACT && !text.parse().is_ok_and(is_exact);
         } else if is_number(text) {
             self.number = true;
         } else if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") {

@@ -91,59 +91,55 @@ pub fn instants(column: &Series, digits: u32) -> Result<Series, String> {
 /// exact, otherwise texts.
 pub fn decimals(column: &Series, scale: usize) -> Result<Series, String> {
     let digits = unscaled(column)?;
-    let name = column.name().clone();
     if scale == 0 {
-        return Ok(whole_numbers(name, &digits));
+        return Ok(whole_numbers(&digits));
     }
-    let texts: Vec<Option<String>> = digits
-        .iter()
-        .map(|digits| digits.as_deref().map(|digits| with_point(digits, scale)))
-        .collect();
-    let short = |digits: &String| digits.trim_start_matches('-').len() <= EXACT_DIGITS;
+    let texts = digits.apply_values(|digits| with_point(digits, scale).into());
+    let short = |digits: &str| digits.trim_start_matches('-').len() <= EXACT_DIGITS;
     if digits.iter().flatten().all(short) {
-        let numbers = texts.iter().map(|text| text.as_ref()?.parse::<f64>().ok());
-        return Ok(Float64Chunked::from_iter_options(name, numbers).into_series());
+        let numbers = texts.iter().map(|text| text?.parse::<f64>().ok());
+        return Ok(Float64Chunked::from_iter_options(column.name().clone(), numbers).into_series());
     }
-    Ok(StringChunked::from_iter_options(name, texts.into_iter()).into_series())
+    Ok(texts.into_series())
 }
 
 /// Whole numbers, given by their digits, in the narrowest column that holds all of them.
-pub fn whole_numbers(name: PlSmallStr, digits: &[Option<String>]) -> Series {
-    fn all<T: std::str::FromStr>(digits: &[Option<String>]) -> Option<Vec<Option<T>>> {
-        let parsed = digits.iter().map(|digits| match digits {
-            None => Some(None),
-            Some(digits) => digits.parse::<T>().ok().map(Some),
-        });
-        parsed.collect()
+pub fn whole_numbers(digits: &StringChunked) -> Series {
+    let name = || digits.name().clone();
+    // A column is given up at the first number that does not fit it.
+    if all_are::<i64>(digits) {
+        let numbers = digits.iter().map(|digits| digits?.parse().ok());
+        return Int64Chunked::from_iter_options(name(), numbers).into_series();
     }
-    if let Some(numbers) = all::<i64>(digits) {
-        return Int64Chunked::from_iter_options(name, numbers.into_iter()).into_series();
+    if all_are::<u64>(digits) {
+        let numbers = digits.iter().map(|digits| digits?.parse().ok());
+        return UInt64Chunked::from_iter_options(name(), numbers).into_series();
     }
-    if let Some(numbers) = all::<u64>(digits) {
-        return UInt64Chunked::from_iter_options(name, numbers.into_iter()).into_series();
-    }
-    StringChunked::from_iter_options(name, digits.iter().map(|digits| digits.as_deref()))
-        .into_series()
+    digits.clone().into_series()
+}
+
+fn all_are<T: std::str::FromStr>(digits: &StringChunked) -> bool {
+    let mut there = digits.iter().flatten();
+    there.all(|digits| digits.parse::<T>().is_ok())
 }
 
 /// The digits of decimals without their point.
-fn unscaled(column: &Series) -> Result<Vec<Option<String>>, String> {
-    let digits = match column.dtype() {
+fn unscaled(column: &Series) -> Result<StringChunked, String> {
+    let told = |error: PolarsError| error.to_string();
+    match column.dtype() {
         DataType::Int32 | DataType::Int64 => {
-            let numbers = column.cast(&DataType::Int64);
-            let numbers = numbers.map_err(|error| error.to_string())?;
-            let numbers = numbers.i64().map_err(|error| error.to_string())?;
-            numbers
-                .iter()
-                .map(|number| number.map(|number| number.to_string()))
-                .collect()
+            let texts = column.cast(&DataType::String).map_err(told)?;
+            texts.str().cloned().map_err(told)
         }
         _ => {
-            let bytes = column.binary().map_err(|error| error.to_string())?;
-            bytes.iter().map(|bytes| bytes.map(big_endian)).collect()
+            let bytes = column.binary().map_err(told)?;
+            let digits = bytes.iter().map(|bytes| bytes.map(big_endian));
+            Ok(StringChunked::from_iter_options(
+                column.name().clone(),
+                digits,
+            ))
         }
-    };
-    Ok(digits)
+    }
 }
 
 /// A signed number of any width, its first byte the highest, in decimal digits.

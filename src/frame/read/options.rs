@@ -117,7 +117,8 @@ fn convert(column: &Series, kind: Kind) -> Result<Series> {
                 let fits = whole.parse::<i64>().is_ok() || whole.parse::<u64>().is_ok();
                 fits.then(|| whole.to_string())
             })?;
-            let numbers = super::forms::whole_numbers(name.clone(), &digits);
+            let digits = StringChunked::from_iter_options(name.clone(), digits.into_iter());
+            let numbers = super::forms::whole_numbers(&digits);
             if numbers.dtype() == &DataType::String {
                 let got = "numbers below zero beside others that only fit without a sign";
                 return Err(refuse(None, got.to_string()));

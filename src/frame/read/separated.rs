@@ -1,7 +1,8 @@
 //! Comma- and tab-separated values (RFC 4180), the first line naming the columns.
 //!
-//! polars reads the cells as texts, and what they hold is found afterwards, so that no digit of a long number is lost. It fills a short record up and takes a stray quote for the beginning of a long cell, so the
-//! records are counted beforehand and whatever does not fit is told with its line.
+//! polars reads the cells as texts, and what they hold is found afterwards, so that no digit of a long number is lost. It
+//! fills a short record up and takes a stray quote for the beginning of a long cell, so the records are counted beforehand
+//! and whatever does not fit is told with its line.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -15,19 +16,21 @@ use crate::error::{Context, Error, Result};
 
 pub fn read(path: &Path, bytes: &[u8], separator: u8, options: &ReadOptions) -> Result<DataFrame> {
     let texts = texts(path, bytes, separator)?;
+    let height = texts.height();
+    // Each column's texts are given back as soon as its values are there.
     let columns: Vec<Result<Column>> = texts
-        .columns()
-        .par_iter()
+        .into_columns()
+        .into_par_iter()
         .map(|column| typed(column, options).map(Series::into_column))
         .collect();
     let columns = columns.into_iter().collect::<Result<Vec<Column>>>()?;
-    DataFrame::new(texts.height(), columns).during(format!("reading {}", path.display()))
+    DataFrame::new(height, columns).during(format!("reading {}", path.display()))
 }
 
 /// A column with the type that is asked for it, or that its cells have.
-fn typed(column: &Column, options: &ReadOptions) -> Result<Series> {
-    let cells = options.without_missing(column.as_materialized_series().clone());
-    match (options.kind_of(column.name()), cells.str()) {
+fn typed(column: Column, options: &ReadOptions) -> Result<Series> {
+    let cells = options.without_missing(column.take_materialized_series());
+    match (options.kind_of(cells.name()), cells.str()) {
         (None, Ok(texts)) => Ok(cells::found(texts)),
         _ => options.typed(cells),
     }

@@ -33,7 +33,7 @@ pub const RECORDS: &[Record] = &[
          or beside fractions that could not hold it, it is text. In parquet, moments with a time zone are text in \
          universal time, and decimals numbers where these are exact. Options: `columns` (keep only these), `types` (a map \
          from columns to \"str\", \"int\", \"float\" or \"bool\"; \"str\" keeps leading zeros), `null_values` (a text or an \
-         array of texts that stand for a missing value, such as \"NA\").",
+         array of texts that stand for a missing value, such as \"NA\"; not inside the lists and maps of JSON).",
     ),
     Record::new(
         "frame",
