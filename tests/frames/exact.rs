@@ -75,68 +75,6 @@ fn what_is_written_has_the_digits_that_were_read() {
 }
 
 #[test]
-fn long_identifiers_compare_as_what_they_are_or_are_refused() {
-    let run = |rest: &str| {
-        let script = format!("let f = read(\"a.jsonl\"); {rest}");
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a.jsonl"), HASHES).unwrap();
-        run_in(folder.path(), &script).map_err(|error| error.message)
-    };
-    // Among numbers, and the text that a cell is in a script.
-    assert_eq!(run(r#"f.filter(col("hash") == 7)["n"]"#), Ok(json!([4])));
-    assert_eq!(
-        run(r#"f.filter(col("hash") > 7)["n"]"#),
-        Ok(json!([1, 2, 3]))
-    );
-    assert_eq!(
-        run(r#"f.filter(col("hash") == f.row(0).hash)["n"]"#),
-        Ok(json!([1, 3]))
-    );
-    assert_eq!(
-        run(r#"f.filter(col("hash").is_in([7]))["n"]"#),
-        Ok(json!([4]))
-    );
-    assert_eq!(run(r#"f.sort("hash")["n"]"#), Ok(json!([4, 1, 3, 2])));
-    assert_eq!(
-        run(r#"f.join(frame(#{ n: [2], hash: ["x"] }), "n")["hash"]"#),
-        Ok(json!(["14933243513335727984"]))
-    );
-    // Texts of any other length: never a row too few without a word.
-    for script in [
-        r#"f.filter(col("hash") == "7")["n"]"#,
-        r#"f.filter(col("hash") == f.row(3).hash)["n"]"#,
-        r#"f.filter(col("hash").is_in(["7"]))["n"]"#,
-    ] {
-        match run(script) {
-            Ok(found) => assert_eq!(found, json!([4]), "{script}"),
-            Err(message) => assert!(
-                message.contains("hash") || message.contains("u64"),
-                "{message}"
-            ),
-        }
-    }
-    // Texts are in another order than numbers.
-    for compare in ["<", "<=", ">", ">="] {
-        for text in ["14933243513335727984", "8"] {
-            let script = format!("f.filter(col(\"hash\") {compare} {text:?})[\"n\"]");
-            let expected = match compare {
-                "<" if text == "8" => json!([4]),
-                "<=" if text == "8" => json!([4]),
-                "<" => json!([1, 3, 4]),
-                "<=" => json!([1, 2, 3, 4]),
-                _ if text == "8" => json!([1, 2, 3]),
-                ">" => json!([]),
-                _ => json!([2]),
-            };
-            match run(&script) {
-                Ok(found) => assert_eq!(found, expected, "{script}"),
-                Err(message) => assert!(message.contains("u64"), "{message}"),
-            }
-        }
-    }
-}
-
-#[test]
 fn the_shared_case_has_two_hashes() {
     let Some(folder) = shared("cases/jsonl_uint64") else {
         return;

