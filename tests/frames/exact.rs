@@ -67,11 +67,56 @@ fn what_is_written_has_the_digits_that_were_read() {
     .unwrap();
     let lines = std::fs::read_to_string(folder.path().join("b.jsonl")).unwrap();
     assert!(
-        lines.starts_with("{\"hash\":14933243513335727983}\n"),
+        lines.starts_with("{\"hash\":\"14933243513335727983\"}\n"),
         "{lines}"
     );
     let cells = std::fs::read_to_string(folder.path().join("b.csv")).unwrap();
     assert!(cells.starts_with("hash\n14933243513335727983\n"), "{cells}");
+}
+
+#[test]
+fn long_identifiers_compare_as_texts_and_with_no_number() {
+    let run = |rest: &str| {
+        let script = format!("let f = read(\"a.jsonl\"); {rest}");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.jsonl"), HASHES).unwrap();
+        run_in(folder.path(), &script).map_err(|error| error.message)
+    };
+    for (script, expected) in [
+        (r#"f.filter(col("hash") == "7")["n"]"#, json!([4])),
+        (
+            r#"f.filter(col("hash") == f.row(0).hash)["n"]"#,
+            json!([1, 3]),
+        ),
+        (r#"f.filter(col("hash").is_in(["7"]))["n"]"#, json!([4])),
+        (
+            r#"f.filter(col("hash") > "14933243513335727983")["n"]"#,
+            json!([2, 4]),
+        ),
+        (
+            r#"f.filter(col("hash") < "14933243513335727984")["n"]"#,
+            json!([1, 3]),
+        ),
+        (
+            r#"f.join(frame(#{ hash: ["14933243513335727984"], m: [5] }), "hash")["n"]"#,
+            json!([2]),
+        ),
+    ] {
+        assert_eq!(run(script), Ok(expected), "{script}");
+    }
+    // A script rounds a number of that length: it would be equal to several.
+    for script in [
+        r#"f.filter(col("hash") == 14933243513335727983)"#,
+        r#"f.filter(14933243513335727983 != col("hash"))"#,
+        r#"f.filter(col("hash") >= 7)"#,
+        r#"f.filter(col("hash") > -1)"#,
+        r#"f.filter(col("hash").is_in([7]))"#,
+        r#"f.filter(col("hash") == col("n"))"#,
+        r#"f.join(frame(#{ hash: [7], m: [5] }), "hash")"#,
+    ] {
+        let found = run(script);
+        assert!(found.is_err(), "{script} gave {found:?}");
+    }
 }
 
 #[test]
@@ -128,7 +173,7 @@ fn whole_numbers_beyond_64_bits_are_text() {
         assert_eq!(rows[0]["b"], json!(format!("{long}, \"x")), "{name}");
         assert_eq!(rows[1]["a"], json!(format!("-{long}")), "{name}");
     }
-    // One below zero and one above all that have a sign: no column holds both as numbers.
+    // One below zero and one beyond 63 bits.
     assert_eq!(
         read("a.jsonl", "{\"a\":-1}\n{\"a\":18446744073709551615}\n"),
         Ok(json!([{"a": "-1"}, {"a": "18446744073709551615"}]))

@@ -18,7 +18,10 @@ use crate::frame::nested;
 enum Kind {
     Nothing,
     Boolean,
-    Integer(Whole),
+    /// With whether there is one that no number with a fraction is equal to.
+    Integer {
+        inexact: bool,
+    },
     Number,
     Text,
     List(Box<Kind>),
@@ -26,31 +29,6 @@ enum Kind {
 }
 
 type Fields = PlIndexMap<String, Kind>;
-
-/// What is known of whole numbers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Whole {
-    /// There is one below zero, and one that only fits 64 bits without a sign.
-    negative: bool,
-    long: bool,
-    /// There is one that no number with a fraction is equal to.
-    inexact: bool,
-}
-
-impl Whole {
-    fn and(self, other: Whole) -> Kind {
-        let both = Whole {
-            negative: self.negative || other.negative,
-            long: self.long || other.long,
-            inexact: self.inexact || other.inexact,
-        };
-        // No column holds both with all their digits.
-        if both.negative && both.long {
-            return Kind::Text;
-        }
-        Kind::Integer(both)
-    }
-}
 
 /// A value that does not fit a column: `place` is the column's name, with the fields below it.
 pub struct Conflict {
@@ -179,10 +157,15 @@ impl Kind {
                 *self = match (self.clone(), scalar_kind(scalar)) {
                     (Kind::Nothing, kind) => kind,
                     (known, kind) if known == kind => kind,
-                    (Kind::Integer(known), Kind::Integer(whole)) => known.and(whole),
+                    (Kind::Integer { inexact: known }, Kind::Integer { inexact }) => {
+                        Kind::Integer {
+                            inexact: known || inexact,
+                        }
+                    }
                     // A whole number that would lose digits beside a fraction makes the column text.
-                    (Kind::Integer(whole), Kind::Number) | (Kind::Number, Kind::Integer(whole)) => {
-                        if whole.inexact {
+                    (Kind::Integer { inexact }, Kind::Number)
+                    | (Kind::Number, Kind::Integer { inexact }) => {
+                        if inexact {
                             Kind::Text
                         } else {
                             Kind::Number
@@ -199,7 +182,7 @@ impl Kind {
         match self {
             Kind::Nothing => "nothing",
             Kind::Boolean => "a boolean",
-            Kind::Integer(_) => "a whole number",
+            Kind::Integer { .. } => "a whole number",
             Kind::Number => "a number",
             Kind::Text => "text",
             Kind::List(_) => "a list",
@@ -216,17 +199,14 @@ fn scalar_kind(value: &Value) -> Kind {
     }
 }
 
+/// Whole numbers that a script's own cannot hold are text: they are names, and every digit of them counts.
 fn whole_kind(number: &Number) -> Option<Kind> {
-    let whole = match (number.as_i64(), number.as_u64()) {
-        (Some(whole), _) => i128::from(whole),
-        (None, Some(whole)) => i128::from(whole),
-        (None, None) => return None,
-    };
-    Some(Kind::Integer(Whole {
-        negative: whole < 0,
-        long: i64::try_from(whole).is_err(),
-        inexact: !is_exact(whole),
-    }))
+    match number.as_i64() {
+        Some(whole) => Some(Kind::Integer {
+            inexact: !is_exact(i128::from(whole)),
+        }),
+        None => number.is_u64().then_some(Kind::Text),
+    }
 }
 
 /// What a JSON value is called in a sentence.
@@ -246,11 +226,7 @@ fn build(name: &str, kind: &Kind, values: &[Option<&Value>]) -> Result<Series> {
             let cells = values.iter().map(|value| value.and_then(Value::as_bool));
             BooleanChunked::from_iter_options(name.into(), cells).into_series()
         }
-        Kind::Integer(whole) if whole.long => {
-            let cells = values.iter().map(|value| value.and_then(Value::as_u64));
-            UInt64Chunked::from_iter_options(name.into(), cells).into_series()
-        }
-        Kind::Integer(_) => {
+        Kind::Integer { .. } => {
             let cells = values.iter().map(|value| value.and_then(Value::as_i64));
             Int64Chunked::from_iter_options(name.into(), cells).into_series()
         }

@@ -9,18 +9,19 @@ const EXACT_DIGITS: usize = 15;
 const DAYS: i64 = 95_000_000;
 const MILLISECONDS_A_DAY: i64 = 86_400_000;
 
-/// Whole numbers of 64 bits without a sign: with one where all of them have room for it.
+/// Whole numbers of 64 bits without a sign: with one where all of them have room for it, otherwise texts. A script's own
+/// numbers could not be compared with them.
 pub fn unsigned(column: Series) -> Result<Series, String> {
     let numbers = column.u64().map_err(|error| error.to_string())?;
-    if numbers
+    let long = numbers
         .max()
-        .is_some_and(|most| i64::try_from(most).is_err())
-    {
-        return Ok(column);
-    }
-    column
-        .cast(&DataType::Int64)
-        .map_err(|error| error.to_string())
+        .is_some_and(|most| i64::try_from(most).is_err());
+    let dtype = if long {
+        DataType::String
+    } else {
+        DataType::Int64
+    };
+    column.cast(&dtype).map_err(|error| error.to_string())
 }
 
 /// Dates, times and durations, refused where one cannot be shown: the calendar has an end.
@@ -103,24 +104,14 @@ pub fn decimals(column: &Series, scale: usize) -> Result<Series, String> {
     Ok(texts.into_series())
 }
 
-/// Whole numbers, given by their digits, in the narrowest column that holds all of them.
+/// Whole numbers, given by their digits; texts where one does not fit.
 pub fn whole_numbers(digits: &StringChunked) -> Series {
-    let name = || digits.name().clone();
-    // A column is given up at the first number that does not fit it.
-    if all_are::<i64>(digits) {
-        let numbers = digits.iter().map(|digits| digits?.parse().ok());
-        return Int64Chunked::from_iter_options(name(), numbers).into_series();
-    }
-    if all_are::<u64>(digits) {
-        let numbers = digits.iter().map(|digits| digits?.parse().ok());
-        return UInt64Chunked::from_iter_options(name(), numbers).into_series();
-    }
-    digits.clone().into_series()
-}
-
-fn all_are<T: std::str::FromStr>(digits: &StringChunked) -> bool {
     let mut there = digits.iter().flatten();
-    there.all(|digits| digits.parse::<T>().is_ok())
+    if !there.all(|digits| digits.parse::<i64>().is_ok()) {
+        return digits.clone().into_series();
+    }
+    let numbers = digits.iter().map(|digits| digits?.parse().ok());
+    Int64Chunked::from_iter_options(digits.name().clone(), numbers).into_series()
 }
 
 /// The digits of decimals without their point.

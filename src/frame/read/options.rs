@@ -39,7 +39,7 @@ impl Kind {
 
     fn name(self) -> &'static str {
         match self {
-            Kind::Integer => "a whole number of 64 bits",
+            Kind::Integer => "a whole number of 64 bits with its sign",
             Kind::Number => "a number",
             Kind::Text => "text",
             Kind::Boolean => "true or false",
@@ -112,18 +112,11 @@ fn convert(column: &Series, kind: Kind) -> Result<Series> {
     Ok(match kind {
         Kind::Text => texts.clone().into_series(),
         Kind::Integer => {
-            let digits = parsed(texts, at, |text| {
+            let numbers = parsed(texts, at, |text| {
                 let whole = text.strip_suffix(".0").unwrap_or(text);
-                let fits = whole.parse::<i64>().is_ok() || whole.parse::<u64>().is_ok();
-                fits.then(|| whole.to_string())
+                whole.parse::<i64>().ok()
             })?;
-            let digits = StringChunked::from_iter_options(name.clone(), digits.into_iter());
-            let numbers = super::forms::whole_numbers(&digits);
-            if numbers.dtype() == &DataType::String {
-                let got = "numbers below zero beside others that only fit without a sign";
-                return Err(refuse(None, got.to_string()));
-            }
-            numbers
+            Int64Chunked::from_iter_options(name, numbers.into_iter()).into_series()
         }
         Kind::Number => {
             let numbers = parsed(texts, at, |text| text.trim().parse::<f64>().ok())?;

@@ -28,7 +28,7 @@ fn alike(frames: &[DataFrame]) -> Result<Vec<DataFrame>> {
     let mut alike = frames.to_vec();
     let columns = frames.iter().flat_map(|frame| frame.columns());
     let names: HashSet<PlSmallStr> = columns
-        .filter(|column| matches!(column.dtype(), DataType::Int64 | DataType::UInt64))
+        .filter(|column| *column.dtype() == DataType::Int64)
         .map(|column| column.name().clone())
         .collect();
     for name in names {
@@ -51,23 +51,11 @@ fn alike(frames: &[DataFrame]) -> Result<Vec<DataFrame>> {
 
 /// Whether numbers of these columns would be changed in a common one.
 fn loses(columns: &[&Column]) -> bool {
-    let any = |wanted: fn(&DataType) -> bool| columns.iter().any(|column| wanted(column.dtype()));
-    let long = any(|dtype| *dtype == DataType::UInt64);
-    let signed = any(DataType::is_signed_integer);
-    let fraction = any(DataType::is_float);
-    if !(long && signed || fraction && any(DataType::is_integer)) {
-        return false;
-    }
-    (long && signed)
-        || columns
-            .iter()
-            .filter(|column| column.dtype().is_integer())
-            .any(|column| {
-                let series = column.as_materialized_series();
-                series.iter().any(|cell| match cell {
-                    AnyValue::Int64(whole) => !is_exact(i128::from(whole)),
-                    AnyValue::UInt64(whole) => !is_exact(i128::from(whole)),
-                    _ => false,
-                })
-            })
+    let fraction = columns.iter().any(|column| column.dtype().is_float());
+    let mut whole = columns.iter().filter_map(|column| column.i64().ok());
+    fraction
+        && whole.any(|numbers| {
+            let mut numbers = numbers.iter().flatten();
+            numbers.any(|number| !is_exact(i128::from(number)))
+        })
 }

@@ -308,16 +308,6 @@ fn quantile(e: pl::Expr, q: &Dynamic) -> Result<pl::Expr> {
 
 fn is_in(e: pl::Expr, values: &[Dynamic]) -> Result<pl::Expr> {
     let values = convert::column("", values)?;
-    let long = values.str().is_ok_and(|texts| {
-        let mut texts = texts.iter().flatten();
-        texts.any(super::is_long_whole_number)
-    });
-    // The column may hold numbers of 64 bits without a sign.
-    let e = if long {
-        e.cast(pl::DataType::String)
-    } else {
-        e
-    };
     Ok(e.is_in(pl::lit(values).implode(true), false))
 }
 

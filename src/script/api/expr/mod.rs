@@ -12,9 +12,6 @@ use crate::error::{Error, Result};
 use crate::script::convert;
 use crate::script::record::Record;
 
-/// Digits that a number with a fraction does not hold, and an identifier of 64 bits mostly has.
-const LONG: usize = 17;
-
 /// A column expression as scripts hold it.
 #[derive(Clone, Debug)]
 pub struct Expr(pub pl::Expr);
@@ -46,13 +43,6 @@ pub fn literal(value: &Dynamic) -> Option<pl::Expr> {
         return Some(pl::lit(flag));
     }
     value.is_unit().then(|| pl::lit(pl::NULL))
-}
-
-/// Whether a text is a whole number so long that it may be one of those of 64 bits without a sign, which reach scripts as
-/// the texts of their digits.
-fn is_long_whole_number(text: &str) -> bool {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.len() >= LONG && digits && text.parse::<u64>().is_ok()
 }
 
 /// An expression, or a scalar as a literal. A string is the text itself, not a column.

@@ -54,31 +54,12 @@ fn arithmetic(engine: &mut Engine, _host: &Rc<Host>) {
 }
 
 fn comparisons(engine: &mut Engine, _host: &Rc<Host>) {
-    binary(engine, "==", |a, b| as_digits(a, b, |a, b| a.eq(b)));
-    binary(engine, "!=", |a, b| as_digits(a, b, |a, b| a.neq(b)));
+    binary(engine, "==", |a, b| a.eq(b));
+    binary(engine, "!=", |a, b| a.neq(b));
     binary(engine, "<", |a, b| a.lt(b));
     binary(engine, "<=", |a, b| a.lt_eq(b));
     binary(engine, ">", |a, b| a.gt(b));
     binary(engine, ">=", |a, b| a.gt_eq(b));
-}
-
-/// Beside a text of digits that no script's whole number holds, a column is compared by its digits: it may be a number
-/// of 64 bits without a sign.
-fn as_digits(a: pl::Expr, b: pl::Expr, compare: Combine) -> pl::Expr {
-    match (is_long(&a), is_long(&b)) {
-        (false, true) => compare(a.cast(pl::DataType::String), b),
-        (true, false) => compare(a, b.cast(pl::DataType::String)),
-        _ => compare(a, b),
-    }
-}
-
-fn is_long(e: &pl::Expr) -> bool {
-    match e {
-        pl::Expr::Literal(literal) => literal
-            .extract_str()
-            .is_some_and(super::is_long_whole_number),
-        _ => false,
-    }
 }
 
 fn logic(engine: &mut Engine, _host: &Rc<Host>) {

@@ -29,8 +29,8 @@ pub const RECORDS: &[Record] = &[
         "By extension: jsonl, ndjson, json, csv, tsv, parquet, each also with .gz. A folder or glob puts its files below each \
          other and adds the column `file`, the path below their folder; of a folder of mixed formats, the first in this \
          order is read. `ebb/NAME` is bundled. In JSON, numbers, texts and booleans in one column become text, and a list \
-         beside something else is an error; a file of one map is one row. No whole number loses a digit: beyond 64 bits, \
-         or beside fractions that could not hold it, it is text. In parquet, moments with a time zone are text in \
+         beside something else is an error; a file of one map is one row. No whole number loses a digit: beyond 2^63, or \
+         beside fractions that could not hold it, it is text. In parquet, moments with a time zone are text in \
          universal time, and decimals numbers where these are exact. Options: `columns` (keep only these), `types` (a map \
          from columns to \"str\", \"int\", \"float\" or \"bool\"; \"str\" keeps leading zeros), `null_values` (a text or an \
          array of texts that stand for a missing value, such as \"NA\"; not inside the lists and maps of JSON).",
