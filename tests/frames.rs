@@ -1,8 +1,10 @@
 //! Frames as scripts use them. Expected values are worked by hand.
 
 mod combine;
+mod exact;
 mod files;
 mod hostile;
+mod parquet;
 mod shown;
 mod verbs;
 

@@ -38,10 +38,22 @@ pub fn value(cell: &AnyValue) -> Value {
             let number = other.extract::<f64>().and_then(Number::from_f64);
             number.map_or(Value::Null, Value::Number)
         }
+        AnyValue::UInt64(number) => Value::Number((*number).into()),
         other => match other.extract::<i64>() {
             Some(number) if other.is_integer() => Value::Number(number.into()),
-            _ => Value::String(other.to_string()),
+            _ => Value::String(text(other)),
         },
+    }
+}
+
+/// A cell as text where it is neither a number nor a truth value: dates as they are written, bytes as two hexadecimal
+/// digits each.
+pub fn text(cell: &AnyValue) -> String {
+    let digits = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    match cell {
+        AnyValue::Binary(bytes) => digits(bytes),
+        AnyValue::BinaryOwned(bytes) => digits(bytes),
+        other => other.to_string(),
     }
 }
 

@@ -41,7 +41,7 @@ fn table(frame: &DataFrame, format: Format, out: &mut impl Write, path: &Path) -
         }
         Format::Separated(separator) => CsvWriter::new(out)
             .with_separator(separator)
-            .finish(&mut frame)
+            .finish(&mut as_cells(&frame)?)
             .during(operation),
         Format::JsonLines => lines(&frame, out, path),
         Format::Json => {
@@ -61,4 +61,21 @@ fn lines(frame: &DataFrame, out: &mut impl Write, path: &Path) -> Result<()> {
             .map_err(|error| Error::io("write", path, error))?;
     }
     Ok(())
+}
+
+/// Bytes, dates and times as the texts that scripts see; lists and structs have no such form.
+fn as_cells(frame: &DataFrame) -> Result<DataFrame> {
+    let columns = frame.columns().iter().map(|column| {
+        let has_text = matches!(column.dtype(), DataType::Binary) || column.dtype().is_temporal();
+        if !has_text {
+            return column.clone();
+        }
+        let cells = column.as_materialized_series();
+        let texts = cells
+            .iter()
+            .map(|cell| (!cell.is_null()).then(|| super::json::text(&cell)));
+        let texts: Vec<Option<String>> = texts.collect();
+        Column::new(column.name().clone(), texts)
+    });
+    DataFrame::new(frame.height(), columns.collect()).during("writing a table")
 }

@@ -33,7 +33,8 @@ pub fn describe(value: &Dynamic) -> String {
     }
 }
 
-/// A frame's cell as a script sees it: numbers, text, booleans, arrays, maps, and `()` for a missing value.
+/// A frame's cell as a script sees it: numbers, text, booleans, arrays, maps, and `()` for a missing value. Whole numbers of
+/// 64 bits without a sign, which a script's own cannot hold, are the text of their digits, all of a column alike.
 pub fn from_cell(cell: &AnyValue) -> Dynamic {
     match cell {
         AnyValue::Null => Dynamic::UNIT,
@@ -52,10 +53,11 @@ pub fn from_cell(cell: &AnyValue) -> Dynamic {
                 .collect();
             map.into()
         }
+        AnyValue::UInt64(number) => number.to_string().into(),
         other if other.is_float() => other.extract::<f64>().map_or(Dynamic::UNIT, Dynamic::from),
         other => match other.extract::<i64>() {
             Some(number) if other.is_integer() => number.into(),
-            _ => other.to_string().into(),
+            _ => json::text(other).into(),
         },
     }
 }
@@ -296,6 +298,8 @@ pub fn from_json(value: &Value) -> Dynamic {
         Value::Bool(flag) => (*flag).into(),
         Value::Number(number) => match number.as_i64() {
             Some(whole) => whole.into(),
+            // Beyond a script's whole numbers: its digits, rather than a number that is near.
+            None if number.is_u64() => number.to_string().into(),
             None => number.as_f64().unwrap_or(f64::NAN).into(),
         },
         Value::String(text) => text.clone().into(),

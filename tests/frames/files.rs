@@ -260,7 +260,7 @@ fn values_of_mixed_kinds_are_never_lost() {
     // 2^63 has no signed form of 64 bits; polars' own reader panics on it.
     assert_eq!(
         rows("{\"a\":9223372036854775808}\n"),
-        Ok(json!([{"a": 9223372036854775808.0}]))
+        Ok(json!([{"a": 9223372036854775808_u64}]))
     );
 }
 
@@ -342,6 +342,54 @@ fn csv_cells_keep_quotes_commas_and_line_breaks() {
     assert_eq!(
         read("a.tsv", "a\tb\n1\tx y\n"),
         Ok(json!([{"a": 1, "b": "x y"}]))
+    );
+}
+
+#[test]
+fn a_csv_column_is_what_all_of_its_cells_are() {
+    let column = |cells: &str| -> Value {
+        let rows = read("a.csv", format!("x,y\n{}", cells.replace(';', ",\n"))).unwrap();
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["x"].clone())
+            .collect()
+    };
+    assert_eq!(column("1;2;"), json!([1, 2]));
+    assert_eq!(column("1;2.50;"), json!([1.0, 2.5]));
+    assert_eq!(column("1;2.50;x;"), json!(["1", "2.50", "x"]));
+    assert_eq!(column("1;true;"), json!(["1", "true"]));
+    assert_eq!(column("true;False;;"), json!([true, false, null]));
+    assert_eq!(column("1;;3;"), json!([1, null, 3]));
+    // As polars and pandas have it: leading zeros need `types`, quotes or not.
+    assert_eq!(column("\"007\";\"8\";"), json!([7, 8]));
+    assert_eq!(column("007;x;"), json!(["007", "x"]));
+    assert_eq!(column("+5;6;"), json!(["+5", "6"]));
+    assert_eq!(column(" 5;6;"), json!([" 5", "6"]));
+    // JSON, in which a test sees it, has no infinity.
+    assert_eq!(column("-0;1e3;inf;"), json!([-0.0, 1000.0, null]));
+    assert_eq!(column(";;"), json!([null, null]));
+}
+
+#[test]
+fn csv_may_have_a_mark_and_windows_line_ends() {
+    let text = "\u{feff}id,name\r\n1,\"a\r\nb\"\r\n2,c\r\n";
+    assert_eq!(
+        read("a.csv", text).unwrap(),
+        json!([{"id": 1, "name": "a\r\nb"}, {"id": 2, "name": "c"}])
+    );
+}
+
+#[test]
+fn columns_of_one_name_are_told_apart() {
+    assert_eq!(
+        read("a.csv", "a,b,a\n1,2,3\n").unwrap(),
+        json!([{"a": 1, "b": 2, "a_duplicated_0": 3}])
+    );
+    // The last of a key counts, as in Python.
+    assert_eq!(
+        read("a.jsonl", "{\"a\":1,\"a\":2}\n").unwrap(),
+        json!([{"a": 2}])
     );
 }
 

@@ -6,17 +6,22 @@
 use polars::polars_utils::aliases::PlIndexMap;
 use polars::prelude::*;
 use rayon::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
+use super::cells::is_exact;
+use super::options::{Kind as Asked, ReadOptions};
 use crate::error::{Context, Result};
 use crate::frame::nested;
 
-/// What a column holds. Whole numbers that do not fit 64 bits with a sign are numbers.
+/// What a column holds.
 #[derive(Clone, Debug, PartialEq)]
 enum Kind {
     Nothing,
     Boolean,
-    Integer,
+    /// With whether there is one that no number with a fraction is equal to.
+    Integer {
+        inexact: bool,
+    },
     Number,
     Text,
     List(Box<Kind>),
@@ -34,13 +39,24 @@ pub struct Conflict {
 }
 
 /// A frame with a column for each name that any row has, in the order in which they first appear.
-pub fn frame(rows: &[Map<String, Value>]) -> std::result::Result<Result<DataFrame>, Conflict> {
+pub fn frame(
+    rows: &[Map<String, Value>],
+    options: &ReadOptions,
+) -> std::result::Result<Result<DataFrame>, Conflict> {
     let mut fields = Fields::default();
     for (index, row) in rows.iter().enumerate() {
         widen_fields(&mut fields, row).map_err(|conflict| Conflict {
             row: index,
             ..conflict
         })?;
+    }
+    for (name, kind) in &mut fields {
+        // Numbers have their own digits still, which a detour over their type would change.
+        if options.kind_of(name) == Some(Asked::Text)
+            && !matches!(kind, Kind::List(_) | Kind::Map(_))
+        {
+            *kind = Kind::Text;
+        }
     }
     let cells = spread(&fields, rows.iter().map(Some));
     let columns: Vec<(&String, &Kind, Cells)> = fields
@@ -50,7 +66,10 @@ pub fn frame(rows: &[Map<String, Value>]) -> std::result::Result<Result<DataFram
         .collect();
     let columns: Vec<Result<Column>> = columns
         .par_iter()
-        .map(|(name, kind, cells)| build(name, kind, cells).map(Series::into_column))
+        .map(|(name, kind, cells)| {
+            let column = build(name, kind, cells)?;
+            options.typed(column).map(Series::into_column)
+        })
         .collect();
     let columns: Result<Vec<Column>> = columns.into_iter().collect();
     Ok(columns.and_then(|columns| DataFrame::new(rows.len(), columns).during("building a frame")))
@@ -135,10 +154,23 @@ impl Kind {
             (Kind::List(_) | Kind::Map(_), _) => Err(conflict(self, name_of(value))),
             (_, Value::Array(_) | Value::Object(_)) => Err(conflict(self, name_of(value))),
             (_, scalar) => {
-                *self = match (&*self, scalar_kind(scalar)) {
+                *self = match (self.clone(), scalar_kind(scalar)) {
                     (Kind::Nothing, kind) => kind,
-                    (known, kind) if *known == kind => kind,
-                    (Kind::Integer | Kind::Number, Kind::Integer | Kind::Number) => Kind::Number,
+                    (known, kind) if known == kind => kind,
+                    (Kind::Integer { inexact: known }, Kind::Integer { inexact }) => {
+                        Kind::Integer {
+                            inexact: known || inexact,
+                        }
+                    }
+                    // A whole number that would lose digits beside a fraction makes the column text.
+                    (Kind::Integer { inexact }, Kind::Number)
+                    | (Kind::Number, Kind::Integer { inexact }) => {
+                        if inexact {
+                            Kind::Text
+                        } else {
+                            Kind::Number
+                        }
+                    }
                     _ => Kind::Text,
                 };
                 Ok(())
@@ -150,7 +182,7 @@ impl Kind {
         match self {
             Kind::Nothing => "nothing",
             Kind::Boolean => "a boolean",
-            Kind::Integer => "a whole number",
+            Kind::Integer { .. } => "a whole number",
             Kind::Number => "a number",
             Kind::Text => "text",
             Kind::List(_) => "a list",
@@ -162,9 +194,18 @@ impl Kind {
 fn scalar_kind(value: &Value) -> Kind {
     match value {
         Value::Bool(_) => Kind::Boolean,
-        Value::Number(number) if number.is_i64() => Kind::Integer,
-        Value::Number(_) => Kind::Number,
+        Value::Number(number) => whole_kind(number).unwrap_or(Kind::Number),
         _ => Kind::Text,
+    }
+}
+
+/// Whole numbers that a script's own cannot hold are text: they are names, and every digit of them counts.
+fn whole_kind(number: &Number) -> Option<Kind> {
+    match number.as_i64() {
+        Some(whole) => Some(Kind::Integer {
+            inexact: !is_exact(i128::from(whole)),
+        }),
+        None => number.is_u64().then_some(Kind::Text),
     }
 }
 
@@ -185,7 +226,7 @@ fn build(name: &str, kind: &Kind, values: &[Option<&Value>]) -> Result<Series> {
             let cells = values.iter().map(|value| value.and_then(Value::as_bool));
             BooleanChunked::from_iter_options(name.into(), cells).into_series()
         }
-        Kind::Integer => {
+        Kind::Integer { .. } => {
             let cells = values.iter().map(|value| value.and_then(Value::as_i64));
             Int64Chunked::from_iter_options(name.into(), cells).into_series()
         }

@@ -12,18 +12,41 @@ use super::{FORMATS, format_of};
 use crate::doorway::{Entry, EntryKind, Found, Roots};
 use crate::error::{Error, Result};
 
-/// The files that a path names, in the order of their names, and whether it names a single one: itself, a folder's data
-/// files (JSON lines before others, where they are mixed), or a glob's matches. Relative paths start at `from`.
-pub fn files_of(path: &str, from: &Path, roots: &Roots) -> Result<(Vec<PathBuf>, bool)> {
+/// The files that a path names.
+pub struct Files {
+    /// In the order of their names.
+    pub files: Vec<PathBuf>,
+    /// The folder below which they were looked for, where the path is that of a folder or a pattern.
+    pub folder: Option<PathBuf>,
+}
+
+impl Files {
+    /// What tells a file apart from the others: its path below the folder that they have in common.
+    pub fn name_of(&self, file: &Path) -> Option<String> {
+        let folder = self.folder.as_ref()?;
+        let below = file.strip_prefix(folder).unwrap_or(file);
+        Some(below.to_string_lossy().into_owned())
+    }
+}
+
+/// The files that a path names: itself, a folder's data files (JSON lines before others, where they are mixed), or a
+/// glob's matches. Relative paths start at `from`.
+pub fn files_of(path: &str, from: &Path, roots: &Roots) -> Result<Files> {
     match roots.find(&from.join(path)) {
-        Ok(Found::Folder(folder)) => Ok((files_in(path, &folder, roots)?, false)),
-        Ok(Found::File(file)) => Ok((vec![file], true)),
-        Err(_) if path.contains(['*', '?', '[']) => Ok((matches_of(path, from, roots)?, false)),
+        Ok(Found::Folder(folder)) => Ok(Files {
+            files: files_in(path, &folder, roots)?,
+            folder: Some(folder),
+        }),
+        Ok(Found::File(file)) => Ok(Files {
+            files: vec![file],
+            folder: None,
+        }),
+        Err(_) if path.contains(['*', '?', '[']) => matches_of(path, from, roots),
         Err(error) => Err(error.about(path)),
     }
 }
 
-fn matches_of(path: &str, from: &Path, roots: &Roots) -> Result<Vec<PathBuf>> {
+fn matches_of(path: &str, from: &Path, roots: &Roots) -> Result<Files> {
     let (folder, rest) = divided(path);
     let steps = steps(path, rest)?;
     let folder = match roots.find(&from.join(folder)) {
@@ -36,11 +59,14 @@ fn matches_of(path: &str, from: &Path, roots: &Roots) -> Result<Vec<PathBuf>> {
         seen: BTreeSet::new(),
         files: BTreeSet::new(),
     };
-    search.follow(folder)?;
+    search.follow(folder.clone())?;
     if search.files.is_empty() {
         return Err(Error::failed(format!("no file matches {path:?}")));
     }
-    Ok(search.files.into_iter().collect())
+    Ok(Files {
+        files: search.files.into_iter().collect(),
+        folder: Some(folder),
+    })
 }
 
 /// The folder in front of a pattern's first wildcard, and the rest.

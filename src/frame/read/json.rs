@@ -9,13 +9,14 @@ use polars::prelude::DataFrame;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
-use super::columns;
+use super::options::ReadOptions;
+use super::{columns, literals};
 use crate::error::{Error, Result};
 
 type Row = Map<String, Value>;
 
 /// A map a line; blank lines are passed over.
-pub fn lines(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
+pub fn lines(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<DataFrame> {
     let lines: Vec<(usize, &[u8])> = without_mark(bytes)
         .split(|byte| *byte == b'\n')
         .enumerate()
@@ -28,11 +29,12 @@ pub fn lines(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
         .collect();
     let rows = parsed.into_iter().collect::<Result<Vec<Row>>>()?;
     let line_of = |row: usize| lines.get(row).map(|(number, _)| *number);
-    table(path, rows, line_of)
+    table(path, rows, line_of, options)
 }
 
 fn row_of_line(path: &Path, number: usize, line: &[u8]) -> Result<Row> {
-    match serde_json::from_slice::<Value>(line) {
+    let line = literals::with_long_numbers_as_text(line);
+    match serde_json::from_slice::<Value>(&line) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(other) => Err(Error::malformed(
             path,
@@ -42,19 +44,25 @@ fn row_of_line(path: &Path, number: usize, line: &[u8]) -> Result<Row> {
                 columns::name_of(&other)
             ),
         )),
-        Err(error) => Err(Error::malformed(path, Some(number), reason(&error))),
+        Err(error) => Err(Error::malformed(path, Some(number), reason(&line, &error))),
     }
 }
 
 /// A list of maps, or one map. JSON lines under the name `.json` are read as what they are.
-pub fn whole(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
+pub fn whole(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<DataFrame> {
     let bytes = without_mark(bytes);
-    let value = match serde_json::from_slice::<Value>(bytes) {
+    let written = literals::with_long_numbers_as_text(bytes);
+    let value = match serde_json::from_slice::<Value>(&written) {
         Ok(value) => value,
         Err(error) if begins_with_a_row(bytes) && error.line() > 1 => {
-            return lines(path, bytes);
+            return lines(path, bytes, options);
         }
-        Err(error) => return Err(Error::malformed(path, Some(error.line()), reason(&error))),
+        Err(error) => {
+            let line = error.line();
+            let text = written.split(|byte| *byte == b'\n').nth(line.max(1) - 1);
+            let reason = reason(text.unwrap_or_default(), &error);
+            return Err(Error::malformed(path, Some(line), reason));
+        }
     };
     let items = match value {
         Value::Array(items) => items,
@@ -76,15 +84,24 @@ pub fn whole(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
             }
         }
     }
-    table(path, rows, |_| None)
+    table(path, rows, |_| None, options)
 }
 
 fn table(
     path: &Path,
-    rows: Vec<Row>,
+    mut rows: Vec<Row>,
     line_of: impl Fn(usize) -> Option<usize>,
+    options: &ReadOptions,
 ) -> Result<DataFrame> {
-    let frame = columns::frame(&rows).unwrap_or_else(|conflict| {
+    if !options.null_values.is_empty() {
+        let cells = rows.iter_mut().flat_map(Row::values_mut);
+        for cell in cells {
+            if cell.as_str().is_some_and(|text| options.is_missing(text)) {
+                *cell = Value::Null;
+            }
+        }
+    }
+    let frame = columns::frame(&rows, options).unwrap_or_else(|conflict| {
         let line = line_of(conflict.row);
         let row = match line {
             Some(_) => String::new(),
@@ -106,8 +123,14 @@ fn begins_with_a_row(bytes: &[u8]) -> bool {
     first.is_some_and(|line| serde_json::from_slice::<Row>(line).is_ok())
 }
 
-/// serde_json's reason without the line, which is ours to tell.
-fn reason(error: &serde_json::Error) -> String {
+/// serde_json's reason without the line, which is ours to tell; `line` is that line.
+fn reason(line: &[u8], error: &serde_json::Error) -> String {
+    if let Some(word) = literals::not_json_at(line, error.column().saturating_sub(1)) {
+        let column = error.column();
+        return format!(
+            "`{word}` is no JSON, which has no such number; write null, or a text (column {column})"
+        );
+    }
     let text = error.to_string();
     let reason = text
         .split(" at line ")

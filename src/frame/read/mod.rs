@@ -1,19 +1,27 @@
 //! Reading tables by extension: jsonl, ndjson, json, csv, tsv, parquet, each also gzipped; one file, a folder or a glob.
 
+mod arrow;
+mod cells;
 mod columns;
 mod find;
+mod forms;
 mod json;
+mod literals;
+mod options;
 mod parquet;
 mod separated;
+mod together;
 
 use std::io::Read;
 use std::path::Path;
 
-use polars::prelude::*;
+use polars::prelude::DataFrame;
 
-pub use self::find::files_of;
+pub use self::find::{Files, files_of};
+pub use self::options::{Kind, ReadOptions};
+pub use self::together::concatenate;
 use crate::doorway::Roots;
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 
 /// The extensions that can be read and written.
 pub const FORMATS: [&str; 6] = ["jsonl", "ndjson", "json", "csv", "tsv", "parquet"];
@@ -63,6 +71,11 @@ pub fn file(path: &Path) -> Result<DataFrame> {
 
 /// Parses a file's bytes; `path` tells the format and is named in errors.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
+    parse_as(path, bytes, &ReadOptions::default())
+}
+
+/// Parses a file's bytes as the options tell.
+pub fn parse_as(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<DataFrame> {
     let (format, gzipped) = format_of(path)?;
     let unpacked;
     let bytes = match gzipped {
@@ -76,10 +89,10 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
         return Err(Error::malformed(path, None, "the file is empty"));
     }
     match format {
-        Format::JsonLines => json::lines(path, bytes),
-        Format::Json => json::whole(path, bytes),
-        Format::Separated(separator) => separated::read(path, bytes, separator),
-        Format::Parquet => parquet::read(path, bytes),
+        Format::JsonLines => json::lines(path, bytes, options),
+        Format::Json => json::whole(path, bytes, options),
+        Format::Separated(separator) => separated::read(path, bytes, separator, options),
+        Format::Parquet => options.applied(parquet::read(path, bytes)?),
     }
 }
 
@@ -103,17 +116,4 @@ fn unpack(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
             "it unpacks to more than 4 GiB",
         )),
     }
-}
-
-/// One frame below the other; a column that one lacks is filled with nulls.
-pub fn concatenate(frames: &[DataFrame]) -> Result<DataFrame> {
-    let lazy: Vec<LazyFrame> = frames.iter().map(|frame| frame.clone().lazy()).collect();
-    let options = UnionArgs {
-        to_supertypes: true,
-        diagonal: true,
-        ..UnionArgs::default()
-    };
-    concat(lazy, options)
-        .and_then(LazyFrame::collect)
-        .during("putting frames below each other")
 }

@@ -1,40 +1,129 @@
 //! Comma- and tab-separated values (RFC 4180), the first line naming the columns.
 //!
-//! polars reads the cells. It fills a short record up and takes a stray quote for the beginning of a long cell, so the
-//! records are counted beforehand and whatever does not fit is told with its line.
+//! polars reads the cells. Where it would lose digits of a long number, it gives the cells as texts, and what they hold is
+//! found afterwards. It fills a short record up and takes a stray quote for the beginning of a long cell, so the records are
+//! counted beforehand and whatever does not fit is told with its line.
 
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::Arc;
 
 use polars::prelude::*;
+use rayon::prelude::*;
 
-use crate::error::{Error, Result};
+use super::cells;
+use super::options::ReadOptions;
+use crate::error::{Context, Error, Result};
 
-pub fn read(path: &Path, bytes: &[u8], separator: u8) -> Result<DataFrame> {
+/// Between this number and the one below zero every whole number is the same as a number with a fraction.
+const EXACT: f64 = (1_u64 << 53) as f64;
+
+pub fn read(path: &Path, bytes: &[u8], separator: u8, options: &ReadOptions) -> Result<DataFrame> {
     let found = records(bytes, separator)
         .map_err(|(line, message)| Error::malformed(path, Some(line), message))?;
-    let options = CsvReadOptions::default()
-        .with_has_header(true)
-        .with_infer_schema_length(None)
-        .with_parse_options(CsvParseOptions::default().with_separator(separator));
-    let read = options
-        .into_reader_with_file_handle(Cursor::new(bytes))
-        .finish();
-    let stray = |line| {
-        let message = "a quote stands inside a cell that is not quoted; quote the cell and write \"\" for the quote";
-        Error::malformed(path, Some(line), message)
+    let file = File {
+        path,
+        bytes,
+        separator,
+        found,
     };
-    match (read, found.stray_line) {
-        (Ok(frame), Some(line)) if !found.blank && found.count != frame.height() + 1 => {
-            Err(stray(line))
+    if options.types.is_empty() && options.null_values.is_empty() {
+        // What fails here may be a number that is too long: as text it does not.
+        if let Ok(frame) = file.polars(CsvReadOptions::default().with_infer_schema_length(None)) {
+            file.check(&frame)?;
+            return file.with_all_digits(frame);
         }
-        (Ok(frame), _) => Ok(frame),
-        (Err(_), Some(line)) => Err(stray(line)),
-        (Err(error), None) => {
-            let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            Err(Error::malformed(path, None, first))
+    }
+    let texts = file.texts(None)?;
+    let height = texts.height();
+    // Each column's texts are given back as soon as its values are there.
+    let columns: Vec<Result<Column>> = texts
+        .into_columns()
+        .into_par_iter()
+        .map(|column| typed(column, options).map(Series::into_column))
+        .collect();
+    let columns = columns.into_iter().collect::<Result<Vec<Column>>>()?;
+    DataFrame::new(height, columns).during(format!("reading {}", path.display()))
+}
+
+/// A column with the type that is asked for it, or that its cells have.
+fn typed(column: Column, options: &ReadOptions) -> Result<Series> {
+    let cells = options.without_missing(column.take_materialized_series());
+    match (options.kind_of(cells.name()), cells.str()) {
+        (None, Ok(texts)) => Ok(cells::found(texts)),
+        _ => options.typed(cells),
+    }
+}
+
+/// Whether a column has numbers that may have been whole ones, and longer.
+fn may_have_lost(column: &Column) -> bool {
+    let long = |number: f64| number.is_finite() && number.abs() >= EXACT;
+    let numbers = column.f64();
+    numbers.is_ok_and(|numbers| numbers.iter().flatten().any(long))
+}
+
+struct File<'a> {
+    path: &'a Path,
+    bytes: &'a [u8],
+    separator: u8,
+    found: Records,
+}
+
+impl File<'_> {
+    fn polars(&self, options: CsvReadOptions) -> PolarsResult<DataFrame> {
+        options
+            .with_has_header(true)
+            .with_parse_options(CsvParseOptions::default().with_separator(self.separator))
+            .into_reader_with_file_handle(Cursor::new(self.bytes))
+            .finish()
+    }
+
+    /// The cells of these columns as texts, or of all.
+    fn texts(&self, columns: Option<Arc<[PlSmallStr]>>) -> Result<DataFrame> {
+        let options = CsvReadOptions::default()
+            .with_infer_schema_length(Some(0))
+            .with_columns(columns);
+        match (self.polars(options), self.found.stray_line) {
+            (Ok(frame), _) => self.check(&frame).map(|()| frame),
+            (Err(_), Some(line)) => Err(self.stray(line)),
+            (Err(error), None) => {
+                let text = error.to_string();
+                let first = text.lines().next().unwrap_or_default();
+                Err(Error::malformed(self.path, None, first))
+            }
         }
+    }
+
+    /// Whether the rows are those that were counted.
+    fn check(&self, frame: &DataFrame) -> Result<()> {
+        match self.found.stray_line {
+            Some(line) if !self.found.blank && self.found.count != frame.height() + 1 => {
+                Err(self.stray(line))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn stray(&self, line: usize) -> Error {
+        let message = "a quote stands inside a cell that is not quoted; quote the cell and write \"\" for the quote";
+        Error::malformed(self.path, Some(line), message)
+    }
+
+    /// The frame with the columns read again, as texts, that may have lost digits of long whole numbers beside fractions.
+    fn with_all_digits(&self, mut frame: DataFrame) -> Result<DataFrame> {
+        let columns = frame.columns().iter();
+        let lost = columns.filter(|column| may_have_lost(column));
+        let names: Vec<PlSmallStr> = lost.map(|column| column.name().clone()).collect();
+        if names.is_empty() {
+            return Ok(frame);
+        }
+        for column in self.texts(Some(names.into()))?.into_columns() {
+            let column = typed(column, &ReadOptions::default())?.into_column();
+            frame
+                .with_column(column)
+                .during(format!("reading {}", self.path.display()))?;
+        }
+        Ok(frame)
     }
 }
 

@@ -9,6 +9,7 @@ use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 use super::Frame;
 use crate::error::{Context, Error, Result};
 use crate::files::sha256;
+use crate::frame::read::{Kind, ReadOptions};
 use crate::frame::{bundled, read, table, write};
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
@@ -26,9 +27,13 @@ pub const RECORDS: &[Record] = &[
     )
     .doc(
         "By extension: jsonl, ndjson, json, csv, tsv, parquet, each also with .gz. A folder or glob puts its files below each \
-         other and adds the column `file`; of a folder of mixed formats, the first in this order is read. `ebb/NAME` is \
-         bundled. In JSON, numbers, texts and booleans in one column become text, and a list beside something else is an \
-         error; a file of one map is one row. Options: `columns` (keep only these).",
+         other and adds the column `file`, the path below their folder; of a folder of mixed formats, the first in this \
+         order is read. `ebb/NAME` is bundled. In JSON, numbers, texts and booleans in one column become text, and a list \
+         beside something else is an error; a file of one map is one row. No whole number loses a digit: beyond 2^63, or \
+         beside fractions that could not hold it, it is text. In parquet, moments with a time zone are text in \
+         universal time, and decimals numbers where these are exact. Options: `columns` (keep only these), `types` (a map \
+         from columns to \"str\", \"int\", \"float\" or \"bool\"; \"str\" keeps leading zeros), `null_values` (a text or an \
+         array of texts that stand for a missing value, such as \"NA\"; not inside the lists and maps of JSON).",
     ),
     Record::new(
         "frame",
@@ -95,6 +100,10 @@ fn register_read(engine: &mut Engine, host: &Rc<Host>) {
 
 fn open(host: &Host, path: &str, options: Options) -> Result<DataFrame> {
     let columns = options.texts("columns")?;
+    let told = ReadOptions {
+        types: types(&options)?,
+        null_values: options.texts("null_values")?.unwrap_or_default(),
+    };
     options.finish()?;
     let frame = match (path.strip_prefix("ebb/"), path.starts_with("hf/")) {
         (Some(name), _) => {
@@ -103,7 +112,7 @@ fn open(host: &Host, path: &str, options: Options) -> Result<DataFrame> {
                 name: path.to_string(),
                 sha256: Some(sha256(bytes)),
             });
-            read::parse(Path::new(&file), bytes)?
+            read::parse_as(Path::new(&file), bytes, &told)?
         }
         (None, true) => {
             return Err(Error::failed_with_hint(
@@ -111,8 +120,11 @@ fn open(host: &Host, path: &str, options: Options) -> Result<DataFrame> {
                 "download the file and give its path",
             ));
         }
-        (None, false) => from_disk(host, path)?,
+        (None, false) => from_disk(host, path, &told)?,
     };
+    for (name, _) in &told.types {
+        crate::frame::query::known(&frame, name)?;
+    }
     match columns {
         None => Ok(frame),
         Some(names) => {
@@ -124,23 +136,40 @@ fn open(host: &Host, path: &str, options: Options) -> Result<DataFrame> {
     }
 }
 
-fn from_disk(host: &Host, path: &str) -> Result<DataFrame> {
+/// The option `types`: a map from columns to the names of types.
+fn types(options: &Options) -> Result<Vec<(String, Kind)>> {
+    let Some(given) = options.value("types") else {
+        return Ok(Vec::new());
+    };
+    let refuse = |got: &Dynamic| {
+        let expected = "a map from columns to types, such as #{ id: \"str\" }";
+        Error::invalid("option `types` of read", expected, convert::describe(got))
+    };
+    let map = given
+        .clone()
+        .try_cast::<Map>()
+        .ok_or_else(|| refuse(&given))?;
+    map.into_iter()
+        .map(|(column, kind)| {
+            let name = kind.clone().into_string().map_err(|_| refuse(&kind))?;
+            Ok((column.to_string(), Kind::of(&name)?))
+        })
+        .collect()
+}
+
+fn from_disk(host: &Host, path: &str, told: &ReadOptions) -> Result<DataFrame> {
     let roots = host.roots(path);
-    let (files, single) = read::files_of(path, &host.working_folder, &roots)?;
-    let mut frames = Vec::with_capacity(files.len());
-    for file in &files {
+    let found = read::files_of(path, &host.working_folder, &roots)?;
+    let mut frames = Vec::with_capacity(found.files.len());
+    for file in &found.files {
         host.control.check()?;
         let bytes = roots.bytes(file)?;
         host.tell(Event::Input {
             name: file.display().to_string(),
             sha256: Some(sha256(&bytes)),
         });
-        let mut frame = read::parse(file, &bytes)?;
-        if !single {
-            let name = file
-                .file_name()
-                .map(|name| name.to_string_lossy().to_string())
-                .unwrap_or_default();
+        let mut frame = read::parse_as(file, &bytes, told)?;
+        if let Some(name) = found.name_of(file) {
             let column = Series::new("file".into(), vec![name; frame.height()]);
             frame.with_column(column.into_column()).during("read")?;
         }
