@@ -15,7 +15,9 @@ mod marks;
 pub mod messages;
 mod peft;
 mod python;
+mod residual;
 pub mod save;
+pub mod targets;
 pub mod text;
 pub mod turns;
 pub mod weights;
@@ -176,6 +178,9 @@ impl Model {
         let same = kept.all(|(name, old)| {
             let new = weights.dense.get(name);
             new.is_some_and(|new| new.id() == old.id())
+        }) && self.0.weights.packed.iter().all(|(name, old)| {
+            let new = weights.packed.get(name);
+            new.is_some_and(|new| Arc::ptr_eq(new, old))
         });
         Self(Arc::new(Parts {
             base: self.0.base.clone(),

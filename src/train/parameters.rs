@@ -1,13 +1,13 @@
 //! Which weights a method trains, as variables, and the model that they make.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Tensor, Var};
 
 use super::options::{Method, Options, Precision};
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::model::adapter::Adapter;
+use crate::model::adapter::{Adapter, Form, check_targets};
 use crate::model::decoder::Decoder;
 use crate::model::{Model, Tensors, Weights};
 
@@ -23,8 +23,8 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Makes variables of what `method` trains. LoRA on a model that already has an adapter of the same rank and targets
-    /// goes on with it; any other method on such a model folds the adapter in first.
+    /// Makes variables of what `method` trains. LoRA on a model that already has an adapter of the same rank, alpha and
+    /// modules goes on with it; any other method on such a model folds the adapter in first.
     pub fn new(model: &Model, options: &Options) -> Result<Self> {
         let (method, seed) = (&options.method, options.seed);
         let compute = match options.precision {
@@ -39,20 +39,17 @@ impl Parameters {
             targets,
         } = method
         {
-            let (base, adapter) = match model.adapter() {
-                Some(old)
-                    if old.rank == *rank && old.targets == *targets && old.alpha == *alpha =>
-                {
-                    let adapter = Adapter {
-                        dropout: *dropout,
-                        ..old.clone()
-                    };
+            let form = Form::plain(*rank, *alpha, *dropout, targets.clone());
+            let (base, adapter) = match kept(model, method)? {
+                Some(old) => {
+                    let mut adapter = old.clone();
+                    adapter.form.dropout = *dropout;
                     (model.weights().clone(), adapter)
                 }
-                _ => {
+                None => {
                     let base = model.merge()?.weights().clone();
-                    let adapter =
-                        Adapter::new(*rank, *alpha, *dropout, targets.clone(), &base, seed)?;
+                    check_targets(targets, &base)?;
+                    let adapter = Adapter::new(form, &base, seed)?;
                     (base, adapter)
                 }
             };
@@ -140,6 +137,54 @@ impl Parameters {
         }
         Ok((base, adapter))
     }
+}
+
+/// The model's adapter where a method goes on with it: one of the same rank and alpha beside the same modules, in whatever
+/// order and by whatever pattern they are named.
+pub fn kept<'a>(model: &'a Model, method: &Method) -> Result<Option<&'a Adapter>> {
+    let (
+        Some(old),
+        Method::Lora {
+            rank,
+            alpha,
+            targets,
+            ..
+        },
+    ) = (model.adapter(), method)
+    else {
+        return Ok(None);
+    };
+    let form = Form::plain(*rank, *alpha, 0.0, targets.clone());
+    let same = old.form.rank == *rank && old.form.alpha == *alpha;
+    if !same || check_targets(targets, model.weights()).is_err() {
+        return Ok(None);
+    }
+    let asked = form.modules_of(model.weights())?;
+    let asked: BTreeSet<&str> = asked.into_iter().map(|(module, _)| module).collect();
+    Ok((asked == old.modules()).then_some(old))
+}
+
+/// What a finetuning does with the model's adapter where it does not simply go on with it.
+pub fn told_of_adapter(model: &Model, method: &Method) -> Result<Option<String>> {
+    let Some(old) = model.adapter() else {
+        return Ok(None);
+    };
+    let form = &old.form;
+    if kept(model, method)?.is_some() {
+        let brought: Vec<&str> = old.brought.iter().map(String::as_str).collect();
+        return Ok((!brought.is_empty()).then(|| {
+            format!(
+                "finetune: goes on with the low-rank matrices of the model's adapter; the weights that came with it stay as they are: {}",
+                brought.join(", ")
+            )
+        }));
+    }
+    Ok(Some(format!(
+        "finetune: the model's adapter (rank {}, alpha {}, on {}) is folded into the weights, and the training starts from there; to go on with it, ask for method \"lora\" with its rank, alpha and targets",
+        form.rank,
+        form.alpha,
+        form.targets.text()
+    )))
 }
 
 /// The dense weights as `dtype`.
