@@ -78,7 +78,22 @@ pub fn put(base: &Model, settings: Settings, file: &TensorFile) -> Result<Adapte
     adapted.own_head(&settings.tokens, &left)?;
     adapted.low_rank(&mut left)?;
     adapted.whole(&mut left)?;
+    let untied = base.config().tie_word_embeddings && !adapted.config.tie_word_embeddings;
     adapted.rows(&mut left, &settings.tokens)?;
+    if untied && !settings.tokens.is_empty() {
+        // Saved again, the two have to stay apart.
+        let pair = [
+            adapted.config.embedding_name(),
+            adapted.config.untied_head_name(),
+        ];
+        for name in pair {
+            let module = module_of(name).rsplit('.').next().unwrap_or(name);
+            let saved = &mut adapted.adapter.form.targets.saved;
+            if adapted.adapter.brought.contains(name) && !saved.iter().any(|one| one == module) {
+                saved.push(module.to_string());
+            }
+        }
+    }
     let unused: BTreeSet<String> = left.names.into_values().collect();
     if !unused.is_empty() {
         return Err(Error::failed_with_hint(
