@@ -1,6 +1,9 @@
 //! Adapters and weights that are more than they seem, against peft, transformers and torch: forms of LoRA, what an adapter
 //! brings besides, heads that are tied in name alone, older files.
 
+mod hostile;
+mod training;
+
 use std::path::{Path, PathBuf};
 
 use candle_core::DType;
@@ -40,11 +43,7 @@ fn adapters_of_every_form_give_the_logits_of_peft_also_merged_and_saved() {
     for (name, theirs) in expected["logits"].as_object().unwrap() {
         let theirs = numbers(theirs);
         let folder = tempfile::tempdir().unwrap();
-        let base = if name.starts_with("tied") {
-            fixture("tiny-llama-tied")
-        } else {
-            fixture("tiny-llama")
-        };
+        let base = fixture(expected["bases"][name].as_str().unwrap());
         let model = over(&base, &fixture("adapters").join(name));
         let model = model.unwrap_or_else(|error| panic!("{name}: {error}"));
         close(&logits(&model, &prompt), &theirs, 5e-5, name);
@@ -183,6 +182,7 @@ fn what_is_not_computed_is_refused_by_its_key() {
         json!({ "rank_pattern": { "q_proj": 0 } }),
         json!({ "r": "four" }),
         json!({ "target_modules": null }),
+        json!({ "bias": "some" }),
     ] {
         let key = keys.as_object().unwrap().keys().next().unwrap().clone();
         let path = with_settings(folder.path(), keys);
@@ -266,4 +266,37 @@ fn tensors_that_are_not_used_are_listed() {
     candle_core::safetensors::save(&all, &path).unwrap();
     let model = load::from_folder(&folder.path().join("m"), &cpu()).unwrap();
     assert_eq!(model.lineage().unused, ["score.weight"]);
+}
+
+/// A copy of an adapter whose tensors were changed.
+fn with_tensors(
+    folder: &Path,
+    source: &str,
+    change: impl Fn(&mut std::collections::HashMap<String, candle_core::Tensor>),
+) -> PathBuf {
+    let (source, path) = (fixture(source), folder.join("changed"));
+    std::fs::create_dir_all(&path).unwrap();
+    let settings = "adapter_config.json";
+    std::fs::copy(source.join(settings), path.join(settings)).unwrap();
+    let name = "adapter_model.safetensors";
+    let cpu = candle_core::Device::Cpu;
+    let mut tensors = candle_core::safetensors::load(source.join(name), &cpu).unwrap();
+    change(&mut tensors);
+    candle_core::safetensors::save(&tensors, path.join(name)).unwrap();
+    path
+}
+
+/// A copy of tiny-llama with a key of its configuration set.
+fn with_config(folder: &Path, key: &str, value: Value) -> PathBuf {
+    let path = folder.join("model");
+    std::fs::create_dir_all(&path).unwrap();
+    for entry in std::fs::read_dir(fixture("tiny-llama")).unwrap() {
+        let file = entry.unwrap().path();
+        std::fs::copy(&file, path.join(file.file_name().unwrap())).unwrap();
+    }
+    let config = path.join("config.json");
+    let mut settings: Value = serde_json::from_slice(&std::fs::read(&config).unwrap()).unwrap();
+    settings[key] = value;
+    std::fs::write(config, settings.to_string()).unwrap();
+    path
 }

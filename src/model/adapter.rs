@@ -34,6 +34,17 @@ pub struct Form {
     /// Scaled by alpha / √rank (rsLoRA).
     pub rank_stabilized: bool,
     pub start: Start,
+    pub biases: Biases,
+}
+
+/// Which biases of the base come with an adapter and are trained with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Biases {
+    #[default]
+    None,
+    All,
+    /// Those of the modules that the adapter stands beside.
+    Adapted,
 }
 
 impl Form {
@@ -48,6 +59,7 @@ impl Form {
             alphas: Vec::new(),
             rank_stabilized: false,
             start: Start::Plain,
+            biases: Biases::None,
         }
     }
 
@@ -74,6 +86,8 @@ pub struct Adapter {
     pub weights: Tensors,
     /// Weights of the base that came with the adapter, in place of the base's own.
     pub brought: BTreeSet<String>,
+    /// Tokens whose rows came with the adapter, by the name of the embedding or head that they stand in.
+    pub rows: BTreeMap<String, Vec<u32>>,
     scales: BTreeMap<String, f64>,
 }
 
@@ -83,6 +97,7 @@ impl Adapter {
         let mut adapter = Self {
             weights: Tensors::new(),
             brought: BTreeSet::new(),
+            rows: BTreeMap::new(),
             scales: BTreeMap::new(),
             form,
         };
@@ -107,6 +122,7 @@ impl Adapter {
             form,
             weights: Tensors::new(),
             brought: BTreeSet::new(),
+            rows: BTreeMap::new(),
             scales: BTreeMap::new(),
         }
     }
@@ -128,6 +144,58 @@ impl Adapter {
     /// The modules that it stands beside.
     pub fn modules(&self) -> BTreeSet<&str> {
         self.scales.keys().map(String::as_str).collect()
+    }
+
+    /// Whether a weight that came with the adapter is trained with its matrices, as PEFT does it.
+    pub fn trains(&self, name: &str) -> bool {
+        let is_bias = name.ends_with(".bias") && self.form.biases != Biases::None;
+        self.brought.contains(name) && (is_bias || self.form.targets.save_whole(module_of(name)))
+    }
+
+    /// What is trained beside the low-rank matrices, out of the base: weights stored whole, and rows of embeddings.
+    pub fn trained_in(&self, base: &Weights) -> Result<Tensors> {
+        let mut trained = Tensors::new();
+        for name in self.brought.iter().filter(|name| self.trains(name)) {
+            if let Some(weight) = base.unpacked(name)? {
+                trained.insert(name.clone(), weight);
+            }
+        }
+        for (name, ids) in &self.rows {
+            if let Some(weight) = base.unpacked(name)? {
+                let ids = Tensor::new(ids.as_slice(), weight.device())?;
+                trained.insert(rows_name(name), weight.index_select(&ids, 0)?);
+            }
+        }
+        Ok(trained)
+    }
+
+    /// Puts a trained value where it belongs: one of the adapter's matrices, a weight of the base, or rows of one.
+    pub fn place(&mut self, base: &mut Weights, name: &str, value: Tensor) -> Result<()> {
+        if let Some(matrix) = self.weights.get_mut(name) {
+            *matrix = value;
+            return Ok(());
+        }
+        let mut embeddings = self.rows.iter();
+        let Some((embedding, ids)) = embeddings.find(|(weight, _)| rows_name(weight) == name)
+        else {
+            base.dense.insert(name.to_string(), value);
+            return Ok(());
+        };
+        if let Some(weight) = base.dense.get(embedding) {
+            let (count, kind) = (weight.dim(0)?, weight.dtype());
+            let mut kept = vec![1f32; count];
+            for id in ids {
+                if let Some(factor) = kept.get_mut(*id as usize) {
+                    *factor = 0.0;
+                }
+            }
+            let kept = Tensor::from_vec(kept, (count, 1), weight.device())?.to_dtype(kind)?;
+            let ids = Tensor::new(ids.as_slice(), weight.device())?;
+            let others = weight.broadcast_mul(&kept)?;
+            let whole = others.index_add(&ids, &value.to_dtype(kind)?, 0)?;
+            base.dense.insert(embedding.clone(), whole);
+        }
+        Ok(())
     }
 
     /// The base with the adapter folded in: W + scale · B · A. A packed matrix becomes dense.
@@ -183,6 +251,16 @@ impl Form {
         }
         Ok(held)
     }
+}
+
+/// `lm_head` for `lm_head.weight`.
+pub fn module_of(weight: &str) -> &str {
+    weight.rsplit_once('.').map_or(weight, |(module, _)| module)
+}
+
+/// What PEFT calls the rows of some tokens in a weight.
+pub fn rows_name(weight: &str) -> String {
+    format!("{}.token_adapter.trainable_tokens_delta", module_of(weight))
 }
 
 fn is_head(module: &str) -> bool {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use serde_json::{Map, Value, json};
 
-use super::adapter::{Adapter, Start};
+use super::adapter::{Adapter, Biases, Start, module_of, rows_name};
 use super::config::Family;
 use super::targets::Modules;
 use super::weights::Tensors;
@@ -154,6 +154,11 @@ fn write_adapter(model: &Model, adapter: &Adapter, folder: &Path) -> Result<()> 
         };
         tensors.insert(stored, weight);
     }
+    for (name, rows) in adapter.trained_in(model.weights())? {
+        if adapter.rows.keys().any(|weight| rows_name(weight) == name) {
+            tensors.insert(name, rows);
+        }
+    }
     let path = folder.join("adapter_model.safetensors");
     write_tensors(&path, &tensors, "base_model.model.", DType::F32)
 }
@@ -169,7 +174,11 @@ fn adapter_settings(model: &Model, adapter: &Adapter) -> Value {
     let mut settings = json!({
         "base_model_name_or_path": base.name,
         "ebb_base_sha256": base.sha256,
-        "bias": "none",
+        "bias": match form.biases {
+            Biases::None => "none",
+            Biases::All => "all",
+            Biases::Adapted => "lora_only",
+        },
         "fan_in_fan_out": model.config().family == Family::Gpt2,
         "inference_mode": true,
         "lora_alpha": form.alpha,
@@ -195,6 +204,14 @@ fn adapter_settings(model: &Model, adapter: &Adapter) -> Value {
     }
     if !targets.saved.is_empty() {
         set("modules_to_save", json!(targets.saved));
+    }
+    if !adapter.rows.is_empty() {
+        let last = |name: &str| module_of(name).rsplit('.').next().map(str::to_string);
+        let rows = adapter.rows.iter();
+        let ids: Map<String, Value> = rows
+            .filter_map(|(name, ids)| Some((last(name)?, json!(ids))))
+            .collect();
+        set("trainable_token_indices", Value::Object(ids));
     }
     if form.rank_stabilized {
         set("use_rslora", json!(true));

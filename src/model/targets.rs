@@ -84,6 +84,20 @@ impl Targets {
         first.is_some_and(|layer| layers.contains(&layer))
     }
 
+    /// Whether a module is stored whole: it or one that it is part of ends like a name of modules_to_save, which is how PEFT
+    /// finds them.
+    pub fn save_whole(&self, module: &str) -> bool {
+        let ends = module.match_indices('.').map(|(end, _)| end);
+        let mut parts = ends
+            .chain([module.len()])
+            .filter_map(|end| module.get(..end));
+        let is_named = |part: &str| {
+            let mut names = self.saved.iter();
+            names.any(|name| !name.is_empty() && part.ends_with(name.as_str()))
+        };
+        parts.any(is_named)
+    }
+
     /// The names, or the regular expression, as a person wrote them.
     pub fn text(&self) -> String {
         match &self.modules {

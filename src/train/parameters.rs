@@ -53,8 +53,10 @@ impl Parameters {
                     (base, adapter)
                 }
             };
+            let mut trained = adapter.weights.clone();
+            trained.extend(adapter.trained_in(&base)?);
             return Ok(Self {
-                variables: variables(&adapter.weights, |_| true)?,
+                variables: variables(&trained, |_| true)?,
                 frozen: cast(base.clone(), compute)?,
                 base,
                 adapter: Some(adapter),
@@ -92,14 +94,13 @@ impl Parameters {
     /// The decoder over the variables as they are now.
     pub fn decoder(&self, model: &Model) -> Result<Decoder> {
         let (mut base, mut adapter) = (self.frozen.clone(), self.adapter.clone());
-        let into = match &mut adapter {
-            Some(adapter) => &mut adapter.weights,
-            None => &mut base.dense,
-        };
         for (name, variable) in &self.variables {
             // A cast is part of the graph: the gradient comes back to the variable in f32.
             let tensor = variable.as_tensor().to_dtype(self.compute)?;
-            into.insert(name.clone(), tensor);
+            match &mut adapter {
+                Some(adapter) => adapter.place(&mut base, name, tensor)?,
+                None => drop(base.dense.insert(name.clone(), tensor)),
+            }
         }
         model.decoder_over(&base, adapter.as_ref())
     }
@@ -126,13 +127,13 @@ impl Parameters {
     /// The weights and adapter as they are now, cut loose from the variables; trained weights of the base as `dtype`.
     pub fn detached(&self, dtype: DType) -> Result<(Weights, Option<Adapter>)> {
         let (mut base, mut adapter) = (self.base.clone(), self.adapter.clone());
-        let copies = self.copies()?;
-        match &mut adapter {
-            Some(adapter) => adapter.weights.extend(copies),
-            None => {
-                for (name, tensor) in copies {
-                    base.dense.insert(name, tensor.to_dtype(dtype)?);
+        for (name, tensor) in self.copies()? {
+            match &mut adapter {
+                Some(adapter) if adapter.weights.contains_key(&name) => {
+                    adapter.weights.insert(name, tensor);
                 }
+                Some(adapter) => adapter.place(&mut base, &name, tensor.to_dtype(dtype)?)?,
+                None => drop(base.dense.insert(name, tensor.to_dtype(dtype)?)),
             }
         }
         Ok((base, adapter))
@@ -156,10 +157,10 @@ pub fn kept<'a>(model: &'a Model, method: &Method) -> Result<Option<&'a Adapter>
     };
     let form = Form::plain(*rank, *alpha, 0.0, targets.clone());
     let same = old.form.rank == *rank && old.form.alpha == *alpha;
-    if !same || check_targets(targets, model.weights()).is_err() {
+    // Targets that no adapter can have are told where a fresh one would be made.
+    let (true, Ok(asked)) = (same, form.modules_of(model.weights())) else {
         return Ok(None);
-    }
-    let asked = form.modules_of(model.weights())?;
+    };
     let asked: BTreeSet<&str> = asked.into_iter().map(|(module, _)| module).collect();
     Ok((asked == old.modules()).then_some(old))
 }
@@ -171,11 +172,12 @@ pub fn told_of_adapter(model: &Model, method: &Method) -> Result<Option<String>>
     };
     let form = &old.form;
     if kept(model, method)?.is_some() {
-        let brought: Vec<&str> = old.brought.iter().map(String::as_str).collect();
-        return Ok((!brought.is_empty()).then(|| {
+        let brought = old.brought.iter().filter(|name| !old.trains(name));
+        let still: Vec<&str> = brought.map(String::as_str).collect();
+        return Ok((!still.is_empty()).then(|| {
             format!(
-                "finetune: goes on with the low-rank matrices of the model's adapter; the weights that came with it stay as they are: {}",
-                brought.join(", ")
+                "finetune: goes on with the model's adapter; weights that came with it and that peft would not train either stay as they are: {}",
+                still.join(", ")
             )
         }));
     }

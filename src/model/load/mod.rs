@@ -65,7 +65,12 @@ pub fn open(
     options: &LoadOptions,
     settings: &hub::Settings,
 ) -> Result<Model> {
-    let base = |name: &str| hub_model(name, options, settings, &no_base);
+    // A revision is that of what was asked for; an adapter says its base's itself.
+    let of_base = LoadOptions {
+        revision: None,
+        ..options.clone()
+    };
+    let base = |name: &str| hub_model(name, &of_base, settings, &no_base);
     let model = match (source.strip_prefix("ebb/"), folder) {
         (Some(name), _) => bundled(name, options)?,
         (None, Some(folder)) => of_files(

@@ -55,6 +55,12 @@ impl Names {
                     found.insert(known.clone(), stored.clone());
                 }
                 None if is_buffer(name) || is_tied_head(config, name) => {}
+                None if forms.iter().any(|form| found.contains_key(form)) => {
+                    return Err(Error::failed_with_hint(
+                        format!("the weights hold `{name}` twice, one of them as `{stored}`"),
+                        "keep the one that is meant",
+                    ));
+                }
                 None => unused.push(stored.clone()),
             }
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::load::source::Files;
 use super::load::tensors::TensorFile;
 use super::load::{LoadOptions, base_at, bundled};
-use super::{BaseSource, Model};
+use super::{BaseSource, Model, Weights};
 use crate::doorway::Found;
 use crate::error::{Error, Result};
 
@@ -134,6 +134,7 @@ fn put_over(base: Model, files: &Files, settings: &Value) -> Result<Model> {
     };
     lineage.source = format!("{} over {}", files.source, base_source.name);
     lineage.sha256 = Some(sha256);
+    Weights::dense(adapted.adapter.weights.clone()).refuse_not_finite()?;
     let (tokenizer, adapter) = (base.tokenizer().clone(), Some(adapted.adapter));
     let model = Model::new(adapted.config, tokenizer, adapted.weights, adapter, lineage)?;
     model.weights().refuse_not_finite()?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::model::adapter::{Form, Start, all_linear};
+use crate::model::adapter::{Biases, Form, Start, all_linear};
 use crate::model::targets::{Modules, Targets};
 use crate::model::weights::Weights;
 
@@ -13,7 +13,7 @@ use crate::model::weights::Weights;
 const LARGEST_RANK: usize = 1 << 14;
 
 /// Keys that say where an adapter comes from, or whose value changes nothing that is computed from its file.
-const WITHOUT_EFFECT: [&str; 14] = [
+const WITHOUT_EFFECT: [&str; 13] = [
     "auto_mapping",
     "base_model_name_or_path",
     "ebb_base_sha256",
@@ -29,8 +29,6 @@ const WITHOUT_EFFECT: [&str; 14] = [
     "peft_version",
     "revision",
     "runtime_config",
-    // The adapter's file holds the biases.
-    "bias",
     "layers_pattern",
 ];
 
@@ -87,6 +85,7 @@ pub fn read(settings: &Value, base: &Weights) -> Result<Settings> {
         alphas: pattern(map, "alpha_pattern", finite)?,
         rank_stabilized: flag(map, "use_rslora")?,
         start: start(map)?,
+        biases: biases(map)?,
     };
     Ok(Settings {
         form,
@@ -95,7 +94,8 @@ pub fn read(settings: &Value, base: &Weights) -> Result<Settings> {
 }
 
 fn refuse_other_kinds(map: &Map<String, Value>) -> Result<()> {
-    const COMPUTED: [&str; 15] = [
+    const COMPUTED: [&str; 16] = [
+        "bias",
         "r",
         "lora_alpha",
         "lora_dropout",
@@ -270,6 +270,19 @@ fn start(map: &Map<String, Value>) -> Result<Start> {
             .with_hint(
                 "convert it with peft: save_pretrained with path_initial_model_for_weight_conversion, or merge_and_unload",
             )),
+        },
+    }
+}
+
+fn biases(map: &Map<String, Value>) -> Result<Biases> {
+    let key = "bias";
+    match map.get(key) {
+        None | Some(Value::Null) => Ok(Biases::None),
+        Some(value) => match value.as_str() {
+            Some("none") => Ok(Biases::None),
+            Some("all") => Ok(Biases::All),
+            Some("lora_only") => Ok(Biases::Adapted),
+            _ => Err(unfit(key, "\"none\", \"all\" or \"lora_only\"", value)),
         },
     }
 }

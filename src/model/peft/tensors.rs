@@ -7,7 +7,7 @@ use candle_core::{DType, Tensor};
 
 use super::settings::Settings;
 use crate::error::{Error, Result};
-use crate::model::adapter::{Adapter, Start};
+use crate::model::adapter::{Adapter, Start, module_of, rows_name};
 use crate::model::config::{Config, Family};
 use crate::model::load::names::{shortened, unwrapped};
 use crate::model::load::tensors::TensorFile;
@@ -65,11 +65,16 @@ impl Left<'_> {
 
 /// Puts the file's tensors over and into a base.
 pub fn put(base: &Model, settings: Settings, file: &TensorFile) -> Result<Adapted> {
-    let stored = file.names().into_iter();
-    let mut left = Left {
-        file,
-        names: stored.map(|name| (plain(&name), name)).collect(),
-    };
+    let mut names = BTreeMap::new();
+    for stored in file.names() {
+        if let Some(other) = names.insert(plain(&stored), stored.clone()) {
+            return Err(Error::failed_with_hint(
+                format!("the adapter's file holds one tensor twice: `{other}` and `{stored}`"),
+                "keep the one that is meant",
+            ));
+        }
+    }
+    let mut left = Left { file, names };
     let mut adapted = Adapted {
         config: base.config().clone(),
         weights: base.weights().clone(),
@@ -124,8 +129,8 @@ impl Adapted {
         let (head, embedding) = (self.config.untied_head_name(), self.config.embedding_name());
         let targets = &self.adapter.form.targets;
         let (head_module, embedding_module) = (module_of(head), module_of(embedding));
-        let saved = |module: &str| is_saved(&targets.saved, module);
-        let changed = left.names.contains_key(&delta_of(head_module))
+        let saved = |module: &str| targets.save_whole(module);
+        let changed = left.names.contains_key(&rows_name(head))
             || targets.hold(head_module)?
             || saved(head_module)
             || saved(embedding_module);
@@ -186,7 +191,7 @@ impl Adapted {
             let module = module_of(&name);
             // The matrix under low-rank ones is the base's.
             let matrix = name.ends_with(".weight") && self.adapter.scale(module).is_some();
-            let must = is_saved(&self.adapter.form.targets.saved, module);
+            let must = self.adapter.form.targets.save_whole(module);
             if matrix || !(must || left.names.contains_key(&name)) {
                 continue;
             }
@@ -220,7 +225,6 @@ impl Adapted {
             pairs.push(self.config.untied_head_name());
         }
         for (place, name) in pairs.into_iter().enumerate() {
-            let module = module_of(name);
             let ids = tokens
                 .iter()
                 .find(|(given, _)| given.is_empty() && place == 0 || is_end_of_one(given, &[name]));
@@ -228,42 +232,48 @@ impl Adapted {
                 continue;
             };
             let (rows, width) = weight.dims2()?;
-            let Some(change) = left.take(&delta_of(module), Some(&[ids.len(), width]))? else {
+            let Some(change) = left.take(&rows_name(name), Some(&[ids.len(), width]))? else {
                 // The head may follow the embedding's rows; the embedding's must be there.
-                let shared = delta_of(module);
+                let shared = rows_name(name);
                 return Err(Error::failed(format!(
                     "the adapter lacks `{PREFIX}{shared}`"
                 )));
             };
-            if let Some(id) = ids.iter().find(|id| **id as usize >= rows) {
+            let mut seen = BTreeSet::new();
+            if let Some(id) = ids
+                .iter()
+                .find(|id| **id as usize >= rows || !seen.insert(**id))
+            {
                 return Err(Error::failed(format!(
-                    "trainable_token_indices of adapter_config.json names the token {id}, and the base has {rows}"
+                    "trainable_token_indices of adapter_config.json names the token {id}, twice or outside of the base's {rows}"
                 )));
             }
-            let mut values = weight.to_dtype(DType::F32)?.to_vec2::<f32>()?;
-            for (id, row) in ids.iter().zip(change.to_vec2::<f32>()?) {
-                if let Some(old) = values.get_mut(*id as usize) {
-                    *old = row;
-                }
+            if self.adapter.trains(name) {
+                return Err(Error::failed(format!(
+                    "adapter_config.json names `{name}` in modules_to_save and in trainable_token_indices: one of them can be"
+                )));
             }
-            let flat: Vec<f32> = values.into_iter().flatten().collect();
-            self.bring(
-                name,
-                Tensor::from_vec(flat, (rows, width), weight.device())?,
-            )?;
+            let kind = self.kind();
+            let weight = weight.to_dtype(kind)?;
+            let change = change.to_device(weight.device())?.to_dtype(kind)?;
+            self.weights.packed.remove(name);
+            self.weights.dense.insert(name.to_string(), weight);
+            self.adapter.rows.insert(name.to_string(), ids.clone());
+            let place = rows_name(name);
+            self.adapter.place(&mut self.weights, &place, change)?;
         }
         Ok(())
     }
 
+    /// The type of the base's dense weights.
+    fn kind(&self) -> DType {
+        let any = self.weights.dense.values().next();
+        any.map_or(DType::F32, Tensor::dtype)
+    }
+
     fn bring(&mut self, name: &str, weight: Tensor) -> Result<()> {
         let device = self.weights.device();
-        let kind = self
-            .weights
-            .dense
-            .values()
-            .next()
-            .map_or(DType::F32, Tensor::dtype);
-        let weight = weight.to_device(&device)?.to_dtype(kind)?;
+        let weight = weight.to_device(&device)?.to_dtype(self.kind())?;
         self.weights.packed.remove(name);
         self.weights.dense.insert(name.to_string(), weight);
         self.adapter.brought.insert(name.to_string());
@@ -271,29 +281,8 @@ impl Adapted {
     }
 }
 
-fn module_of(weight: &str) -> &str {
-    weight.rsplit_once('.').map_or(weight, |(module, _)| module)
-}
-
-fn delta_of(module: &str) -> String {
-    format!("{module}.token_adapter.trainable_tokens_delta")
-}
-
 /// Whether a name is the end of one of these weights' modules.
 fn is_end_of_one(name: &str, weights: &[&str]) -> bool {
     let mut modules = weights.iter().map(|weight| module_of(weight));
     !name.is_empty() && modules.any(|module| module.ends_with(name))
-}
-
-/// Whether a module or one that it is part of ends like a name of modules_to_save, which is how PEFT finds them.
-fn is_saved(saved: &[String], module: &str) -> bool {
-    let ends = module.match_indices('.').map(|(end, _)| end);
-    let mut parts = ends
-        .chain([module.len()])
-        .filter_map(|end| module.get(..end));
-    parts.any(|part| {
-        saved
-            .iter()
-            .any(|name| !name.is_empty() && part.ends_with(name.as_str()))
-    })
 }
