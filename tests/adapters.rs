@@ -36,6 +36,21 @@ fn over(base: &Path, adapter: &Path) -> Result<Model, String> {
         .map_err(|error| format!("{error} ({})", error.hint().unwrap_or_default()))
 }
 
+/// The base of a fixture's adapter, with tiny-llama's tokenizer.
+fn base_of(expected: &Value, adapter: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let base = expected["bases"][adapter].as_str().unwrap();
+    for (from, file) in [
+        ("tiny-llama", "tokenizer.json"),
+        ("tiny-llama", "tokenizer_config.json"),
+        (base, "config.json"),
+        (base, "model.safetensors"),
+    ] {
+        std::fs::copy(fixture(from).join(file), folder.path().join(file)).unwrap();
+    }
+    folder
+}
+
 #[test]
 fn adapters_of_every_form_give_the_logits_of_peft_also_merged_and_saved() {
     let expected = expected("adapters.json");
@@ -43,15 +58,16 @@ fn adapters_of_every_form_give_the_logits_of_peft_also_merged_and_saved() {
     for (name, theirs) in expected["logits"].as_object().unwrap() {
         let theirs = numbers(theirs);
         let folder = tempfile::tempdir().unwrap();
-        let base = fixture(expected["bases"][name].as_str().unwrap());
-        let model = over(&base, &fixture("adapters").join(name));
+        let base = base_of(&expected, name);
+        let base = base.path();
+        let model = over(base, &fixture("adapters").join(name));
         let model = model.unwrap_or_else(|error| panic!("{name}: {error}"));
         close(&logits(&model, &prompt), &theirs, 5e-5, name);
         let merged = model.merge().unwrap();
         close(&logits(&merged, &prompt), &theirs, 5e-5, name);
         let (again, whole) = (folder.path().join("adapter"), folder.path().join("merged"));
         save::to_folder(&model, &again, DType::F32).unwrap();
-        let again = over(&base, &again).unwrap();
+        let again = over(base, &again).unwrap();
         close(&logits(&again, &prompt), &theirs, 5e-5, name);
         save::to_folder(&merged, &whole, DType::F32).unwrap();
         let whole = load::from_folder(&whole, &cpu()).unwrap();

@@ -32,27 +32,7 @@ impl Parameters {
             Precision::Bf16 => DType::BF16,
             Precision::Model => model.dtype(),
         };
-        if let Method::Lora {
-            rank,
-            alpha,
-            dropout,
-            targets,
-        } = method
-        {
-            let form = Form::plain(*rank, *alpha, *dropout, targets.clone());
-            let (base, adapter) = match kept(model, method)? {
-                Some(old) => {
-                    let mut adapter = old.clone();
-                    adapter.form.dropout = *dropout;
-                    (model.weights().clone(), adapter)
-                }
-                None => {
-                    let base = model.merge()?.weights().clone();
-                    check_targets(targets, &base)?;
-                    let adapter = Adapter::new(form, &base, seed)?;
-                    (base, adapter)
-                }
-            };
+        if let Some((base, adapter)) = with_adapter(model, method, seed)? {
             let mut trained = adapter.weights.clone();
             trained.extend(adapter.trained_in(&base)?);
             return Ok(Self {
@@ -138,6 +118,29 @@ impl Parameters {
         }
         Ok((base, adapter))
     }
+}
+
+/// The base and the adapter that LoRA trains: the model's own where it goes on with it, else a fresh one.
+fn with_adapter(model: &Model, method: &Method, seed: u64) -> Result<Option<(Weights, Adapter)>> {
+    let Method::Lora {
+        rank,
+        alpha,
+        dropout,
+        targets,
+    } = method
+    else {
+        return Ok(None);
+    };
+    if let Some(old) = kept(model, method)? {
+        let mut adapter = old.clone();
+        adapter.form.dropout = *dropout;
+        return Ok(Some((model.weights().clone(), adapter)));
+    }
+    let base = model.merge()?.weights().clone();
+    check_targets(targets, &base)?;
+    let form = Form::plain(*rank, *alpha, *dropout, targets.clone());
+    let adapter = Adapter::new(form, &base, seed)?;
+    Ok(Some((base, adapter)))
 }
 
 /// The model's adapter where a method goes on with it: one of the same rank and alpha beside the same modules, in whatever

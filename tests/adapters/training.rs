@@ -8,7 +8,7 @@ use ebb::train::finetune;
 use ebb::train::options::{Duration, Method, Options};
 use ebb::train::parameters::{kept, told_of_adapter};
 
-use super::{logits, over};
+use super::{base_of, logits, over};
 use crate::support::{bits, close, cpu, fixture, ids, json, numbers, quiet, tiny};
 
 const STEPS: usize = 12;
@@ -48,8 +48,9 @@ fn adapters_of_every_form_are_trained_on_as_peft_does() {
     let expected = json("adapters.json");
     let prompt = ids(&expected["ids"]);
     for (name, trace) in expected["traces"].as_object().unwrap() {
-        let base = fixture(expected["bases"][name].as_str().unwrap());
-        let model = over(&base, &fixture("adapters").join(name)).unwrap();
+        let base = base_of(&expected, name);
+        let base = base.path();
+        let model = over(base, &fixture("adapters").join(name)).unwrap();
         let method = same_again(&model);
         assert!(kept(&model, &method).unwrap().is_some(), "{name}");
         assert_eq!(told_of_adapter(&model, &method).unwrap(), None, "{name}");
@@ -79,7 +80,7 @@ fn adapters_of_every_form_are_trained_on_as_peft_does() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trained");
         save::to_folder(&trained, &path, candle_core::DType::F32).unwrap();
-        let loaded = over(&base, &path).unwrap();
+        let loaded = over(base, &path).unwrap();
         close(
             &logits(&loaded, &prompt),
             &logits(&trained, &prompt),

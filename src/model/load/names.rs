@@ -64,22 +64,27 @@ impl Names {
                 None => unused.push(stored.clone()),
             }
         }
-        let block = config.block_prefix();
-        let inner = block.strip_prefix(&prefix).unwrap_or(block);
-        let in_block = |stored: &&String| {
-            let name = unwrapped(stored);
-            name.starts_with(block) || name.starts_with(inner)
-        };
-        if let Some(name) = unused.iter().find(in_block) {
-            return Err(Error::failed_with_hint(
-                format!(
-                    "the weights hold `{name}`, which a {} of this config.json has no use for",
-                    config.family.name()
-                ),
-                "is this the config.json of these weights?",
-            ));
-        }
+        refuse_in_blocks(config, &prefix, &unused)?;
         Ok(Self { found, unused })
+    }
+}
+
+fn refuse_in_blocks(config: &Config, prefix: &str, unused: &[String]) -> Result<()> {
+    let block = config.block_prefix();
+    let inner = block.strip_prefix(prefix).unwrap_or(block);
+    let in_block = |stored: &&String| {
+        let name = unwrapped(stored);
+        name.starts_with(block) || name.starts_with(inner)
+    };
+    match unused.iter().find(in_block) {
+        Some(name) => Err(Error::failed_with_hint(
+            format!(
+                "the weights hold `{name}`, which a {} of this config.json has no use for",
+                config.family.name()
+            ),
+            "is this the config.json of these weights?",
+        )),
+        None => Ok(()),
     }
 }
 
