@@ -10,7 +10,7 @@ use super::rows::{self, Columns};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::script::failure::{At, ScriptResult};
-use crate::script::host::Host;
+use crate::script::host::{Event, Host};
 use crate::script::options::Options;
 use crate::script::record::Record;
 use crate::train::evaluate::token_losses;
