@@ -207,10 +207,16 @@ fn twenty_steps_of_training_follow_torch_in_every_family_and_method() {
         let with_adapter = adapted(name);
         let adapter = with_adapter.adapter().unwrap();
         let lora = Method::Lora {
-            rank: adapter.rank,
-            alpha: adapter.alpha,
+            rank: adapter.form.rank,
+            alpha: adapter.form.alpha,
             dropout: 0.0,
-            targets: adapter.targets.clone(),
+            targets: adapter
+                .form
+                .targets
+                .text()
+                .split(' ')
+                .map(str::to_string)
+                .collect(),
         };
         close(
             &logits(&with_adapter, 0),

@@ -197,6 +197,14 @@ fn the_base_of_an_adapter_is_fetched() {
         "{source}"
     );
     assert_eq!(bits(&open(&desk.offline()).unwrap()), bits(&model));
+    let mut at = |revision: &str| {
+        settings["revision"] = json!(revision);
+        std::fs::write(&path, settings.to_string()).unwrap();
+        open(&desk.settings())
+    };
+    assert_eq!(bits(&at("main").unwrap()), bits(&model));
+    let error = at("v9").err().unwrap().to_string();
+    assert_eq!(error, "org/tiny has no revision `v9`");
 }
 
 #[test]

@@ -15,7 +15,9 @@ mod marks;
 pub mod messages;
 mod peft;
 mod python;
+mod residual;
 pub mod save;
+pub mod targets;
 pub mod text;
 pub mod turns;
 pub mod weights;
@@ -173,9 +175,19 @@ impl Model {
         let mut lineage = self.0.lineage.clone();
         lineage.stages.push(stage);
         let mut kept = self.0.weights.dense.iter();
+        let with_adapter = |name: &str| {
+            let adapter = adapter.as_ref();
+            adapter.is_some_and(|it| it.brought.contains(name) || it.rows.contains_key(name))
+        };
         let same = kept.all(|(name, old)| {
+            if with_adapter(name) {
+                return true;
+            }
             let new = weights.dense.get(name);
             new.is_some_and(|new| new.id() == old.id())
+        }) && self.0.weights.packed.iter().all(|(name, old)| {
+            let new = weights.packed.get(name);
+            new.is_some_and(|new| Arc::ptr_eq(new, old))
         });
         Self(Arc::new(Parts {
             base: self.0.base.clone(),

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::adapter::Adapter;
+use super::adapter::{Adapter, Biases, Start, module_of, rows_name};
 use super::config::Family;
+use super::targets::Modules;
 use super::weights::Tensors;
 use super::{Model, decoder, manifest};
 use crate::error::{Error, Result};
@@ -131,23 +132,111 @@ fn write_adapter(model: &Model, adapter: &Adapter, folder: &Path) -> Result<()> 
             "save the merged model: m.merge().save(folder)",
         ));
     }
-    let base = model.base_source();
-    let settings = json!({
+    write_json(
+        &folder.join("adapter_config.json"),
+        &adapter_settings(model, adapter),
+    )?;
+    let mut tensors = adapter.weights.clone();
+    for name in &adapter.brought {
+        let Some(weight) = model.weights().unpacked(name)? else {
+            continue;
+        };
+        let weight = match decoder::is_stored_transposed(model.config(), name) {
+            true => weight.t()?,
+            false => weight,
+        };
+        // A module with low-rank matrices is within another one in PEFT.
+        let stored = match name.rsplit_once('.') {
+            Some((module, part)) if adapter.scale(module).is_some() => {
+                format!("{module}.base_layer.{part}")
+            }
+            _ => name.clone(),
+        };
+        tensors.insert(stored, weight);
+    }
+    for (name, rows) in adapter.trained_in(model.weights())? {
+        if adapter.rows.keys().any(|weight| rows_name(weight) == name) {
+            tensors.insert(name, rows);
+        }
+    }
+    let path = folder.join("adapter_model.safetensors");
+    write_tensors(&path, &tensors, "base_model.model.", DType::F32)
+}
+
+/// The adapter_config.json from which PEFT makes the same adapter.
+fn adapter_settings(model: &Model, adapter: &Adapter) -> Value {
+    let (base, form) = (model.base_source(), &adapter.form);
+    let targets = &form.targets;
+    let modules = |modules: &Modules| match modules {
+        Modules::Names(names) => json!(names),
+        Modules::Pattern(pattern) => json!(pattern),
+    };
+    let mut settings = json!({
         "base_model_name_or_path": base.name,
         "ebb_base_sha256": base.sha256,
-        "bias": "none",
+        "bias": match form.biases {
+            Biases::None => "none",
+            Biases::All => "all",
+            Biases::Adapted => "lora_only",
+        },
         "fan_in_fan_out": model.config().family == Family::Gpt2,
         "inference_mode": true,
-        "lora_alpha": adapter.alpha,
-        "lora_dropout": adapter.dropout,
+        "lora_alpha": form.alpha,
+        "lora_dropout": form.dropout,
         "peft_type": "LORA",
-        "r": adapter.rank,
-        "target_modules": adapter.targets,
+        "r": form.rank,
+        "target_modules": modules(&targets.modules),
         "task_type": "CAUSAL_LM",
     });
-    write_json(&folder.join("adapter_config.json"), &settings)?;
-    let path = folder.join("adapter_model.safetensors");
-    write_tensors(&path, &adapter.weights, "base_model.model.", DType::F32)
+    let mut set = |key: &str, value: Value| {
+        if let Some(map) = settings.as_object_mut() {
+            map.insert(key.to_string(), value);
+        }
+    };
+    if let Some(excluded) = &targets.excluded {
+        set("exclude_modules", modules(excluded));
+    }
+    if let Some(layers) = &targets.layers {
+        set("layers_to_transform", json!(layers));
+    }
+    if !targets.layers_names.is_empty() {
+        set("layers_pattern", json!(targets.layers_names));
+    }
+    if !targets.saved.is_empty() {
+        set("modules_to_save", json!(targets.saved));
+    }
+    if !adapter.rows.is_empty() {
+        let last = |name: &str| module_of(name).rsplit('.').next().map(str::to_string);
+        let rows = adapter.rows.iter();
+        let ids: Map<String, Value> = rows
+            .filter_map(|(name, ids)| Some((last(name)?, json!(ids))))
+            .collect();
+        set("trainable_token_indices", Value::Object(ids));
+    }
+    if form.rank_stabilized {
+        set("use_rslora", json!(true));
+    }
+    let patterns: Map<String, Value> = by_pattern(&form.ranks);
+    if !patterns.is_empty() {
+        set("rank_pattern", Value::Object(patterns));
+    }
+    let patterns: Map<String, Value> = by_pattern(&form.alphas);
+    if !patterns.is_empty() {
+        set("alpha_pattern", Value::Object(patterns));
+    }
+    match form.start {
+        Start::Plain => {}
+        Start::Pissa => set("init_lora_weights", json!("pissa")),
+        Start::Olora => set("init_lora_weights", json!("olora")),
+    }
+    settings
+}
+
+fn by_pattern<T: serde::Serialize>(patterns: &[(String, T)]) -> Map<String, Value> {
+    let pairs = patterns.iter();
+    pairs
+        .map(|(pattern, value)| (pattern.clone(), json!(value)))
+        .collect()
 }
 
 fn write_tensors(path: &Path, weights: &Tensors, prefix: &str, dtype: DType) -> Result<()> {

@@ -1,13 +1,13 @@
 //! Which weights a method trains, as variables, and the model that they make.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Tensor, Var};
 
 use super::options::{Method, Options, Precision};
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::model::adapter::Adapter;
+use crate::model::adapter::{Adapter, Form, check_targets};
 use crate::model::decoder::Decoder;
 use crate::model::{Model, Tensors, Weights};
 
@@ -23,8 +23,8 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Makes variables of what `method` trains. LoRA on a model that already has an adapter of the same rank and targets
-    /// goes on with it; any other method on such a model folds the adapter in first.
+    /// Makes variables of what `method` trains. LoRA on a model that already has an adapter of the same rank, alpha and
+    /// modules goes on with it; any other method on such a model folds the adapter in first.
     pub fn new(model: &Model, options: &Options) -> Result<Self> {
         let (method, seed) = (&options.method, options.seed);
         let compute = match options.precision {
@@ -32,32 +32,11 @@ impl Parameters {
             Precision::Bf16 => DType::BF16,
             Precision::Model => model.dtype(),
         };
-        if let Method::Lora {
-            rank,
-            alpha,
-            dropout,
-            targets,
-        } = method
-        {
-            let (base, adapter) = match model.adapter() {
-                Some(old)
-                    if old.rank == *rank && old.targets == *targets && old.alpha == *alpha =>
-                {
-                    let adapter = Adapter {
-                        dropout: *dropout,
-                        ..old.clone()
-                    };
-                    (model.weights().clone(), adapter)
-                }
-                _ => {
-                    let base = model.merge()?.weights().clone();
-                    let adapter =
-                        Adapter::new(*rank, *alpha, *dropout, targets.clone(), &base, seed)?;
-                    (base, adapter)
-                }
-            };
+        if let Some((base, adapter)) = with_adapter(model, method, seed)? {
+            let mut trained = adapter.weights.clone();
+            trained.extend(adapter.trained_in(&base)?);
             return Ok(Self {
-                variables: variables(&adapter.weights, |_| true)?,
+                variables: variables(&trained, |_| true)?,
                 frozen: cast(base.clone(), compute)?,
                 base,
                 adapter: Some(adapter),
@@ -95,14 +74,13 @@ impl Parameters {
     /// The decoder over the variables as they are now.
     pub fn decoder(&self, model: &Model) -> Result<Decoder> {
         let (mut base, mut adapter) = (self.frozen.clone(), self.adapter.clone());
-        let into = match &mut adapter {
-            Some(adapter) => &mut adapter.weights,
-            None => &mut base.dense,
-        };
         for (name, variable) in &self.variables {
             // A cast is part of the graph: the gradient comes back to the variable in f32.
             let tensor = variable.as_tensor().to_dtype(self.compute)?;
-            into.insert(name.clone(), tensor);
+            match &mut adapter {
+                Some(adapter) => adapter.place(&mut base, name, tensor)?,
+                None => drop(base.dense.insert(name.clone(), tensor)),
+            }
         }
         model.decoder_over(&base, adapter.as_ref())
     }
@@ -129,17 +107,89 @@ impl Parameters {
     /// The weights and adapter as they are now, cut loose from the variables; trained weights of the base as `dtype`.
     pub fn detached(&self, dtype: DType) -> Result<(Weights, Option<Adapter>)> {
         let (mut base, mut adapter) = (self.base.clone(), self.adapter.clone());
-        let copies = self.copies()?;
-        match &mut adapter {
-            Some(adapter) => adapter.weights.extend(copies),
-            None => {
-                for (name, tensor) in copies {
-                    base.dense.insert(name, tensor.to_dtype(dtype)?);
+        for (name, tensor) in self.copies()? {
+            match &mut adapter {
+                Some(adapter) if adapter.weights.contains_key(&name) => {
+                    adapter.weights.insert(name, tensor);
                 }
+                Some(adapter) => adapter.place(&mut base, &name, tensor.to_dtype(dtype)?)?,
+                None => drop(base.dense.insert(name, tensor.to_dtype(dtype)?)),
             }
         }
         Ok((base, adapter))
     }
+}
+
+/// The base and the adapter that LoRA trains: the model's own where it goes on with it, else a fresh one.
+fn with_adapter(model: &Model, method: &Method, seed: u64) -> Result<Option<(Weights, Adapter)>> {
+    let Method::Lora {
+        rank,
+        alpha,
+        dropout,
+        targets,
+    } = method
+    else {
+        return Ok(None);
+    };
+    if let Some(old) = kept(model, method)? {
+        let mut adapter = old.clone();
+        adapter.form.dropout = *dropout;
+        return Ok(Some((model.weights().clone(), adapter)));
+    }
+    let base = model.merge()?.weights().clone();
+    check_targets(targets, &base)?;
+    let form = Form::plain(*rank, *alpha, *dropout, targets.clone());
+    let adapter = Adapter::new(form, &base, seed)?;
+    Ok(Some((base, adapter)))
+}
+
+/// The model's adapter where a method goes on with it: one of the same rank and alpha beside the same modules, in whatever
+/// order and by whatever pattern they are named.
+pub fn kept<'a>(model: &'a Model, method: &Method) -> Result<Option<&'a Adapter>> {
+    let (
+        Some(old),
+        Method::Lora {
+            rank,
+            alpha,
+            targets,
+            ..
+        },
+    ) = (model.adapter(), method)
+    else {
+        return Ok(None);
+    };
+    let form = Form::plain(*rank, *alpha, 0.0, targets.clone());
+    let same = old.form.rank == *rank && old.form.alpha == *alpha;
+    // Targets that no adapter can have are told where a fresh one would be made.
+    let (true, Ok(asked)) = (same, form.modules_of(model.weights())) else {
+        return Ok(None);
+    };
+    let asked: BTreeSet<&str> = asked.into_iter().map(|(module, _)| module).collect();
+    Ok((asked == old.modules()).then_some(old))
+}
+
+/// What a finetuning does with the model's adapter where it does not simply go on with it.
+pub fn told_of_adapter(model: &Model, method: &Method) -> Result<Option<String>> {
+    let Some(old) = model.adapter() else {
+        return Ok(None);
+    };
+    let form = &old.form;
+    if kept(model, method)?.is_some() {
+        let brought = old.brought.iter().filter(|name| !old.trains(name));
+        let still: Vec<&str> = brought.map(String::as_str).collect();
+        return Ok((!still.is_empty()).then(|| {
+            format!(
+                "finetune: goes on with the model's adapter; weights that came with it and that peft would not train either stay as they are: {}",
+                still.join(", ")
+            )
+        }));
+    }
+    Ok(Some(format!(
+        "finetune: the model's adapter (rank {}, alpha {}, on {}) is folded into the weights, and the training starts from there; to go on with it, ask for method \"lora\" with its rank, alpha and targets",
+        form.rank,
+        form.alpha,
+        form.targets.text()
+    )))
 }
 
 /// The dense weights as `dtype`.

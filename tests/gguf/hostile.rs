@@ -128,6 +128,26 @@ fn metadata_that_cannot_be_is_told() {
 }
 
 #[test]
+fn tensors_without_a_use_are_listed_and_refused_within_a_block() {
+    for name in [
+        "blk.0.attn_q.scale",
+        "blk.0.attn_q_norm.weight",
+        "blk.1.attn_q.weight",
+        "blk.0.ffn_gate_inp.weight",
+    ] {
+        let told = format!("holds the tensor `{name}`, which a llama has no use for");
+        refused(|w| w.tensor(name, &[4], &[0.0; 4]), &told);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.gguf");
+    let mut writer = whole();
+    writer.tensor("mm.projector.weight", &[4], &[0.0; 4]);
+    std::fs::write(&path, writer.bytes()).unwrap();
+    let model = load::from_folder(&path, &cpu()).unwrap();
+    assert_eq!(model.lineage().unused, ["mm.projector.weight"]);
+}
+
+#[test]
 fn tensors_that_cannot_be_are_told() {
     let q = "blk.0.attn_q.weight";
     refused(

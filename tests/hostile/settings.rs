@@ -125,7 +125,10 @@ fn adapters_that_cannot_be_are_told() {
         |settings| settings["r"] = json!(10u64.pow(12)),
         "at most 16384",
     );
-    refused(|settings| settings["r"] = json!(-1), "r above 0");
+    refused(
+        |settings| settings["r"] = json!(-1),
+        "r to be a whole number above 0",
+    );
     refused(|settings| settings["r"] = json!(3), "shape");
     refused(
         |settings| settings["target_modules"] = json!([]),
@@ -170,7 +173,10 @@ fn an_adapter_for_another_base_is_told() {
         Ok(_) => panic!("another family's adapter was taken"),
         Err(error) => error.to_string(),
     };
-    assert!(message.contains("unknown adapter target"), "{message}");
+    assert!(
+        message.contains("holds no module of this base"),
+        "{message}"
+    );
 }
 
 #[test]

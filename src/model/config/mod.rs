@@ -143,10 +143,17 @@ impl Config {
 
     /// The name of the output head: the embedding's where it is tied to it.
     pub fn head_name(&self) -> &'static str {
-        match (self.tie_word_embeddings, self.family) {
-            (true, _) => self.embedding_name(),
-            (false, Family::GptNeox) => "embed_out.weight",
-            (false, _) => "lm_head.weight",
+        match self.tie_word_embeddings {
+            true => self.embedding_name(),
+            false => self.untied_head_name(),
+        }
+    }
+
+    /// The name that the output head has where it is not tied to the embedding.
+    pub fn untied_head_name(&self) -> &'static str {
+        match self.family {
+            Family::GptNeox => "embed_out.weight",
+            _ => "lm_head.weight",
         }
     }
 

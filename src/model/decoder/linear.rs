@@ -34,8 +34,11 @@ impl Parts<'_> {
             Some(packed) => Matrix::Packed(packed.clone()),
             None => Matrix::Dense(self.tensor(&name)?),
         };
-        let low_rank = match self.adapter {
-            Some(adapter) if adapter.covers(module) => {
+        let beside = self
+            .adapter
+            .and_then(|adapter| Some((adapter, adapter.scale(module)?)));
+        let low_rank = match beside {
+            Some((adapter, scale)) => {
                 let side = |side: &str| {
                     let name = format!("{module}.lora_{side}.weight");
                     let found = adapter.weights.get(&name).cloned();
@@ -44,11 +47,11 @@ impl Parts<'_> {
                 Some(LowRank {
                     down: side("A")?,
                     up: side("B")?,
-                    scale: adapter.scale(),
-                    dropout: adapter.dropout,
+                    scale,
+                    dropout: adapter.form.dropout,
                 })
             }
-            _ => None,
+            None => None,
         };
         Ok(Linear {
             matrix,

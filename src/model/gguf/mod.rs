@@ -9,6 +9,7 @@ mod settings;
 mod tokenizer;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use candle_core::quantized::{QStorage, QTensor};
@@ -48,9 +49,33 @@ pub(super) fn load(files: &Files, name: &str, options: &LoadOptions) -> Result<M
             .path(name)
             .map_or(what, |path| path.display().to_string()),
         sha256: Some(file.sha256()?),
+        unused: unused(&file, &config)?,
         ..Lineage::default()
     };
     finish(config, tokenizer, weights, lineage, options)
+}
+
+/// The tensors that the decoder has no use for. Within a block there must be none: the model would compute something else
+/// than its authors meant.
+fn unused(file: &Container, config: &Config) -> Result<Vec<String>> {
+    let shapes = decoder::shapes(config);
+    let used: BTreeSet<String> = shapes
+        .iter()
+        .filter_map(|(name, _)| names::stored(config, name))
+        .collect();
+    // The frequencies are read with the settings; llama.cpp leaves the others alone too.
+    let known = |name: &str| name.contains("rope_freqs") || name.contains("attn_rot_embd");
+    let names = file.tensors.keys().cloned();
+    let unused: Vec<String> = names
+        .filter(|name| !used.contains(name) && !known(name))
+        .collect();
+    match unused.iter().find(|name| name.starts_with("blk.")) {
+        Some(name) => Err(Error::failed(format!(
+            "the GGUF file holds the tensor `{name}`, which a {} has no use for",
+            config.family.name()
+        ))),
+        None => Ok(unused),
+    }
 }
 
 fn weights(

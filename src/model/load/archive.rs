@@ -1,4 +1,5 @@
-//! The archives that torch.save writes: a zip of a pickle that describes tensors and of their storages as plain bytes.
+//! The archives that torch.save writes: a zip of a pickle that describes tensors and of their storages as plain bytes; and
+//! its older files, without a zip.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,7 +9,10 @@ use std::sync::Mutex;
 use candle_core::{DType, Device, Tensor};
 use zip::{CompressionMethod, ZipArchive};
 
+use super::legacy::{self, Legacy};
 use super::pickle::{self, Described};
+use super::source::Bytes;
+use crate::doorway::Opened;
 use crate::error::{Error, Result};
 
 /// Pickles longer than this come from a broken or hostile file; real ones take a megabyte or two.
@@ -18,21 +22,47 @@ const PICKLE: &str = "data.pkl";
 
 /// An opened archive.
 pub struct Archive {
-    zip: Mutex<ZipArchive<BufReader<File>>>,
-    /// The folder in the archive that everything is in, with its "/".
-    folder: String,
+    store: Store,
     pub tensors: BTreeMap<String, Described>,
+}
+
+/// Where the storages are.
+enum Store {
+    Zip {
+        zip: Mutex<ZipArchive<BufReader<File>>>,
+        /// The folder in the archive that everything is in, with its "/".
+        folder: String,
+    },
+    Plain {
+        bytes: Bytes,
+        /// A storage's name → its first byte and its length.
+        storages: BTreeMap<String, (u64, u64)>,
+    },
 }
 
 impl Archive {
     /// Reads what tensors there are; `what` names the file in errors.
-    pub fn open(file: File, what: &str) -> Result<Self> {
+    pub fn open(opened: Opened, what: &str) -> Result<Self> {
         let refuse = |why: String| {
             Error::failed_with_hint(
                 format!("{what} is not a torch.save archive of plain tensors: {why}"),
                 "nothing in it was executed; save the model with save_pretrained (safetensors) to be sure of what it holds",
             )
         };
+        let named = |tensors: Vec<(String, Described)>| match tensors.is_empty() {
+            true => Err(refuse("it holds no tensors".to_string())),
+            false => Ok(tensors.into_iter().collect()),
+        };
+        let bytes = Bytes::of(opened);
+        if legacy::is_legacy(&bytes)? {
+            let Legacy { tensors, storages } = legacy::read(&bytes).map_err(refuse)?;
+            let store = Store::Plain { bytes, storages };
+            return Ok(Self {
+                store,
+                tensors: named(tensors)?,
+            });
+        }
+        let file = bytes.into_file().map_err(refuse)?;
         let mut zip =
             ZipArchive::new(BufReader::new(file)).map_err(|error| refuse(error.to_string()))?;
         let name = zip
@@ -41,14 +71,12 @@ impl Archive {
             .find(|name| name == PICKLE || name.ends_with(&format!("/{PICKLE}")));
         let name = name.ok_or_else(|| refuse(format!("it has no {PICKLE}")))?;
         let bytes = stored(&mut zip, &name, 0, None).map_err(refuse)?;
-        let tensors = pickle::tensors(&bytes).map_err(refuse)?;
-        if tensors.is_empty() {
-            return Err(refuse("it holds no tensors".to_string()));
-        }
+        let state = pickle::state(&bytes).map_err(refuse)?;
+        let folder = name.trim_end_matches(PICKLE).to_string();
+        let zip = Mutex::new(zip);
         Ok(Self {
-            folder: name.trim_end_matches(PICKLE).to_string(),
-            zip: Mutex::new(zip),
-            tensors: tensors.into_iter().collect(),
+            store: Store::Zip { zip, folder },
+            tensors: named(state.tensors)?,
         })
     }
 
@@ -61,17 +89,13 @@ impl Archive {
         let dtype = type_of(&tensor.kind).map_err(refuse)?;
         let size = dtype.size_in_bytes();
         let elements = elements(tensor).map_err(refuse)?;
-        let mut zip = self
-            .zip
-            .lock()
-            .map_err(|_| refuse("its file's reader stopped in the middle".to_string()))?;
-        let entry = format!("{}data/{}", self.folder, tensor.key);
         let start = tensor.offset.checked_mul(size);
         let length = elements.last.checked_mul(size);
         let (Some(start), Some(length)) = (start, length) else {
             return Err(refuse("it reaches beyond any file".to_string()));
         };
-        let bytes = stored(&mut zip, &entry, start as u64, Some(length)).map_err(refuse)?;
+        let bytes = self.store.part(&tensor.key, start as u64, length);
+        let bytes = bytes.map_err(refuse)?;
         let bytes = match elements.places {
             None => bytes,
             Some(places) => {
@@ -89,6 +113,34 @@ impl Archive {
             &tensor.shape,
             &Device::Cpu,
         )?)
+    }
+}
+
+impl Store {
+    /// So many bytes of a storage.
+    fn part(&self, key: &str, start: u64, count: usize) -> std::result::Result<Vec<u8>, String> {
+        match self {
+            Self::Zip { zip, folder } => {
+                let mut zip = zip
+                    .lock()
+                    .map_err(|_| "its file's reader stopped in the middle".to_string())?;
+                stored(&mut zip, &format!("{folder}data/{key}"), start, Some(count))
+            }
+            Self::Plain { bytes, storages } => {
+                let (first, size) = storages
+                    .get(key)
+                    .ok_or_else(|| format!("there is no storage {key:?}"))?;
+                let end = start.checked_add(count as u64);
+                if end.is_none_or(|end| end > *size) {
+                    return Err(format!(
+                        "its storage {key:?} has {size} bytes, and {count} from {start} on are asked for"
+                    ));
+                }
+                bytes
+                    .at(first + start, count)
+                    .map_err(|error| error.to_string())
+            }
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Models from folders, bundled names and the Hub: save_pretrained layout, checked before it is trusted.
 
 mod archive;
+mod cursor;
 mod fresh;
+mod head;
+mod legacy;
 pub(super) mod names;
 mod pickle;
 mod place;
@@ -17,7 +20,7 @@ use include_dir::{Dir, include_dir};
 use serde_json::Value;
 
 pub use self::fresh::random;
-use self::names::Names;
+pub use self::names::shortened;
 pub use self::place::device_of;
 pub(super) use self::place::dtype_of;
 use self::place::require_memory;
@@ -62,7 +65,12 @@ pub fn open(
     options: &LoadOptions,
     settings: &hub::Settings,
 ) -> Result<Model> {
-    let base = |name: &str| hub_model(name, options, settings, &no_base);
+    // A revision is that of what was asked for; an adapter says its base's itself.
+    let of_base = LoadOptions {
+        revision: None,
+        ..options.clone()
+    };
+    let base = |name: &str| hub_model(name, &of_base, settings, &no_base);
     let model = match (source.strip_prefix("ebb/"), folder) {
         (Some(name), _) => bundled(name, options)?,
         (None, Some(folder)) => of_files(
@@ -242,15 +250,7 @@ fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
     }
     let device = device_of(&options.device)?;
     require_memory(&config, dtype_of(options)?, &device)?;
-    let (weights, sha256, unused) = read_weights(files, &config, options, &device)?;
-    let mut lineage = match files.read("ebb.json")? {
-        // A model of ours remembers how it was made; a note that cannot be read is no reason to refuse the weights.
-        Some(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
-        None => Lineage::default(),
-    };
-    lineage.source = files.source.clone();
-    lineage.sha256 = Some(sha256);
-    lineage.unused = unused;
+    let (config, weights, lineage) = read_weights(files, config, options, &device)?;
     finish(config, tokenizer, weights, lineage, options)
 }
 
@@ -271,16 +271,15 @@ pub(super) fn finish(
     Model::new(config, Arc::new(tokenizer), weights, None, lineage)
 }
 
-/// The weights that the configuration calls for, from one file or from the shards an index names; their hash; and the
-/// names of tensors that were left alone.
+/// The weights that the configuration calls for, from one file or from the shards an index names; the configuration, its
+/// head untied where the file holds another one; and the lineage, with the files' hash and the tensors that were left alone.
 fn read_weights(
     files: &Files,
-    config: &Config,
+    config: Config,
     options: &LoadOptions,
     device: &Device,
-) -> Result<(Weights, String, Vec<String>)> {
+) -> Result<(Config, Weights, Lineage)> {
     let dtype = dtype_of(options)?;
-    let needed = decoder::shapes(config);
     let (mut opened, mut hashes, mut stored) = (Vec::new(), Vec::new(), Vec::new());
     for name in tensors::weight_files(files)? {
         let file = TensorFile::open(files, &name)?;
@@ -292,7 +291,9 @@ fn read_weights(
         }
     }
     refuse_doubles(&stored)?;
-    let names = Names::new(config, &needed, &stored)?;
+    let (config, names) = head::names(config, &opened, &stored)?;
+    let config = &config;
+    let needed = decoder::shapes(config);
     let mut weights = Tensors::new();
     let mut task = options
         .control
@@ -331,7 +332,15 @@ fn read_weights(
         [one] => one.clone(),
         several => crate::files::sha256(several.join(" ").as_bytes()),
     };
-    Ok((Weights::dense(weights), sha256, names.unused))
+    let mut lineage = match files.read("ebb.json")? {
+        // A model of ours remembers how it was made; a note that cannot be read is no reason to refuse the weights.
+        Some(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
+        None => Lineage::default(),
+    };
+    lineage.source = files.source.clone();
+    lineage.sha256 = Some(sha256);
+    lineage.unused = names.unused;
+    Ok((config.clone(), Weights::dense(weights), lineage))
 }
 
 /// Refuses a name that two parts of the weights have.

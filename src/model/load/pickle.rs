@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use super::cursor::Cursor;
+
 /// A tensor as torch describes it: elements of a storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
@@ -44,43 +46,81 @@ enum Object {
     Tensor(Described),
 }
 
-/// The tensors of a pickled state_dict, by name.
-pub fn tensors(bytes: &[u8]) -> Why<Vec<(String, Described)>> {
-    let mut machine = Machine {
-        bytes,
-        position: 0,
-        objects: Vec::new(),
-        stack: Vec::new(),
-        memo: HashMap::new(),
-    };
+/// A pickled state_dict.
+pub struct State {
+    /// The tensors, by name.
+    pub tensors: Vec<(String, Described)>,
+    /// The kinds of the storages, by their names.
+    pub kinds: HashMap<String, String>,
+    /// Bytes of the pickle.
+    pub length: usize,
+}
+
+/// Reads the state_dict at the beginning of `bytes`.
+pub fn state(bytes: &[u8]) -> Why<State> {
+    let mut machine = Machine::over(bytes);
     let last = machine.run()?;
     let Object::Dict(entries) = machine.object(last)? else {
         return Err("it holds no map of names to tensors".to_string());
     };
-    let mut found = Vec::new();
+    let mut tensors = Vec::new();
     for (key, value) in entries {
         if let (Object::Text(name), Object::Tensor(tensor)) =
             (machine.object(*key)?, machine.object(*value)?)
         {
-            found.push((name.clone(), tensor.clone()));
+            tensors.push((name.clone(), tensor.clone()));
         }
     }
-    Ok(found)
+    let kinds = machine.objects.iter().filter_map(|object| match object {
+        Object::Storage { kind, key } => Some((key.clone(), kind.clone())),
+        _ => None,
+    });
+    Ok(State {
+        tensors,
+        kinds: kinds.collect(),
+        length: machine.source.position,
+    })
+}
+
+/// The texts of the pickled list at the beginning of `bytes`, and the bytes of the pickle.
+pub fn texts(bytes: &[u8]) -> Why<(Vec<String>, usize)> {
+    let mut machine = Machine::over(bytes);
+    let last = machine.run()?;
+    let Object::List(items) = machine.object(last)? else {
+        return Err("it has something else where a list belongs".to_string());
+    };
+    let texts = items.iter().map(|item| machine.read_text(*item));
+    Ok((texts.collect::<Why<_>>()?, machine.source.position))
+}
+
+/// The bytes of the pickle at the beginning of `bytes`.
+pub fn length(bytes: &[u8]) -> Why<usize> {
+    let mut machine = Machine::over(bytes);
+    machine.run()?;
+    Ok(machine.source.position)
 }
 
 struct Machine<'a> {
-    bytes: &'a [u8],
-    position: usize,
+    source: Cursor<'a>,
     objects: Vec<Object>,
     stack: Vec<Id>,
     memo: HashMap<u64, Id>,
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
+    fn over(bytes: &'a [u8]) -> Self {
+        Self {
+            source: Cursor::over(bytes),
+            objects: Vec::new(),
+            stack: Vec::new(),
+            memo: HashMap::new(),
+        }
+    }
+
     /// Runs to the end, and gives what is on top.
     fn run(&mut self) -> Why<Id> {
         loop {
-            match self.byte()? {
+            match self.source.byte()? {
                 b'.' => return self.pop(),
                 code => self.step(code)?,
             }
@@ -89,32 +129,37 @@ impl Machine<'_> {
 
     fn step(&mut self, code: u8) -> Why<()> {
         match code {
-            0x80 => drop(self.take(1)?),
-            0x95 => drop(self.take(8)?),
+            0x80 => drop(self.source.take(1)?),
+            0x95 => drop(self.source.take(8)?),
             b'(' => self.push(Object::Mark),
             b'N' => self.push(Object::None),
             0x88 | 0x89 => self.push(Object::Plain),
             b'K' => {
-                let number = self.byte()?;
+                let number = self.source.byte()?;
                 self.push(Object::Int(i64::from(number)));
             }
             b'M' => {
-                let number = self.number(2)?;
+                let number = self.source.number(2)?;
                 self.push(Object::Int(number as i64));
             }
             b'J' => {
-                let number = self.number(4)?;
+                let number = self.source.number(4)?;
                 self.push(Object::Int(i64::from(number as u32 as i32)));
             }
-            0x8a => self.long()?,
+            0x8a => {
+                let number = self.source.long()?;
+                self.push(Object::Int(number));
+            }
             b'G' => {
-                self.take(8)?;
+                self.source.take(8)?;
                 self.push(Object::Plain);
             }
-            b'X' => self.text(4)?,
-            0x8c => self.text(1)?,
+            b'X' | 0x8c => {
+                let text = self.source.text(if code == b'X' { 4 } else { 1 })?;
+                self.push(Object::Text(text));
+            }
             b'c' => {
-                let (module, name) = (self.line()?, self.line()?);
+                let (module, name) = (self.source.line()?, self.source.line()?);
                 self.push(Object::Named(module, name));
             }
             0x93 => {
@@ -184,60 +229,6 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn take(&mut self, count: usize) -> Why<&[u8]> {
-        let end = self.position.checked_add(count);
-        let taken = end.and_then(|end| self.bytes.get(self.position..end));
-        let taken = taken.ok_or("it ends early")?;
-        self.position += count;
-        Ok(taken)
-    }
-
-    fn byte(&mut self) -> Why<u8> {
-        Ok(self.take(1)?.first().copied().unwrap_or(0))
-    }
-
-    /// A number of so many bytes, the lowest first.
-    fn number(&mut self, count: usize) -> Why<u64> {
-        let bytes = self.take(count)?.iter().rev();
-        Ok(bytes.fold(0, |number, byte| (number << 8) | u64::from(*byte)))
-    }
-
-    fn long(&mut self) -> Why<()> {
-        let count = usize::from(self.byte()?);
-        if count > 8 {
-            return Err(format!("it has a number of {count} bytes"));
-        }
-        let number = self.number(count)?;
-        let unused = 64 - 8 * count as u32;
-        let signed = match count {
-            0 => 0,
-            _ => ((number << unused) as i64) >> unused,
-        };
-        self.push(Object::Int(signed));
-        Ok(())
-    }
-
-    fn text(&mut self, size: usize) -> Why<()> {
-        let length = self.number(size)?;
-        let bytes = self
-            .take(usize::try_from(length).unwrap_or(usize::MAX))?
-            .to_vec();
-        let text = String::from_utf8(bytes).map_err(|_| "it has a text that is not UTF-8")?;
-        self.push(Object::Text(text));
-        Ok(())
-    }
-
-    fn line(&mut self) -> Why<String> {
-        let rest = self.bytes.get(self.position..).unwrap_or_default();
-        let length = rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .ok_or("it ends early")?;
-        let line = String::from_utf8_lossy(self.take(length)?).into_owned();
-        self.take(1)?;
-        Ok(line)
-    }
-
     fn push(&mut self, object: Object) {
         self.stack.push(self.objects.len());
         self.objects.push(object);
@@ -263,13 +254,13 @@ impl Machine<'_> {
     }
 
     fn remember(&mut self, size: usize) -> Why<()> {
-        let (place, top) = (self.number(size)?, self.top()?);
+        let (place, top) = (self.source.number(size)?, self.top()?);
         self.memo.insert(place, top);
         Ok(())
     }
 
     fn recall(&mut self, size: usize) -> Why<()> {
-        let place = self.number(size)?;
+        let place = self.source.number(size)?;
         let id = self
             .memo
             .get(&place)
@@ -346,9 +337,15 @@ impl Machine<'_> {
     /// ("storage", class, key, device, elements)
     fn storage(&mut self) -> Why<()> {
         let id = self.pop()?;
-        let [_, class, key, ..] = self.read_tuple(id)? else {
+        let [_, class, key, rest @ ..] = self.read_tuple(id)? else {
             return Err("it describes a storage in too few words".to_string());
         };
+        // Before torch 1.6 a storage could be a view into another one; that is what the last of six says.
+        if let [_, _, view, ..] = rest
+            && !matches!(self.object(*view)?, Object::None)
+        {
+            return Err("it has a storage within another one".to_string());
+        }
         let kind = match self.object(*class)? {
             Object::Named(module, name) if module == "torch" => name.clone(),
             _ => return Err("it has a storage that is none of torch's".to_string()),

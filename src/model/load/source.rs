@@ -102,11 +102,7 @@ impl Files {
             }
             Place::Folder(..) => {
                 let opened = self.handle(name)?;
-                Ok(opened.map(|opened| Bytes::File {
-                    len: opened.len,
-                    file: Mutex::new(opened.file),
-                    path: opened.path,
-                }))
+                Ok(opened.map(Bytes::of))
             }
         }
     }
@@ -152,6 +148,24 @@ pub enum Bytes {
 }
 
 impl Bytes {
+    pub fn of(opened: Opened) -> Self {
+        Self::File {
+            len: opened.len,
+            file: Mutex::new(opened.file),
+            path: opened.path,
+        }
+    }
+
+    /// The open file, to be read by others; only memory has none.
+    pub fn into_file(self) -> std::result::Result<File, String> {
+        match self {
+            Self::File { file, .. } => file
+                .into_inner()
+                .map_err(|_| "its reader stopped in the middle".to_string()),
+            Self::Memory(_) => Err("it is no file".to_string()),
+        }
+    }
+
     pub fn len(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,

@@ -34,7 +34,7 @@ impl TensorFile {
         let Some(opened) = files.handle(name)? else {
             return Ok(None);
         };
-        let archive = Archive::open(opened.file, &what)?;
+        let archive = Archive::open(opened, &what)?;
         Ok(Some(Self::Archive(Box::new(archive))))
     }
 

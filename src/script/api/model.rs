@@ -216,6 +216,13 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
         name: source.to_string(),
         sha256: model.lineage().sha256.clone(),
     });
+    if !model.lineage().unused.is_empty() {
+        let unused = model.lineage().unused.iter().cloned().collect();
+        host.tell(Event::Note(format!(
+            "load_model: the files hold tensors that the model does not use: {}",
+            load::shortened(&unused)
+        )));
+    }
     Ok(model)
 }
 
@@ -238,8 +245,8 @@ pub fn summary(model: &Model) -> String {
     let adapter = match model.adapter() {
         Some(adapter) => format!(
             ", LoRA rank {} on {}",
-            adapter.rank,
-            adapter.targets.join(" ")
+            adapter.form.rank,
+            adapter.form.targets.text()
         ),
         None => String::new(),
     };

@@ -10,11 +10,12 @@ use super::rows::{self, Columns};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::script::failure::{At, ScriptResult};
-use crate::script::host::Host;
+use crate::script::host::{Event, Host};
 use crate::script::options::Options;
 use crate::script::record::Record;
 use crate::train::evaluate::token_losses;
 use crate::train::examples::{self, Example, Source};
+use crate::train::parameters::told_of_adapter;
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -92,6 +93,9 @@ fn finetune(
     let validation = options.value("validation");
     options.finish().at(context)?;
     settings.check().at(context)?;
+    if let Some(told) = told_of_adapter(model, &settings.method).at(context)? {
+        host.tell(Event::Note(told));
+    }
     let limit = model.config().max_position_embeddings;
     let limit = settings
         .max_length

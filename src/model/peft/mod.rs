@@ -1,15 +1,16 @@
 //! Adapter folders as PEFT writes them: adapter_config.json and adapter_model.safetensors over a base.
 
+mod settings;
+mod tensors;
+
 use std::path::{Path, PathBuf};
 
-use candle_core::DType;
 use serde_json::Value;
 
-use super::adapter::Adapter;
 use super::load::source::Files;
 use super::load::tensors::TensorFile;
 use super::load::{LoadOptions, base_at, bundled};
-use super::{BaseSource, Model};
+use super::{BaseSource, Model, Weights};
 use crate::doorway::Found;
 use crate::error::{Error, Result};
 
@@ -34,10 +35,20 @@ pub(super) fn load(
         Some(name) => bundled(name, options)?,
         None => match base_folder(files, named, options)? {
             Some(path) => base_at(&path, options)?,
-            None => fetch(named)?,
+            None => fetch(&at_revision(named, &settings))?,
         },
     };
     put_over(base, files, &settings)
+}
+
+/// The name of a base on the Hub, at the revision that the settings ask for.
+fn at_revision(named: &str, settings: &Value) -> String {
+    let revision = settings.get("revision").and_then(Value::as_str);
+    let revision = revision.filter(|name| !name.is_empty() && !named.contains('@'));
+    match revision {
+        Some(revision) => format!("{named}@{revision}"),
+        None => named.to_string(),
+    }
 }
 
 /// The adapter of a PEFT folder over a base at hand, whatever base the folder names.
@@ -91,53 +102,6 @@ fn base_folder(files: &Files, named: &str, options: &LoadOptions) -> Result<Opti
     Ok(None)
 }
 
-/// Ranks beyond any adapter's.
-const LARGEST_RANK: usize = 1 << 14;
-
-/// Refuses adapters that compute something else than W x + (alpha / r) B A x.
-fn refuse_other_kinds(settings: &Value) -> Result<()> {
-    let told = |key: &str, expected: &str, got: &Value| {
-        Err(Error::invalid(
-            "reading adapter_config.json",
-            format!("{key} to be {expected}, the only form this version computes"),
-            got.to_string(),
-        ))
-    };
-    for (key, usual) in [("peft_type", "LORA"), ("bias", "none")] {
-        match settings.get(key) {
-            Some(value) if value.as_str() != Some(usual) => return told(key, usual, value),
-            _ => {}
-        }
-    }
-    for key in ["use_dora", "use_rslora", "lora_bias"] {
-        match settings.get(key) {
-            Some(value) if value.as_bool() == Some(true) => return told(key, "false", value),
-            _ => {}
-        }
-    }
-    for key in ["lora_alpha", "lora_dropout"] {
-        match settings.get(key) {
-            Some(value) if !value.is_number() => return told(key, "a number", value),
-            _ => {}
-        }
-    }
-    for key in [
-        "rank_pattern",
-        "alpha_pattern",
-        "modules_to_save",
-        "layers_to_transform",
-    ] {
-        let given = settings.get(key).unwrap_or(&Value::Null);
-        let empty = given.is_null()
-            || given.as_object().is_some_and(serde_json::Map::is_empty)
-            || given.as_array().is_some_and(Vec::is_empty);
-        if !empty {
-            return told(key, "empty", given);
-        }
-    }
-    Ok(())
-}
-
 fn put_over(base: Model, files: &Files, settings: &Value) -> Result<Model> {
     if base.adapter().is_some() {
         return Err(Error::failed_with_hint(
@@ -160,55 +124,9 @@ fn put_over(base: Model, files: &Files, settings: &Value) -> Result<Model> {
             "give it the base it was trained on: the hash of the weights differs",
         ));
     }
-    let rank = settings.get("r").and_then(Value::as_u64).unwrap_or(0) as usize;
-    let targets: Vec<String> = match settings.get("target_modules") {
-        Some(Value::Array(list)) => list
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_string)
-            .collect(),
-        _ => Vec::new(),
-    };
-    let number =
-        |key: &str, default: f64| settings.get(key).and_then(Value::as_f64).unwrap_or(default);
-    if !(1..=LARGEST_RANK).contains(&rank) || targets.is_empty() {
-        return Err(Error::invalid(
-            "reading adapter_config.json",
-            format!("r above 0 and at most {LARGEST_RANK}, and a list of target_modules"),
-            format!("r {rank} and {} modules", targets.len()),
-        ));
-    }
-    refuse_other_kinds(settings)?;
-    let alpha = number("lora_alpha", rank as f64);
-    let mut adapter = Adapter::new(
-        rank,
-        alpha,
-        number("lora_dropout", 0.0),
-        targets,
-        base.weights(),
-        0,
-    )?;
-    let (tensors, sha256) = adapter_file(files)?;
-    for (name, weight) in adapter.weights.iter_mut() {
-        let stored = format!("base_model.model.{name}");
-        let Some(shape) = tensors.shape(&stored) else {
-            return Err(Error::failed_with_hint(
-                format!("the adapter lacks `{stored}`"),
-                "is it an adapter for this base?",
-            ));
-        };
-        if shape != weight.dims() {
-            return Err(Error::invalid(
-                format!("loading `{stored}`"),
-                format!("shape {:?}, as the base and r call for", weight.dims()),
-                format!("{shape:?}"),
-            )
-            .with_hint("is it an adapter for this base?"));
-        }
-        *weight = tensors
-            .read(&stored, DType::F32)?
-            .to_device(&base.device())?;
-    }
+    let settings = settings::read(settings, base.weights())?;
+    let (file, sha256) = adapter_file(files)?;
+    let adapted = tensors::put(&base, settings, &file)?;
     let mut lineage = base.lineage().clone();
     let base_source = BaseSource {
         name: std::mem::take(&mut lineage.source),
@@ -216,9 +134,10 @@ fn put_over(base: Model, files: &Files, settings: &Value) -> Result<Model> {
     };
     lineage.source = format!("{} over {}", files.source, base_source.name);
     lineage.sha256 = Some(sha256);
-    let (config, tokenizer) = (base.config().clone(), base.tokenizer().clone());
-    let weights = base.weights().clone();
-    let model = Model::new(config, tokenizer, weights, Some(adapter), lineage)?;
+    Weights::dense(adapted.adapter.weights.clone()).refuse_not_finite()?;
+    let (tokenizer, adapter) = (base.tokenizer().clone(), Some(adapted.adapter));
+    let model = Model::new(adapted.config, tokenizer, adapted.weights, adapter, lineage)?;
+    model.weights().refuse_not_finite()?;
     Ok(model.over(base_source))
 }
 
