@@ -12,6 +12,7 @@ use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt, Token};
 
 use super::api;
 use super::calls;
+use super::depth;
 use super::failure::Failure;
 use super::host::{Event, Host};
 use super::modules::Library;
@@ -19,6 +20,7 @@ use super::report::{self, ScriptError};
 use super::rewrite::{self, Edits};
 use super::unfinished;
 use super::wording::Known;
+use crate::aside;
 
 /// Calls deep enough for any script, and far from the end of the stack.
 const CALL_DEPTH: usize = 64;
@@ -126,9 +128,11 @@ impl Session {
         // Functions last even when the cell fails half way: variables that it set may hold closures.
         self.library = merged.clone();
         self.library.clear_statements();
-        let value = self
-            .engine
-            .eval_ast_with_scope::<Dynamic>(&mut self.scope, &merged);
+        let control = self.host.control.clone();
+        let value = aside::under(&control, || {
+            self.engine
+                .eval_ast_with_scope::<Dynamic>(&mut self.scope, &merged)
+        });
         let value = match value {
             Err(error) if matches!(*error, rhai::EvalAltResult::Return(..)) => match *error {
                 rhai::EvalAltResult::Return(value, _) => Ok(value),
@@ -208,6 +212,7 @@ fn engine(host: &Rc<Host>) -> Engine {
     });
     let stop = Arc::clone(host.control.stop_flag());
     engine.on_progress(move |_| stop.load(Ordering::Relaxed).then_some(Dynamic::UNIT));
+    depth::watch(&mut engine);
     engine.set_module_resolver(Library::new(host.clone()));
     engine
 }

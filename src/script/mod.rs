@@ -7,6 +7,7 @@
 pub mod api;
 pub mod calls;
 pub mod convert;
+mod depth;
 pub mod display;
 pub mod engine;
 pub mod failure;

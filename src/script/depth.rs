@@ -1,0 +1,55 @@
+//! How deep a script's values may lie in each other. `a = [a]` in a loop copies the whole value each time, and everything
+//! that shows, compares or drops it goes down into it: rhai itself knows no bound.
+
+use std::cell::Cell;
+
+use rhai::{Array, Dynamic, Engine, Map, Position};
+
+use super::failure::raise_at;
+use crate::error::Error;
+
+/// Deeper than any honest value, and quick to reach.
+const DEEPEST: usize = 1000;
+/// A variable is looked into once in so many times that one is read; a prime, to fall into step with no loop.
+const TURNS: u32 = 61;
+/// Values looked at in one variable.
+const MOST: usize = 1 << 13;
+
+/// Makes the engine refuse to go on with a value that lies too deep.
+pub fn watch(engine: &mut Engine) {
+    let turns = Cell::new(0);
+    // Called deprecated to say that it may change; the version of rhai is pinned.
+    #[allow(deprecated)]
+    engine.on_var(move |name, _, context| {
+        turns.set((turns.get() + 1) % TURNS);
+        if turns.get() == 0
+            && let Some(value) = context.scope().get(name)
+            && is_deeper(value, DEEPEST, &mut { MOST })
+        {
+            let error = Error::invalid(
+                format!("the variable `{name}`"),
+                format!("arrays and maps at most {DEEPEST} deep in each other"),
+                "deeper ones",
+            );
+            return Err(raise_at(Position::NONE, error));
+        }
+        Ok(None)
+    });
+}
+
+/// Whether something lies deeper than `depth` more levels allow, among the first values that are found.
+fn is_deeper(value: &Dynamic, depth: usize, left: &mut usize) -> bool {
+    let Some(rest) = left.checked_sub(1) else {
+        return false;
+    };
+    *left = rest;
+    if let Some(array) = value.read_lock::<Array>() {
+        let mut items = array.iter().take(MOST);
+        return depth == 0 || items.any(|item| is_deeper(item, depth - 1, left));
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        let mut items = map.values().take(MOST);
+        return depth == 0 || items.any(|item| is_deeper(item, depth - 1, left));
+    }
+    false
+}
