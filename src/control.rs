@@ -8,6 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 
+/// The last wish to stop was heard by the work under way. A program has one user, so it has one such wish.
+static HEARD: AtomicBool = AtomicBool::new(false);
+
+/// Whether the work under way has heard the last wish to stop.
+pub fn was_heard() -> bool {
+    HEARD.load(Ordering::Relaxed)
+}
+
+/// A new wish to stop is made, which nobody has heard yet.
+pub fn make_unheard() {
+    HEARD.store(false, Ordering::Relaxed);
+}
+
 /// Where progress goes. The terminal draws bars; tests and `--json` without a terminal draw nothing.
 pub trait Progress: Send + Sync {
     /// A piece of work begins: what it is ("finetuning"), how many units in all, and their name ("steps").
@@ -100,10 +113,19 @@ impl Control {
 
     /// `Err(Error::Interrupted)` once the user has asked to stop. Call it between units of work.
     pub fn check(&self) -> Result<()> {
-        match self.stop.load(Ordering::Relaxed) {
+        match self.is_stopped() {
             true => Err(Error::Interrupted),
             false => Ok(()),
         }
+    }
+
+    /// Whether the user has asked to stop. Whoever hears it is taken at its word that it does.
+    pub fn is_stopped(&self) -> bool {
+        let stopped = self.stop.load(Ordering::Relaxed);
+        if stopped {
+            HEARD.store(true, Ordering::Relaxed);
+        }
+        stopped
     }
 
     /// The flag itself, for a script engine's own progress hook and for the signal handler.

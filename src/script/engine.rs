@@ -5,8 +5,6 @@
 //! every later cell. All cells together are one text, with one count of lines, from which errors quote.
 
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt, Token};
 
@@ -210,8 +208,8 @@ fn engine(host: &Rc<Host>) -> Engine {
     engine.on_debug(move |text, _, position| {
         debugged.tell(Event::Printed(format!("{position:?} {text}")));
     });
-    let stop = Arc::clone(host.control.stop_flag());
-    engine.on_progress(move |_| stop.load(Ordering::Relaxed).then_some(Dynamic::UNIT));
+    let control = host.control.clone();
+    engine.on_progress(move |_| control.is_stopped().then_some(Dynamic::UNIT));
     depth::watch(&mut engine);
     engine.set_module_resolver(Library::new(host.clone()));
     engine
