@@ -11,7 +11,7 @@ use crate::error::{Context, Error, Result};
 /// with small stacks, some of its passes take a time that grows with the square, and parts that stand for each other
 /// (`e + e`, again and again) are unfolded.
 pub const DEEPEST: usize = 256;
-const MOST_PARTS: usize = 8192;
+const MOST_PARTS: usize = 4096;
 
 /// Refuses an expression that is larger than any honest one.
 pub fn check_size(expression: &Expr) -> Result<()> {

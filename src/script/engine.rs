@@ -9,8 +9,8 @@ use std::rc::Rc;
 use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt, Token};
 
 use super::api;
+use super::bounds;
 use super::calls;
-use super::depth;
 use super::failure::Failure;
 use super::host::{Event, Host};
 use super::modules::Library;
@@ -210,7 +210,7 @@ fn engine(host: &Rc<Host>) -> Engine {
     });
     let control = host.control.clone();
     engine.on_progress(move |_| control.is_stopped().then_some(Dynamic::UNIT));
-    depth::watch(&mut engine);
+    bounds::watch(&mut engine);
     engine.set_module_resolver(Library::new(host.clone()));
     engine
 }

@@ -5,9 +5,9 @@
 //! runs every example.
 
 pub mod api;
+mod bounds;
 pub mod calls;
 pub mod convert;
-mod depth;
 pub mod display;
 pub mod engine;
 pub mod failure;

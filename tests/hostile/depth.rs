@@ -124,6 +124,18 @@ fn long_expressions_in_a_script_are_refused_as_they_are_read() {
 }
 
 #[test]
+fn prose_of_nested_marks_is_shown() {
+    let many = 50_000;
+    for mark in [
+        "> ", "- ", "[", "*", "**a", "`", "<b>", "![", "#", "|a", "1. ",
+    ] {
+        let script = format!("// %% [markdown]\n// {}\n// %%\n1", mark.repeat(many));
+        let said = said(&Program::new(), &script);
+        assert!(!said.contains("error: "), "{mark}: {said:.300}");
+    }
+}
+
+#[test]
 fn expressions_built_in_a_loop_have_a_bound() {
     for step in [
         "e = e + col(\"x\")",
@@ -170,21 +182,21 @@ fn expressions_built_in_a_loop_have_a_bound() {
 fn expressions_up_to_the_bound_are_worked_with() {
     let program = Program::new();
     for (step, times, expected) in [
-        ("e = e + col(\"x\")", 254, "\"x\":255"),
-        ("e = -e", 250, "\"x\":1"),
+        ("e = e + col(\"x\")", 254, "\"x\": 255"),
+        ("e = -e", 250, "\"x\": 1"),
         (
             "e = when(col(\"x\") > 5).then(0).otherwise(e)",
             200,
-            "\"literal\":1",
+            "\"literal\": 1",
         ),
-        ("e = e + e", 11, "\"x\":2048"),
+        ("e = e + e", 10, "\"x\": 1024"),
     ] {
         let script = format!(
             "let e = col(\"x\"); for i in 0..{times} {{ {step}; }} let f = frame(#{{ x: [1] }}); show(f.filter(e == e).len()); print(f.select(e).rows().to_json())"
         );
         let said = said(&program, &script);
         assert!(!said.contains("error: "), "{step}: {said}");
-        let _ = expected;
+        assert!(said.contains(expected), "{step}: {said}");
     }
 }
 
@@ -236,7 +248,6 @@ fn values_that_leave_a_script_have_a_smaller_bound() {
         "a == a",
         "`${a} ${m}`",
         "m.to_json()",
-        "param(\"p\", 1); try { param(\"q\", a) } catch {}",
         "let b = a; b[0] = 1; b",
         "a + a",
         "[a, m].sort(|x, y| 0)",
@@ -280,7 +291,7 @@ fn nested_files_are_told() {
     }
     // What was written can be read again.
     let program = Program::new();
-    let script = "let a = [1]; for i in 0..62 { a = [a]; } let f = frame(#{ x: a });
+    let script = "let a = [1]; for i in 0..30 { a = [a]; } let f = frame(#{ x: a });
         for end in [\"json\", \"jsonl\", \"parquet\"] { f.write(`f.${end}`); if read(`f.${end}`) != f { throw end; } }
         show(f); f.rows()";
     let said = said(&program, script);

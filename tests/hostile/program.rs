@@ -1,6 +1,5 @@
 //! The program itself in a folder of its own, as a stranger's script meets it.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -47,18 +46,34 @@ impl Program {
         said(self.start(script).wait_with_output().unwrap())
     }
 
-    /// What the prompt says to lines.
-    pub fn prompt(&self, text: &str) -> String {
-        let mut child = self.command().spawn().unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(text.as_bytes())
-            .unwrap();
-        let (code, said) = said(child.wait_with_output().unwrap());
-        assert!(code.is_some(), "a signal ended the program: {said}\n{text}");
-        said
+    /// What the prompt says to lines, as far as it comes within a time; and whether it came to the end.
+    pub fn prompt(&self, text: &str, limit: Duration) -> (String, bool) {
+        let input = self.write("lines.txt", text);
+        let heard = self.folder().join("said.txt");
+        let out = std::fs::File::create(&heard).unwrap();
+        let mut command = self.command();
+        command.stdin(std::fs::File::open(input).unwrap());
+        command.stdout(out.try_clone().unwrap()).stderr(out);
+        let mut child = command.spawn().unwrap();
+        let started = Instant::now();
+        let mut ended = None;
+        while ended.is_none() && started.elapsed() < limit {
+            ended = child.try_wait().unwrap();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if ended.is_none() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let said = std::fs::read(heard).unwrap();
+        let said = String::from_utf8_lossy(&said).to_string();
+        if let Some(status) = ended {
+            assert!(
+                status.code().is_some(),
+                "a signal ended the program: {said}\n{text}"
+            );
+        }
+        (said, ended.is_some())
     }
 }
 

@@ -1,11 +1,13 @@
-//! How deep a script's values may lie in each other. `a = [a]` in a loop copies the whole value each time, and everything
-//! that shows, compares or drops it goes down into it: rhai itself knows no bound.
+//! How deep a script's values may lie in each other, and how far one call may let an array grow.
+//!
+//! `a = [a]` in a loop copies the whole value each time, and everything that shows, compares or drops it goes down into it:
+//! rhai itself knows no bound. The sizes that its `pad` adds up before it allocates may go round.
 
 use std::cell::Cell;
 
-use rhai::{Array, Dynamic, Engine, Map, Position};
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext, Position};
 
-use super::failure::raise_at;
+use super::failure::{At, ScriptResult, raise_at};
 use crate::error::Error;
 
 /// Deeper than any honest value, and quick to reach.
@@ -15,8 +17,9 @@ const TURNS: u32 = 61;
 /// Values looked at in one variable.
 const MOST: usize = 1 << 13;
 
-/// Makes the engine refuse to go on with a value that lies too deep.
+/// Makes the engine refuse to go on with a value that lies too deep or is about to grow too large.
 pub fn watch(engine: &mut Engine) {
+    engine.register_fn("pad", pad);
     let turns = Cell::new(0);
     // Called deprecated to say that it may change; the version of rhai is pinned.
     #[allow(deprecated)]
@@ -35,6 +38,29 @@ pub fn watch(engine: &mut Engine) {
         }
         Ok(None)
     });
+}
+
+/// Appends copies of an item until the array has `length` elements.
+fn pad(
+    context: NativeCallContext,
+    array: &mut Array,
+    length: i64,
+    item: Dynamic,
+) -> ScriptResult<()> {
+    let most = context.engine().max_array_size();
+    let length = usize::try_from(length).unwrap_or(0);
+    if length > most {
+        return Err(Error::invalid(
+            "pad",
+            format!("at most {most} elements"),
+            length.to_string(),
+        ))
+        .at(&context);
+    }
+    if length > array.len() {
+        array.resize(length, item);
+    }
+    Ok(())
 }
 
 /// Whether something lies deeper than `depth` more levels allow, among the first values that are found.
