@@ -321,7 +321,7 @@ fn chat_templates_of_nested_operators_are_told() {
             "{{% if 1 %}}{}{{% endif %}}",
             "{% elif 1 %}".repeat(many / 2)
         ),
-        format!("{}", "{% for a in b %}".repeat(many / 2)),
+        "{% for a in b %}".repeat(many / 2),
     ] {
         for part in [1, 4, 16] {
             // Also as many as are still taken, and some fewer.

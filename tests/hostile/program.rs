@@ -56,24 +56,24 @@ impl Program {
         command.stdout(out.try_clone().unwrap()).stderr(out);
         let mut child = command.spawn().unwrap();
         let started = Instant::now();
-        let mut ended = None;
-        while ended.is_none() && started.elapsed() < limit {
-            ended = child.try_wait().unwrap();
+        let mut ended = false;
+        while !ended && started.elapsed() < limit {
+            ended = child.try_wait().unwrap().is_some();
             std::thread::sleep(Duration::from_millis(5));
         }
-        if ended.is_none() {
+        if !ended {
             child.kill().unwrap();
-            child.wait().unwrap();
         }
+        let status = child.wait().unwrap();
         let said = std::fs::read(heard).unwrap();
         let said = String::from_utf8_lossy(&said).to_string();
-        if let Some(status) = ended {
+        if ended {
             assert!(
                 status.code().is_some(),
                 "a signal ended the program: {said}\n{text}"
             );
         }
-        (said, ended.is_some())
+        (said, ended)
     }
 }
 
