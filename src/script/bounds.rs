@@ -1,11 +1,12 @@
-//! How deep a script's values may lie in each other, and how far one call may let an array grow.
+//! How deep a script's values may lie in each other, and how far one call may let an array or a text grow.
 //!
 //! `a = [a]` in a loop copies the whole value each time, and everything that shows, compares or drops it goes down into it:
-//! rhai itself knows no bound. The sizes that its `pad` adds up before it allocates may go round.
+//! rhai itself knows no bound. The sizes that its `pad` adds up before it allocates may go round, and with an empty text it
+//! does not end.
 
 use std::cell::Cell;
 
-use rhai::{Array, Dynamic, Engine, Map, NativeCallContext, Position};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext, Position};
 
 use super::failure::{At, ScriptResult, raise_at};
 use crate::error::Error;
@@ -20,6 +21,13 @@ const MOST: usize = 1 << 13;
 /// Makes the engine refuse to go on with a value that lies too deep or is about to grow too large.
 pub fn watch(engine: &mut Engine) {
     engine.register_fn("pad", pad);
+    engine.register_fn("pad", pad_text);
+    engine.register_fn(
+        "pad",
+        |context: NativeCallContext, text: &mut ImmutableString, length: i64, with: char| {
+            pad_text(context, text, length, with.encode_utf8(&mut [0; 4]))
+        },
+    );
     let turns = Cell::new(0);
     // Called deprecated to say that it may change; the version of rhai is pinned.
     #[allow(deprecated)]
@@ -60,6 +68,28 @@ fn pad(
     if length > array.len() {
         array.resize(length, item);
     }
+    Ok(())
+}
+
+/// Appends a text again and again until there are `length` characters; an empty one appends nothing.
+fn pad_text(
+    context: NativeCallContext,
+    text: &mut ImmutableString,
+    length: i64,
+    with: &str,
+) -> ScriptResult<()> {
+    let most = context.engine().max_string_size();
+    let length = usize::try_from(length).unwrap_or(0);
+    if length > most {
+        return Err(Error::invalid(
+            "pad",
+            format!("at most {most} characters"),
+            length.to_string(),
+        ))
+        .at(&context);
+    }
+    let missing = length.saturating_sub(text.chars().count());
+    text.make_mut().extend(with.chars().cycle().take(missing));
     Ok(())
 }
 

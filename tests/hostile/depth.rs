@@ -329,10 +329,7 @@ fn chat_templates_of_nested_operators_are_told() {
                 1 => template.clone(),
                 part => shorter(&template, part),
             };
-            let message = Message {
-                role: "user".to_string(),
-                content: "a".to_string(),
-            };
+            let message = Message::new("user", "a");
             let started = Instant::now();
             // Whether it is taken or refused: by a sentence, and soon.
             let _ = chat::render(&template, &[message], &serde_json::Value::Null, false);
