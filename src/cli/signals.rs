@@ -10,7 +10,7 @@ use crate::control;
 use crate::notebook::record::Abandoned;
 
 /// How long a run's work may take to hear that it shall stop.
-const PATIENCE: Duration = Duration::from_millis(700);
+const PATIENCE: Duration = Duration::from_millis(900);
 /// A signal came that asks the program to end, not only its present work.
 static TERMINATED: AtomicBool = AtomicBool::new(false);
 /// Nothing is under way: the program waits for a person.
@@ -46,7 +46,7 @@ fn leave_unless_heard(flag: Arc<AtomicBool>) {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .is_some();
-        if is_run && flag.load(Ordering::Relaxed) && !control::was_heard() {
+        if is_run && flag.load(Ordering::Relaxed) && !control::is_heard() {
             leave();
         }
     };
