@@ -163,6 +163,7 @@ fn expressions_built_in_a_loop_have_a_bound() {
         "e = e.is_in([1, 2])",
         "e = e.quantile(0.5)",
         "e = e.round(1)",
+        "e = div_floor(e, 2)",
         "e = \"a\" + e",
         "e = 1 - e",
         "e = e.str_slice(0, 1)",

@@ -8,6 +8,7 @@ use rhai::{Array, Dynamic, Engine, NativeCallContext};
 use crate::aside;
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::frame::query;
 use crate::metrics::answers;
 use crate::metrics::rouge::{self, Unit};
 use crate::metrics::stemmer;
@@ -94,7 +95,9 @@ fn apply(name: &'static str, score: Score, gold: &Dynamic, predicted: &Dynamic) 
     let is_expression = |value: &Dynamic| value.is::<Expr>();
     if is_expression(gold) || is_expression(predicted) {
         let sides = [side(name, gold)?, side(name, predicted)?];
-        return Ok(Dynamic::from(Expr(expression(name, score, sides))));
+        let made = expression(name, score, sides);
+        query::check_size(&made)?;
+        return Ok(Dynamic::from(Expr(made)));
     }
     let (gold, predicted) = (texts(name, gold)?, texts(name, predicted)?);
     if gold.len() != predicted.len() {
