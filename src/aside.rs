@@ -64,7 +64,12 @@ pub fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'stati
         .map_err(|error| Error::failed(format!("the system gives no thread: {error}")))?;
     loop {
         match outcome.recv_timeout(TURN) {
-            Ok(Some(result)) => return result,
+            Ok(Some(Ok(done))) => return Ok(done),
+            Ok(Some(Err(error))) => {
+                // What stopped may have told it in a library's own words.
+                control.check()?;
+                return Err(error);
+            }
             Ok(None) | Err(RecvTimeoutError::Disconnected) => return Err(guard::fault()),
             Err(RecvTimeoutError::Timeout) => control.check()?,
         }

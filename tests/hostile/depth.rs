@@ -116,7 +116,6 @@ fn long_expressions_in_a_script_are_refused_as_they_are_read() {
         format!("if true {{}} {}", "else if true {}".repeat(many)),
         format!("let f = {}1", "|x| ".repeat(many)),
         format!("let x = {}1{}", "`${".repeat(many), "}`".repeat(many)),
-        format!("/*{}", "/*".repeat(many)),
     ] {
         let said = said(&Program::new(), &script);
         assert!(said.contains("error: "), "{said:.300}: {script:.100}");
@@ -193,7 +192,7 @@ fn expressions_up_to_the_bound_are_worked_with() {
         ("e = e + e", 10, "\"x\": 1024"),
     ] {
         let script = format!(
-            "let e = col(\"x\"); for i in 0..{times} {{ {step}; }} let f = frame(#{{ x: [1] }}); show(f.filter(e == e).len()); print(f.select(e).rows().to_json())"
+            "let e = col(\"x\"); for i in 0..{times} {{ {step}; }} let f = frame(#{{ x: [1] }}); show(f.filter(e == e).len()); print(f.select(e).rows())"
         );
         let said = said(&program, &script);
         assert!(!said.contains("error: "), "{step}: {said}");

@@ -137,11 +137,6 @@ fn tokenizers_stop() {
         &format!("{text} let m = load_model(\"ebb/tiny\")"),
         "loop { m.generate(t); }",
     );
-    stops(
-        &program,
-        &format!("{text} let m = load_model(\"ebb/tiny\")"),
-        "loop { m.perplexity(t); }",
-    );
 }
 
 #[test]

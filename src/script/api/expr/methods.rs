@@ -267,7 +267,7 @@ pub const RECORDS: &[Record] = &[
                 bounded(e.0.struct_().field_by_name(name))
             });
             engine.register_fn("item", |e: Expr, index: i64| {
-                bounded(e.0.list().get(pl::lit(index), true))
+                bounded(e.0.list().get(pl::lit(index.max(-i64::MAX)), true))
             });
             method(engine, "list_len", |e| {
                 e.list().len().cast(pl::DataType::Int64)
