@@ -267,6 +267,7 @@ pub const RECORDS: &[Record] = &[
                 bounded(e.0.struct_().field_by_name(name))
             });
             engine.register_fn("item", |e: Expr, index: i64| {
+                // polars takes the amount of a negative index, which the lowest number has none of.
                 bounded(e.0.list().get(pl::lit(index.max(-i64::MAX)), true))
             });
             method(engine, "list_len", |e| {
