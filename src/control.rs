@@ -4,9 +4,42 @@
 //! asks it between units of work whether the user wants to stop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
+
+/// The last wish to stop was heard by the work under way. A program has one user, so it has one such wish.
+static HEARD: AtomicBool = AtomicBool::new(false);
+
+/// Pieces of work under way that have something to save once they hear it.
+static SAVING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether the work under way has heard the last wish to stop, or will before it is worth ending it.
+pub fn is_heard() -> bool {
+    HEARD.load(Ordering::Relaxed) || SAVING.load(Ordering::Relaxed) > 0
+}
+
+/// While this lives, work is under way that saves what it has when it hears the wish to stop, however long it takes until
+/// then: a finetuning with checkpoints.
+pub struct Saving(());
+
+impl Saving {
+    pub fn begin() -> Self {
+        SAVING.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Saving {
+    fn drop(&mut self) {
+        SAVING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A new wish to stop is made, which nobody has heard yet.
+pub fn make_unheard() {
+    HEARD.store(false, Ordering::Relaxed);
+}
 
 /// Where progress goes. The terminal draws bars; tests and `--json` without a terminal draw nothing.
 pub trait Progress: Send + Sync {
@@ -100,10 +133,19 @@ impl Control {
 
     /// `Err(Error::Interrupted)` once the user has asked to stop. Call it between units of work.
     pub fn check(&self) -> Result<()> {
-        match self.stop.load(Ordering::Relaxed) {
+        match self.is_stopped() {
             true => Err(Error::Interrupted),
             false => Ok(()),
         }
+    }
+
+    /// Whether the user has asked to stop. Whoever hears it is taken at its word that it does.
+    pub fn is_stopped(&self) -> bool {
+        let stopped = self.stop.load(Ordering::Relaxed);
+        if stopped {
+            HEARD.store(true, Ordering::Relaxed);
+        }
+        stopped
     }
 
     /// The flag itself, for a script engine's own progress hook and for the signal handler.

@@ -2,10 +2,15 @@
 //! no bytes whatever make a panic.
 
 mod archives;
+mod depth;
 #[cfg(unix)]
 mod doors;
+mod extremes;
 mod fuzz;
 mod headers;
+#[cfg(unix)]
+mod patience;
+mod program;
 mod settings;
 
 use std::path::{Path, PathBuf};

@@ -3,10 +3,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::STOPPED;
+use crate::control;
 use crate::notebook::record::Abandoned;
 
+/// How long a run's work may take to hear that it shall stop.
+const PATIENCE: Duration = Duration::from_millis(900);
 /// A signal came that asks the program to end, not only its present work.
 static TERMINATED: AtomicBool = AtomicBool::new(false);
 /// Nothing is under way: the program waits for a person.
@@ -20,15 +24,34 @@ pub fn listen() -> Arc<AtomicBool> {
     let flag = Arc::clone(&stop);
     // Without a handler Ctrl-C still ends the program, only less politely.
     let heard = ctrlc::set_handler(move || {
+        control::make_unheard();
         let again = flag.swap(true, Ordering::Relaxed);
         if again || is_terminated() && WAITING.load(Ordering::Relaxed) {
             leave();
         }
+        leave_unless_heard(Arc::clone(&flag));
     });
     if heard.is_ok() {
         hear_endings();
     }
     stop
+}
+
+/// Ends a run whose work does not hear the wish to stop: a single call into a library that takes long. Work that has heard
+/// it may take its time to leave things in order, and the prompt waits.
+fn leave_unless_heard(flag: Arc<AtomicBool>) {
+    let wait = move || {
+        std::thread::sleep(PATIENCE);
+        let is_run = LAST_WORD
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some();
+        if is_run && flag.load(Ordering::Relaxed) && !control::is_heard() {
+            leave();
+        }
+    };
+    // Without a thread for it, a second Ctrl-C ends the program.
+    let _ = std::thread::Builder::new().spawn(wait);
 }
 
 /// Whether the program is asked to end once its present work has stopped.

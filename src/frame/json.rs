@@ -3,12 +3,16 @@
 use polars::prelude::*;
 use serde_json::{Map, Number, Value};
 
+use crate::aside;
 use crate::error::{Context, Result};
 
 /// One map a row, in the frame's order of columns.
 pub fn rows(frame: &DataFrame) -> Result<Vec<Value>> {
     (0..frame.height())
-        .map(|index| row(frame, index).map(Value::Object))
+        .map(|index| {
+            aside::check()?;
+            row(frame, index).map(Value::Object)
+        })
         .collect()
 }
 

@@ -29,11 +29,16 @@ pub fn train(
             vocab_size.to_string(),
         ));
     }
+    // A merge takes a pair of the texts away: there are no more of them than bytes, whatever was asked for.
+    let most = texts
+        .iter()
+        .map(String::len)
+        .fold(least, usize::saturating_add);
     let fail = |error: tokenizers::Error| {
         Error::failed(format!("the tokenizer cannot be trained: {error}"))
     };
     let mut trainer = BpeTrainerBuilder::new()
-        .vocab_size(vocab_size)
+        .vocab_size(vocab_size.min(most))
         .min_frequency(2)
         .show_progress(false)
         .special_tokens(

@@ -24,7 +24,11 @@ const FUEL: u64 = 300_000;
 const DEPTH: usize = 64;
 /// Bytes of a template; published ones have some thousands.
 const LONGEST_TEMPLATE: usize = 1 << 20;
-/// Bytes of stack for one rendering: lists in lists, as deep as the instructions allow, must be dropped again.
+/// Words and signs of a template, plain text included: each may be an operator in another one, read by going down into it.
+/// Published templates have at most some thousands.
+const MOST_SIGNS: usize = 1 << 15;
+/// Bytes of stack for reading and for one rendering: operators in operators are gone down into, and lists in lists, as deep
+/// as the instructions allow, must be dropped again.
 const STACK: usize = 1 << 28;
 /// The name under which the environment keeps the template.
 const NAME: &str = "chat";
@@ -67,13 +71,20 @@ impl ChatTemplate {
                 format!("{} bytes", template.len()),
             ));
         }
+        let signs = signs(template);
+        if signs > MOST_SIGNS {
+            return Err(Error::invalid(
+                "reading a chat template",
+                format!("at most {MOST_SIGNS} words and signs"),
+                signs.to_string(),
+            ));
+        }
         let mut environment = environment();
         let marks = Arc::new(Marks::default());
         let noted = Arc::clone(&marks);
         environment.add_filter(MARK, move |text: String| noted.note(text));
         let (template, marked) = plain_jinja(template);
-        environment
-            .add_template_owned(NAME, template)
+        on_a_large_stack(|| environment.add_template_owned(NAME, template))?
             .map_err(|error| sentence("read", &error))?;
         let tokens = SPECIAL_TOKENS.iter().filter_map(|name| {
             let token = settings.get(*name)?;
@@ -124,20 +135,7 @@ impl ChatTemplate {
                 "none",
             ));
         }
-        // A template can nest values deeper than an ordinary thread's stack.
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().stack_size(STACK);
-            let rendering =
-                thread.spawn_scoped(scope, || self.fitting(messages, add_generation_prompt));
-            let failed = |reason: &str| Error::failed(format!("the chat template {reason}"));
-            match rendering.map(|thread| thread.join()) {
-                Ok(Ok(text)) => text,
-                Ok(Err(_)) => Err(failed("cannot be rendered")),
-                Err(error) => Err(failed(&format!(
-                    "cannot be rendered: no thread for it: {error}"
-                ))),
-            }
-        })
+        on_a_large_stack(|| self.fitting(messages, add_generation_prompt))?
     }
 
     /// Renders messages as they are; a template that cannot take a list of parts, or would write the list itself, gets the
@@ -189,6 +187,35 @@ impl ChatTemplate {
             .map_err(|_| Error::failed("the chat template writes no UTF-8"))?;
         Ok((text, self.marks.taken()))
     }
+}
+
+/// How many words and single signs a text has.
+fn signs(text: &str) -> usize {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut in_word = false;
+    let mut count = 0;
+    for character in text.chars().filter(|c| !c.is_whitespace() || *c == ' ') {
+        let goes_on = in_word && is_word(character);
+        in_word = is_word(character);
+        if !goes_on && character != ' ' {
+            count += 1;
+        }
+    }
+    count
+}
+
+/// Does work on a template on a thread whose stack is larger than an ordinary one's.
+fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        match thread.spawn_scoped(scope, work).map(|thread| thread.join()) {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_)) => Err(Error::failed("the chat template cannot be worked with")),
+            Err(error) => Err(Error::failed(format!(
+                "the chat template cannot be worked with: no thread for it: {error}"
+            ))),
+        }
+    })
 }
 
 /// Reads a template and renders one conversation; see [`ChatTemplate`].

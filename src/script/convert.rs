@@ -9,6 +9,7 @@ use polars::prelude::{
 use rhai::{Array, Dynamic, Identifier, Map};
 use serde_json::Value;
 
+use crate::aside;
 use crate::error::{Context, Error, Result};
 use crate::frame::{json, nested};
 use crate::script::api::frame::Frame;
@@ -74,11 +75,10 @@ pub fn row(frame: &DataFrame, index: usize) -> Result<Map> {
 }
 
 /// A column as an array.
-pub fn array_of(column: &Column) -> Array {
-    column
-        .as_materialized_series()
-        .iter()
-        .map(|cell| from_cell(&cell))
+pub fn array_of(column: &Column) -> Result<Array> {
+    let cells = column.as_materialized_series().iter();
+    cells
+        .map(|cell| aside::check().map(|()| from_cell(&cell)))
         .collect()
 }
 
@@ -91,6 +91,7 @@ pub fn column(name: &str, values: &[Dynamic]) -> Result<Series> {
 
 /// A column of `values`, which stand in the given rows of the script's array; errors call it `place`.
 fn build(name: &str, place: &str, values: &[Dynamic], rows: &[usize]) -> Result<Series> {
+    aside::check()?;
     Ok(match common_kind(place, values, rows)? {
         "integer" => {
             let cells = values.iter().map(|value| value.as_int().ok());
@@ -265,21 +266,32 @@ pub fn texts(values: &[Dynamic]) -> Option<Series> {
 }
 
 /// A script's value as JSON: frames as arrays of row maps, NaN as null, anything that JSON has no form for as its text.
+///
+/// # Errors
+/// Where arrays and maps lie deeper in each other than those who read JSON allow.
 pub fn to_json(value: &Dynamic) -> Result<Value> {
+    json_at(value, 0)
+}
+
+fn json_at(value: &Dynamic, depth: usize) -> Result<Value> {
+    aside::check()?;
+    if depth > nested::DEEPEST {
+        return Err(nested::too_deep("a value as JSON"));
+    }
     if let Some(frame) = value.clone().try_cast::<Frame>() {
         return json::rows(&frame.0).map(Value::Array);
     }
     if let Some(array) = value.clone().try_cast::<Array>() {
         return array
             .iter()
-            .map(to_json)
+            .map(|item| json_at(item, depth + 1))
             .collect::<Result<_>>()
             .map(Value::Array);
     }
     if let Some(map) = value.clone().try_cast::<Map>() {
         let entries = map
             .iter()
-            .map(|(name, item)| Ok((name.to_string(), to_json(item)?)));
+            .map(|(name, item)| Ok((name.to_string(), json_at(item, depth + 1)?)));
         return entries.collect::<Result<_>>().map(Value::Object);
     }
     Ok(match value.type_name() {

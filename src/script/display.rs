@@ -7,7 +7,7 @@ use super::api::frame::Frame;
 use super::convert;
 use crate::display::Output;
 use crate::error::Result;
-use crate::frame::table;
+use crate::frame::{nested, table};
 use crate::model::Model;
 use crate::plot::Chart;
 
@@ -59,6 +59,9 @@ pub fn output(value: &Dynamic) -> Result<Option<Output>> {
 
 /// A value as text for one who reads it, nested values on lines of their own where they do not fit on one.
 fn literal(value: &Dynamic, indent: usize) -> String {
+    if indent > 2 * nested::DEEPEST && (value.is_array() || value.is_map()) {
+        return "…".to_string();
+    }
     if let Some(array) = value.read_lock::<Array>() {
         let shown = array.iter().take(ELEMENTS);
         let mut parts: Vec<String> = shown.map(|item| literal(item, indent + 2)).collect();

@@ -5,12 +5,11 @@
 //! every later cell. All cells together are one text, with one count of lines, from which errors quote.
 
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt, Token};
 
 use super::api;
+use super::bounds;
 use super::calls;
 use super::failure::Failure;
 use super::host::{Event, Host};
@@ -19,6 +18,7 @@ use super::report::{self, ScriptError};
 use super::rewrite::{self, Edits};
 use super::unfinished;
 use super::wording::Known;
+use crate::aside;
 
 /// Calls deep enough for any script, and far from the end of the stack.
 const CALL_DEPTH: usize = 64;
@@ -126,9 +126,11 @@ impl Session {
         // Functions last even when the cell fails half way: variables that it set may hold closures.
         self.library = merged.clone();
         self.library.clear_statements();
-        let value = self
-            .engine
-            .eval_ast_with_scope::<Dynamic>(&mut self.scope, &merged);
+        let control = self.host.control.clone();
+        let value = aside::under(&control, || {
+            self.engine
+                .eval_ast_with_scope::<Dynamic>(&mut self.scope, &merged)
+        });
         let value = match value {
             Err(error) if matches!(*error, rhai::EvalAltResult::Return(..)) => match *error {
                 rhai::EvalAltResult::Return(value, _) => Ok(value),
@@ -206,8 +208,9 @@ fn engine(host: &Rc<Host>) -> Engine {
     engine.on_debug(move |text, _, position| {
         debugged.tell(Event::Printed(format!("{position:?} {text}")));
     });
-    let stop = Arc::clone(host.control.stop_flag());
-    engine.on_progress(move |_| stop.load(Ordering::Relaxed).then_some(Dynamic::UNIT));
+    let control = host.control.clone();
+    engine.on_progress(move |_| control.is_stopped().then_some(Dynamic::UNIT));
+    bounds::watch(&mut engine);
     engine.set_module_resolver(Library::new(host.clone()));
     engine
 }

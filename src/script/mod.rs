@@ -5,6 +5,7 @@
 //! runs every example.
 
 pub mod api;
+mod bounds;
 pub mod calls;
 pub mod convert;
 pub mod display;

@@ -18,10 +18,15 @@ use crate::error::{Error, Result};
 
 static STANDARD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
 
+/// How many modules may import each other in a chain.
+const LONGEST_CHAIN: usize = 32;
+
 /// Resolves and keeps modules: each is evaluated once a session.
 pub struct Library {
     host: Rc<Host>,
     known: RefCell<BTreeMap<String, Shared<Module>>>,
+    /// The modules whose evaluation is under way: each imports the one behind it.
+    under_way: RefCell<Vec<String>>,
 }
 
 impl Library {
@@ -29,6 +34,26 @@ impl Library {
         Self {
             host,
             known: RefCell::default(),
+            under_way: RefCell::default(),
+        }
+    }
+
+    /// Refuses a module that is being evaluated already, and chains of modules without an end.
+    fn check_chain(&self, path: &str) -> Result<()> {
+        let under_way = self.under_way.borrow();
+        if let Some(start) = under_way.iter().position(|module| module == path) {
+            let circle = under_way.iter().skip(start).map(String::as_str);
+            let circle: Vec<&str> = circle.chain([path]).collect();
+            return Err(Error::failed_with_hint(
+                format!("the module {path} imports itself ({})", circle.join(" → ")),
+                "put what both need into a module of its own",
+            ));
+        }
+        match under_way.len() < LONGEST_CHAIN {
+            true => Ok(()),
+            false => Err(Error::failed(format!(
+                "the module {path} is the end of a chain of more than {LONGEST_CHAIN} modules that import each other"
+            ))),
         }
     }
 
@@ -91,6 +116,12 @@ impl Library {
     }
 }
 
+/// One name a module: `./a` is `a`.
+fn plain(path: &str) -> String {
+    let parts = path.split('/').filter(|part| *part != ".");
+    parts.collect::<Vec<_>>().join("/")
+}
+
 /// "std/bbq", "std/mixture", …
 pub fn standard_names() -> Vec<String> {
     let stems = STANDARD.files().filter_map(|file| file.path().file_stem());
@@ -107,10 +138,16 @@ impl ModuleResolver for Library {
         path: &str,
         position: Position,
     ) -> std::result::Result<Shared<Module>, Box<EvalAltResult>> {
+        let path = plain(path);
+        let path = path.as_str();
         if let Some(module) = self.known.borrow().get(path) {
             return Ok(module.clone());
         }
-        let text = self.text(path).map_err(|error| raise_at(position, error))?;
+        let raise = |error| raise_at(position, error);
+        let text = self
+            .check_chain(path)
+            .and_then(|()| self.text(path))
+            .map_err(raise)?;
         let in_module = |error| {
             Box::new(EvalAltResult::ErrorInModule(
                 path.to_string(),
@@ -122,7 +159,10 @@ impl ModuleResolver for Library {
             rewrite::compile(engine, &text, &|_| false).map_err(|error| in_module(error.into()))?;
         calls::check(engine, &ast, &[]).map_err(in_module)?;
         ast.set_source(path);
-        let module = Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?;
+        self.under_way.borrow_mut().push(path.to_string());
+        let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);
+        self.under_way.borrow_mut().pop();
+        let module = module.map_err(in_module)?;
         let module: Shared<Module> = module.into();
         self.known
             .borrow_mut()

@@ -321,6 +321,9 @@ fn friendly_types(arguments: &str) -> String {
 fn parse_sentence(kind: &ParseErrorType) -> String {
     match kind {
         ParseErrorType::UnexpectedEOF => "the script ends in the middle of something".to_string(),
+        ParseErrorType::ExprTooDeep => {
+            "too many operations in one expression; give a part of it a name with `let`".to_string()
+        }
         ParseErrorType::MissingToken(token, what) => format!("`{token}` is missing {what}"),
         ParseErrorType::Reserved(word) => {
             format!("`{word}` is a reserved word and cannot be a name")

@@ -13,7 +13,7 @@ use super::optimiser::{Gradients, Optimiser, clip_scale, norm};
 use super::options::{LossAverage, Options};
 use super::outputs::{Logs, Outputs};
 use super::parameters::Parameters;
-use crate::control::Control;
+use crate::control::{Control, Saving};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::model::lineage::{Stage, StepRecord};
@@ -79,6 +79,7 @@ pub fn finetune_with(
         }
     }
     let mut logs = Logs::open(outputs, &run.log)?;
+    let saving = outputs.checkpoints.as_ref().map(|_| Saving::begin());
     let ended = run.train(&identity, outputs.checkpoints.as_ref(), &mut logs, control);
     if let Err(error) = ended {
         if let (Error::Interrupted, Some(keeping)) = (&error, &outputs.checkpoints)
@@ -88,6 +89,7 @@ pub fn finetune_with(
         }
         return Err(error);
     }
+    drop(saving);
     logs.finish(&run.log, &run.progress, run.steps)?;
     drop(held);
     run.into_model()

@@ -6,6 +6,7 @@ use polars::prelude::*;
 
 use super::cells::is_exact;
 use crate::error::{Context, Result};
+use crate::frame::query;
 
 /// One frame below the other; a column that one lacks is filled with nulls.
 pub fn concatenate(frames: &[DataFrame]) -> Result<DataFrame> {
@@ -18,9 +19,8 @@ pub fn concatenate(frames: &[DataFrame]) -> Result<DataFrame> {
         diagonal: true,
         ..UnionArgs::default()
     };
-    concat(lazy, options)
-        .and_then(LazyFrame::collect)
-        .during("putting frames below each other")
+    let operation = "putting frames below each other";
+    query::collect(concat(lazy, options).during(operation)?, operation)
 }
 
 /// Whole numbers that would lose digits beside the numbers of another frame, as texts everywhere.

@@ -8,6 +8,7 @@ use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::frame::Frame;
+use crate::aside::aside;
 use crate::doorway::Found;
 use crate::error::{Context, Error, Result};
 use crate::generate;
@@ -157,7 +158,8 @@ new_model(#{ hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_a
 fn tokenize(model: &Model, text: &str, options: Options) -> Result<Array> {
     let add_special = options.boolean("add_special")?.unwrap_or(true);
     options.finish()?;
-    let tokens = model.tokenizer().tokens(text, add_special)?;
+    let (model, text) = (model.clone(), text.to_string());
+    let tokens = aside(move || model.tokenizer().tokens(&text, add_special))?;
     Ok(ids_array(&tokens.ids))
 }
 
@@ -287,12 +289,8 @@ fn register_tokenizer(engine: &mut Engine, _host: &Rc<Host>) {
                 };
                 options.finish()?;
                 let texts = strings("train_tokenizer", &texts)?;
-                Ok::<_, Error>(TokenizerFile(Rc::new(bpe::train(
-                    &texts,
-                    size,
-                    &specials,
-                    spaces_apart,
-                )?)))
+                let file = aside(move || bpe::train(&texts, size, &specials, spaces_apart))?;
+                Ok::<_, Error>(TokenizerFile(Rc::new(file)))
             };
             run().at(&context)
         },
@@ -443,7 +441,10 @@ pub fn token_ids(value: &Dynamic) -> Result<Vec<u32>> {
 /// A prompt as token ids: a text, or ids as they are.
 pub fn prompt_ids(model: &Model, prompt: &Dynamic) -> Result<Vec<u32>> {
     match prompt.clone().into_string() {
-        Ok(text) => model.tokenizer().encode_prompt(&text),
+        Ok(text) => {
+            let model = model.clone();
+            aside(move || model.tokenizer().encode_prompt(&text))
+        }
         Err(_) => token_ids(prompt),
     }
 }

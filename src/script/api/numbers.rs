@@ -5,6 +5,7 @@ use rhai::{Dynamic, Engine, NativeCallContext};
 
 use super::expr::{self, Expr};
 use crate::error::{Error, Result};
+use crate::frame::query;
 use crate::script::convert;
 use crate::script::failure::At;
 use crate::script::record::Record;
@@ -58,6 +59,7 @@ fn div_floor(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
     if a.is::<Expr>() || b.is::<Expr>() {
         let (a, b) = (expr::value("div_floor", a)?, expr::value("div_floor", b)?);
         let divided = pl::binary_expr(a, pl::Operator::FloorDivide, b);
+        query::check_size(&divided)?;
         return Ok(Dynamic::from(Expr(divided)));
     }
     let whole = |value: &Dynamic| {

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use polars::prelude as pl;
 use rhai::{Dynamic, Engine, NativeCallContext};
 
-use super::{Expr, value};
+use super::{Expr, bounded, value};
 use crate::error::{Error, Result};
+use crate::frame::query;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::Host;
 use crate::script::record::Record;
@@ -60,7 +61,7 @@ pub const RECORDS: &[Record] = &[
         r#"frame(#{ que: ["2+2?"], ans: ["4"] }).with_columns(template("Q: {que} A: {ans}").alias("text"))"#,
         |engine, _| {
             engine.register_fn("template", |context: NativeCallContext, text: &str| {
-                template(text).map(Expr).at(&context)
+                template(text).at(&context).and_then(bounded)
             });
         },
     )
@@ -96,6 +97,9 @@ fn register_when(engine: &mut Engine, _host: &Rc<Host>) {
     engine.register_fn(
         "then",
         |context: NativeCallContext, mut choice: Choice, given: Dynamic| -> ScriptResult<Choice> {
+            if choice.branches.len() >= query::DEEPEST {
+                return Err(query::too_large()).at(&context);
+            }
             let missing = || Error::failed("`then` must follow a `when`");
             let condition = choice.condition.take().ok_or_else(missing).at(&context)?;
             choice
@@ -118,7 +122,7 @@ fn register_when(engine: &mut Engine, _host: &Rc<Host>) {
                 .fold(last, |rest, (condition, chosen)| {
                     pl::when(condition).then(chosen).otherwise(rest)
                 });
-            Ok(Expr(nested))
+            bounded(nested)
         },
     );
 }

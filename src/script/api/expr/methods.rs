@@ -3,7 +3,7 @@
 use polars::prelude as pl;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use super::{Expr, names, value};
+use super::{Expr, bounded, names, value};
 use crate::error::{Context, Error, Result};
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
@@ -18,7 +18,7 @@ const AVERAGE_RANK: pl::RankOptions = pl::RankOptions {
 
 /// Registers a method without arguments.
 fn method(engine: &mut Engine, name: &str, apply: fn(pl::Expr) -> pl::Expr) {
-    engine.register_fn(name, move |e: Expr| Expr(apply(e.0)));
+    engine.register_fn(name, move |e: Expr| bounded(apply(e.0)));
 }
 
 pub const RECORDS: &[Record] = &[
@@ -28,7 +28,7 @@ pub const RECORDS: &[Record] = &[
         "Names the column that the expression makes",
         r#"frame(#{ x: [1] }).select(col("x").alias("y"))"#,
         |engine, _| {
-            engine.register_fn("alias", |e: Expr, name: &str| Expr(e.0.alias(name)));
+            engine.register_fn("alias", |e: Expr, name: &str| bounded(e.0.alias(name)));
         },
     ),
     Record::new(
@@ -111,9 +111,9 @@ pub const RECORDS: &[Record] = &[
                         let options = Options::new("sort", options);
                         let descending = options.boolean("descending")?.unwrap_or(false);
                         options.finish()?;
-                        Ok::<_, Error>(Expr(sort(e.0, descending)))
+                        Ok::<_, Error>(sort(e.0, descending))
                     };
-                    run().at(&context)
+                    run().at(&context).and_then(bounded)
                 },
             );
         },
@@ -127,7 +127,7 @@ pub const RECORDS: &[Record] = &[
             engine.register_fn(
                 "quantile",
                 |context: NativeCallContext, e: Expr, q: Dynamic| {
-                    quantile(e.0, &q).map(Expr).at(&context)
+                    quantile(e.0, &q).at(&context).and_then(bounded)
                 },
             );
         },
@@ -146,7 +146,7 @@ pub const RECORDS: &[Record] = &[
                         .into_iter()
                         .map(pl::col)
                         .collect();
-                    e.0.over(by).during("over").map(Expr).at(&context)
+                    e.0.over(by).during("over").at(&context).and_then(bounded)
                 },
             );
         },
@@ -169,7 +169,7 @@ pub const RECORDS: &[Record] = &[
                 "fill_null",
                 |context: NativeCallContext, e: Expr, given: Dynamic| {
                     let given = value("fill_null", &given).at(&context)?;
-                    Ok::<_, Box<rhai::EvalAltResult>>(Expr(e.0.fill_null(given)))
+                    bounded(e.0.fill_null(given))
                 },
             );
         },
@@ -183,7 +183,7 @@ pub const RECORDS: &[Record] = &[
             engine.register_fn(
                 "is_in",
                 |context: NativeCallContext, e: Expr, values: Array| {
-                    is_in(e.0, &values).map(Expr).at(&context)
+                    is_in(e.0, &values).at(&context).and_then(bounded)
                 },
             );
             engine.register_fn(
@@ -195,7 +195,7 @@ pub const RECORDS: &[Record] = &[
                  -> ScriptResult<Expr> {
                     let low = value("is_between", &low).at(&context)?;
                     let high = value("is_between", &high).at(&context)?;
-                    Ok(Expr(e.0.is_between(low, high, pl::ClosedInterval::Both)))
+                    bounded(e.0.is_between(low, high, pl::ClosedInterval::Both))
                 },
             );
         },
@@ -207,14 +207,13 @@ pub const RECORDS: &[Record] = &[
         r#"frame(#{ x: ["1", "2"] }).with_columns(col("x").cast("int"))"#,
         |engine, _| {
             engine.register_fn("cast", |context: NativeCallContext, e: Expr, name: &str| {
-                dtype(name)
-                    .map(|dtype| Expr(e.0.strict_cast(dtype)))
-                    .at(&context)
+                let dtype = dtype(name).at(&context)?;
+                bounded(e.0.strict_cast(dtype))
             });
             engine.register_fn(
                 "try_cast",
                 |context: NativeCallContext, e: Expr, name: &str| {
-                    dtype(name).map(|dtype| Expr(e.0.cast(dtype))).at(&context)
+                    bounded(e.0.cast(dtype(name).at(&context)?))
                 },
             );
         },
@@ -246,9 +245,11 @@ pub const RECORDS: &[Record] = &[
             method(engine, "sqrt", |e| e.sqrt());
             method(engine, "cum_sum", |e| e.cum_sum(false));
             method(engine, "rank", |e| e.rank(AVERAGE_RANK, None));
-            engine.register_fn("shift", |e: Expr, n: i64| Expr(e.0.shift(pl::lit(n))));
+            engine.register_fn("shift", |e: Expr, n: i64| bounded(e.0.shift(pl::lit(n))));
             method(engine, "round", |e| round(e, 0));
-            engine.register_fn("round", |e: Expr, decimals: i64| Expr(round(e.0, decimals)));
+            engine.register_fn("round", |e: Expr, decimals: i64| {
+                bounded(round(e.0, decimals))
+            });
         },
     ),
     Record::new(
@@ -263,16 +264,17 @@ pub const RECORDS: &[Record] = &[
         r#"frame([#{ info: #{ group: "a" }, pair: [1, 2] }]).select([col("info").field("group"), col("pair").item(-1)])"#,
         |engine, _| {
             engine.register_fn("field", |e: Expr, name: &str| {
-                Expr(e.0.struct_().field_by_name(name))
+                bounded(e.0.struct_().field_by_name(name))
             });
             engine.register_fn("item", |e: Expr, index: i64| {
-                Expr(e.0.list().get(pl::lit(index), true))
+                // polars takes the amount of a negative index, which the lowest number has none of.
+                bounded(e.0.list().get(pl::lit(index.max(-i64::MAX)), true))
             });
             method(engine, "list_len", |e| {
                 e.list().len().cast(pl::DataType::Int64)
             });
             engine.register_fn("list_join", |e: Expr, separator: &str| {
-                Expr(e.0.list().join(pl::lit(separator), true))
+                bounded(e.0.list().join(pl::lit(separator), true))
             });
         },
     ),

@@ -6,15 +6,25 @@ mod operators;
 mod text;
 
 use polars::prelude as pl;
-use rhai::{Array, Dynamic};
+use rhai::{Array, Dynamic, Position};
 
 use crate::error::{Error, Result};
+use crate::frame::query;
 use crate::script::convert;
+use crate::script::failure::{ScriptResult, raise_at};
 use crate::script::record::Record;
 
 /// A column expression as scripts hold it.
 #[derive(Clone, Debug)]
 pub struct Expr(pub pl::Expr);
+
+/// What a function makes of expressions, if it is of a size that can still be worked with. rhai fills in the position.
+pub fn bounded(made: pl::Expr) -> ScriptResult<Expr> {
+    match query::check_size(&made) {
+        Ok(()) => Ok(Expr(made)),
+        Err(error) => Err(raise_at(Position::NONE, error)),
+    }
+}
 
 /// Records of every file of this folder.
 pub fn records() -> impl Iterator<Item = &'static Record> {

@@ -7,7 +7,7 @@ use polars::prelude as pl;
 use polars::prelude::Operator;
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 
-use super::{Expr, value};
+use super::{Expr, bounded, value};
 use crate::error::Result;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::Host;
@@ -50,7 +50,7 @@ fn arithmetic(engine: &mut Engine, _host: &Rc<Host>) {
         });
     }
     binary(engine, "%", |a, b| pl::binary_expr(a, Operator::Modulus, b));
-    engine.register_fn("-", |e: Expr| Expr(-e.0));
+    engine.register_fn("-", |e: Expr| bounded(-e.0));
 }
 
 fn comparisons(engine: &mut Engine, _host: &Rc<Host>) {
@@ -65,7 +65,7 @@ fn comparisons(engine: &mut Engine, _host: &Rc<Host>) {
 fn logic(engine: &mut Engine, _host: &Rc<Host>) {
     binary(engine, "&", |a, b| a.and(b));
     binary(engine, "|", |a, b| a.or(b));
-    engine.register_fn("!", |e: Expr| Expr(e.0.not()));
+    engine.register_fn("!", |e: Expr| bounded(e.0.not()));
 }
 
 type Combine = fn(pl::Expr, pl::Expr) -> pl::Expr;
@@ -79,22 +79,22 @@ fn binary(engine: &mut Engine, name: &'static str, combine: Combine) {
 /// The same for an operator that scripts write otherwise.
 fn named(engine: &mut Engine, name: &'static str, written: &'static str, combine: Combine) {
     engine.register_fn(name, move |a: Expr, b: ImmutableString| {
-        Expr(combine(a.0, pl::lit(b.as_str())))
+        bounded(combine(a.0, pl::lit(b.as_str())))
     });
     engine.register_fn(name, move |a: ImmutableString, b: Expr| {
-        Expr(combine(pl::lit(a.as_str()), b.0))
+        bounded(combine(pl::lit(a.as_str()), b.0))
     });
-    engine.register_fn(name, move |a: Expr, b: Expr| Expr(combine(a.0, b.0)));
+    engine.register_fn(name, move |a: Expr, b: Expr| bounded(combine(a.0, b.0)));
     engine.register_fn(
         name,
         move |context: NativeCallContext, a: Expr, b: Dynamic| -> ScriptResult<Expr> {
-            Ok(Expr(combine(a.0, operand(written, &b).at(&context)?)))
+            bounded(combine(a.0, operand(written, &b).at(&context)?))
         },
     );
     engine.register_fn(
         name,
         move |context: NativeCallContext, a: Dynamic, b: Expr| -> ScriptResult<Expr> {
-            Ok(Expr(combine(operand(written, &a).at(&context)?, b.0)))
+            bounded(combine(operand(written, &a).at(&context)?, b.0))
         },
     );
 }

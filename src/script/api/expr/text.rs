@@ -5,7 +5,7 @@ use pl::{NamedFrom, StringNameSpaceImpl};
 use polars::prelude as pl;
 use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
-use super::Expr;
+use super::{Expr, bounded};
 use crate::error::{Error, Result};
 use crate::script::convert;
 use crate::script::failure::At;
@@ -45,7 +45,7 @@ pub const RECORDS: &[Record] = &[
                 |context: NativeCallContext, e: Expr, given: Dynamic| {
                     let pattern = pattern("str_matches", &given, false);
                     let matches = |pattern| Expr(e.0.str().contains(pattern, true));
-                    pattern.map(matches).at(&context)
+                    pattern.map(matches).at(&context).and_then(|made| bounded(made.0))
                 },
             );
         },
@@ -99,20 +99,20 @@ pub const RECORDS: &[Record] = &[
             engine.register_fn(
                 "str_extract",
                 |context: NativeCallContext, e: Expr, pattern: Dynamic| {
-                    extract(e, &pattern, 1).at(&context)
+                    extract(e, &pattern, 1).at(&context).and_then(|made| bounded(made.0))
                 },
             );
             engine.register_fn(
                 "str_extract",
                 |context: NativeCallContext, e: Expr, pattern: Dynamic, group: i64| {
-                    extract(e, &pattern, group).at(&context)
+                    extract(e, &pattern, group).at(&context).and_then(|made| bounded(made.0))
                 },
             );
             engine.register_fn(
                 "str_extract_all",
                 |context: NativeCallContext, e: Expr, given: Dynamic| {
                     let pattern = pattern("str_extract_all", &given, false);
-                    pattern.map(|pattern| Expr(e.0.str().extract_all(pattern))).at(&context)
+                    pattern.map(|pattern| Expr(e.0.str().extract_all(pattern))).at(&context).and_then(|made| bounded(made.0))
                 },
             );
         },
@@ -150,13 +150,13 @@ pub const RECORDS: &[Record] = &[
             engine.register_fn(
                 "str_split",
                 |context: NativeCallContext, e: Expr, by: Dynamic| {
-                    split(e, &by, Options::none("str_split")).at(&context)
+                    split(e, &by, Options::none("str_split")).at(&context).and_then(|made| bounded(made.0))
                 },
             );
             engine.register_fn(
                 "str_split",
                 |context: NativeCallContext, e: Expr, by: Dynamic, opts: Map| {
-                    split(e, &by, Options::new("str_split", opts)).at(&context)
+                    split(e, &by, Options::new("str_split", opts)).at(&context).and_then(|made| bounded(made.0))
                 },
             );
         },
@@ -176,7 +176,7 @@ pub const RECORDS: &[Record] = &[
                 |context: NativeCallContext, e: Expr, start: i64, length: i64| {
                     let length = natural("the length of str_slice", length);
                     let part = |length| Expr(e.0.str().slice(pl::lit(start), pl::lit(length)));
-                    length.map(part).at(&context)
+                    length.map(part).at(&context).and_then(|made| bounded(made.0))
                 },
             );
         },
@@ -184,7 +184,7 @@ pub const RECORDS: &[Record] = &[
 ];
 
 fn method(engine: &mut Engine, name: &str, apply: fn(pl::Expr) -> pl::Expr) {
-    engine.register_fn(name, move |e: Expr| Expr(apply(e.0)));
+    engine.register_fn(name, move |e: Expr| bounded(apply(e.0)));
 }
 
 /// A method that takes a text as it stands.
@@ -193,7 +193,9 @@ fn with_text(engine: &mut Engine, name: &'static str, apply: fn(pl::Expr, pl::Ex
         name,
         move |context: NativeCallContext, e: Expr, given: Dynamic| {
             let text = pattern(name, &given, true);
-            text.map(|text| Expr(apply(e.0, text))).at(&context)
+            text.map(|text| Expr(apply(e.0, text)))
+                .at(&context)
+                .and_then(|made| bounded(made.0))
         },
     );
 }
@@ -212,13 +214,17 @@ fn with_pattern(
     engine.register_fn(
         name,
         move |context: NativeCallContext, e: Expr, given: Dynamic| {
-            run(e, &given, Options::none(name)).at(&context)
+            run(e, &given, Options::none(name))
+                .at(&context)
+                .and_then(|made| bounded(made.0))
         },
     );
     engine.register_fn(
         name,
         move |context: NativeCallContext, e: Expr, given: Dynamic, opts: Map| {
-            run(e, &given, Options::new(name, opts)).at(&context)
+            run(e, &given, Options::new(name, opts))
+                .at(&context)
+                .and_then(|made| bounded(made.0))
         },
     );
 }
@@ -249,13 +255,17 @@ fn replacing(engine: &mut Engine, name: &'static str, all: bool) {
     engine.register_fn(
         name,
         move |context: NativeCallContext, e: Expr, given: Dynamic, with: Dynamic| {
-            run(e, &given, &with, Options::none(name)).at(&context)
+            run(e, &given, &with, Options::none(name))
+                .at(&context)
+                .and_then(|made| bounded(made.0))
         },
     );
     engine.register_fn(
         name,
         move |context: NativeCallContext, e: Expr, given: Dynamic, with: Dynamic, opts: Map| {
-            run(e, &given, &with, Options::new(name, opts)).at(&context)
+            run(e, &given, &with, Options::new(name, opts))
+                .at(&context)
+                .and_then(|made| bounded(made.0))
         },
     );
 }

@@ -114,11 +114,11 @@ fn join(left: &DataFrame, right: &DataFrame, on: &Dynamic, options: Options) -> 
     }
     let mut args = JoinArgs::new(kind).with_suffix(Some(suffix.into()));
     args.maintain_order = pl::MaintainOrderJoin::LeftRight;
-    left.clone()
+    let joined = left
+        .clone()
         .lazy()
-        .join(right.clone().lazy(), &on, &on, args)
-        .collect()
-        .during("join")
+        .join(right.clone().lazy(), &on, &on, args);
+    query::collect(joined, "join")
 }
 
 /// Refuses a join in which a key stands more often than `validate` says.
@@ -157,16 +157,15 @@ fn check_keys(
 /// Refuses a frame in which a key stands in several rows. Rows that miss a part of their key match nothing, and are none.
 fn check_once(frame: &DataFrame, side: &str, on: &[pl::Expr], validate: &str) -> Result<()> {
     const ROWS: &str = "(rows of this key)";
-    let keys = frame.clone().lazy().select(on).collect().during("join")?;
+    let keys = query::collect(frame.clone().lazy().select(on), "join")?;
     let by: Vec<pl::Expr> = query::names(&keys).into_iter().map(pl::col).collect();
     let keys = keys.drop_nulls::<String>(None).during("join")?;
     let repeated = keys
         .lazy()
         .group_by_stable(by)
         .agg([pl::len().alias(ROWS)])
-        .filter(pl::col(ROWS).gt(pl::lit(1)))
-        .collect()
-        .during("join")?;
+        .filter(pl::col(ROWS).gt(pl::lit(1)));
+    let repeated = query::collect(repeated, "join")?;
     if repeated.height() == 0 {
         return Ok(());
     }

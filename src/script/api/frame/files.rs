@@ -7,6 +7,7 @@ use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::Frame;
+use crate::aside::aside;
 use crate::error::{Context, Error, Result};
 use crate::files::sha256;
 use crate::frame::read::{Kind, ReadOptions};
@@ -73,7 +74,8 @@ pub const RECORDS: &[Record] = &[
         |engine, host| {
             let host = host.clone();
             engine.register_fn("write", move |context: NativeCallContext, f: Frame, path: &str| {
-                let written = host.writable(path).and_then(|full| write::file(&f.0, &full));
+                let frame = f.0.clone();
+                let written = host.writable(path).and_then(|full| aside(move || write::file(&frame, &full)));
                 written.map(|()| f).at(&context)
             });
         },
@@ -163,12 +165,16 @@ fn from_disk(host: &Host, path: &str, told: &ReadOptions) -> Result<DataFrame> {
     let mut frames = Vec::with_capacity(found.files.len());
     for file in &found.files {
         host.control.check()?;
-        let bytes = roots.bytes(file)?;
+        let (roots, path, told) = (roots.clone(), file.clone(), told.clone());
+        let (hash, frame) = aside(move || {
+            let bytes = roots.bytes(&path)?;
+            Ok((sha256(&bytes), read::parse_as(&path, &bytes, &told)))
+        })?;
         host.tell(Event::Input {
             name: file.display().to_string(),
-            sha256: Some(sha256(&bytes)),
+            sha256: Some(hash),
         });
-        let mut frame = read::parse_as(file, &bytes, told)?;
+        let mut frame = frame?;
         if let Some(name) = found.name_of(file) {
             let column = Series::new("file".into(), vec![name; frame.height()]);
             frame.with_column(column.into_column()).during("read")?;

@@ -4,6 +4,7 @@ use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext};
 
 use super::Frame;
+use crate::aside;
 use crate::error::{Context, Error, Result};
 use crate::frame::query;
 use crate::script::convert;
@@ -30,8 +31,10 @@ pub const RECORDS: &[Record] = &[
         r#"frame(#{ x: [1, 2] }).row(-1).x"#,
         |engine, _| {
             engine.register_fn("rows", |context: NativeCallContext, f: Frame| {
-                let rows =
-                    (0..f.0.height()).map(|index| convert::row(&f.0, index).map(Dynamic::from));
+                let rows = (0..f.0.height()).map(|index| {
+                    aside::check()?;
+                    convert::row(&f.0, index).map(Dynamic::from)
+                });
                 rows.collect::<Result<Array>>().at(&context)
             });
             engine.register_fn("row", |context: NativeCallContext, f: Frame, index: i64| {
@@ -134,7 +137,7 @@ fn row(frame: &DataFrame, index: i64) -> Result<Map> {
 
 fn column(frame: &DataFrame, name: &str) -> Result<Array> {
     query::known(frame, name)?;
-    Ok(convert::array_of(frame.column(name).during("column")?))
+    convert::array_of(frame.column(name).during("column")?)
 }
 
 /// What the closure makes of each row. Its own errors keep their place in the script.
@@ -189,5 +192,6 @@ fn keep(frame: &DataFrame, values: &[Dynamic]) -> Result<DataFrame> {
         })
         .collect();
     let mask = polars::prelude::BooleanChunked::from_iter(mask?.into_iter().map(Some));
-    frame.filter(&mask).during("filter_rows")
+    let frame = frame.clone();
+    aside::aside(move || frame.filter(&mask).during("filter_rows"))
 }

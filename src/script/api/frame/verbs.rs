@@ -4,6 +4,7 @@ use polars::prelude::{self as pl, DataFrame, SortMultipleOptions, UniqueKeepStra
 use rhai::{Dynamic, Map, NativeCallContext};
 
 use super::Frame;
+use crate::aside::aside;
 use crate::error::{Context, Error, Result};
 use crate::frame::{describe, query, sample};
 use crate::script::api::expr;
@@ -150,11 +151,11 @@ pub const RECORDS: &[Record] = &[
                 let asked = usize::try_from(n).map_err(|_| {
                     Error::invalid("sample", "a number of rows", n.to_string())
                 });
-                let drawn = asked.and_then(|n| sample::sample(&f.0, n, seed as u64));
+                let drawn = asked.and_then(|n| aside(move || sample::sample(&f.0, n, seed as u64)));
                 drawn.map(Frame).at(&context)
             });
             engine.register_fn("shuffle", |context: NativeCallContext, f: Frame, seed: i64| {
-                sample::shuffle(&f.0, seed as u64).map(Frame).at(&context)
+                aside(move || sample::shuffle(&f.0, seed as u64)).map(Frame).at(&context)
             });
         },
     )
@@ -169,7 +170,8 @@ pub const RECORDS: &[Record] = &[
                 let run = || {
                     query::known(&f.0, name)?;
                     let options = pl::ExplodeOptions { empty_as_null: true, keep_nulls: true };
-                    f.0.explode([name], options).during("explode")
+                    let name = name.to_string();
+                    aside(move || f.0.explode([name], options).during("explode"))
                 };
                 run().map(Frame).at(&context)
             });
@@ -182,7 +184,7 @@ pub const RECORDS: &[Record] = &[
         r#"frame(#{ x: [1, 2, 3] }).describe()"#,
         |engine, _| {
             engine.register_fn("describe", |context: NativeCallContext, f: Frame| {
-                describe::describe(&f.0).map(Frame).at(&context)
+                aside(move || describe::describe(&f.0)).map(Frame).at(&context)
             });
             engine.register_fn("null_count", |context: NativeCallContext, f: Frame| {
                 describe::null_count(&f.0).map(Frame).at(&context)
@@ -251,7 +253,10 @@ fn rows_to_take(height: usize, start: i64, n: i64) -> usize {
 }
 
 fn unique(frame: &DataFrame, names: Option<Vec<String>>) -> Result<DataFrame> {
-    frame
-        .unique_stable(names.as_deref(), UniqueKeepStrategy::First, None)
-        .during("unique")
+    let frame = frame.clone();
+    aside(move || {
+        frame
+            .unique_stable(names.as_deref(), UniqueKeepStrategy::First, None)
+            .during("unique")
+    })
 }

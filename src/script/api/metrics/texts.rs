@@ -5,7 +5,10 @@ use polars::prelude::{self as pl, Column, DataType, Field, IntoColumn, NamedFrom
 use rayon::prelude::*;
 use rhai::{Array, Dynamic, Engine, NativeCallContext};
 
+use crate::aside;
+use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::frame::query;
 use crate::metrics::answers;
 use crate::metrics::rouge::{self, Unit};
 use crate::metrics::stemmer;
@@ -14,7 +17,7 @@ use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::record::Record;
 
-type Score = fn(&str, &str) -> f64;
+type Score = fn(&str, &str, &Control) -> Result<f64>;
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -23,9 +26,9 @@ pub const RECORDS: &[Record] = &[
         "ROUGE F-measure with the stemmer: shared words, shared pairs of words, longest common subsequence",
         r#"rouge1("the cats sat", "a cat sat")"#,
         |engine, _| {
-            scorer(engine, "rouge1", |gold, predicted| rouge::score(gold, predicted, Unit::Gram(1)));
-            scorer(engine, "rouge2", |gold, predicted| rouge::score(gold, predicted, Unit::Gram(2)));
-            scorer(engine, "rouge_l", |gold, predicted| rouge::score(gold, predicted, Unit::Sequence));
+            scorer(engine, "rouge1", |gold, predicted, control| rouge::score(gold, predicted, Unit::Gram(1), control));
+            scorer(engine, "rouge2", |gold, predicted, control| rouge::score(gold, predicted, Unit::Gram(2), control));
+            scorer(engine, "rouge_l", |gold, predicted, control| rouge::score(gold, predicted, Unit::Sequence, control));
         },
     )
     .doc("Two strings give a number, arrays an array, expressions (also beside an array of the frame's length) an expression."),
@@ -35,8 +38,8 @@ pub const RECORDS: &[Record] = &[
         "1 where the cleaned answers are equal, else 0; F1 over their sets of words",
         r#"exact_match("Paris", "paris.\nAnd more")"#,
         |engine, _| {
-            scorer(engine, "exact_match", answers::exact_match);
-            scorer(engine, "token_f1", answers::token_f1);
+            scorer(engine, "exact_match", |gold, predicted, _| Ok(answers::exact_match(gold, predicted)));
+            scorer(engine, "token_f1", |gold, predicted, _| Ok(answers::token_f1(gold, predicted)));
         },
     )
     .doc("Cleaned as `clean_answer` does it. The calling forms of `rouge1`."),
@@ -46,8 +49,8 @@ pub const RECORDS: &[Record] = &[
         "SQuAD's exact match and F1, as SQuAD defines them",
         r#"squad_f1("the Eiffel Tower", "Eiffel tower!")"#,
         |engine, _| {
-            scorer(engine, "squad_em", answers::squad_em);
-            scorer(engine, "squad_f1", answers::squad_f1);
+            scorer(engine, "squad_em", |gold, predicted, _| Ok(answers::squad_em(gold, predicted)));
+            scorer(engine, "squad_f1", |gold, predicted, _| Ok(answers::squad_f1(gold, predicted)));
         },
     )
     .doc("Articles and punctuation are left out; words count as often as they stand. The calling forms of `rouge1`."),
@@ -86,12 +89,15 @@ fn scorer(engine: &mut Engine, name: &'static str, score: Score) {
 fn apply(name: &'static str, score: Score, gold: &Dynamic, predicted: &Dynamic) -> Result<Dynamic> {
     if let (Ok(gold), Ok(predicted)) = (gold.clone().into_string(), predicted.clone().into_string())
     {
-        return Ok(score(&gold, &predicted).into());
+        return aside::aside(move || score(&gold, &predicted, &aside::present()))
+            .map(Dynamic::from);
     }
     let is_expression = |value: &Dynamic| value.is::<Expr>();
     if is_expression(gold) || is_expression(predicted) {
         let sides = [side(name, gold)?, side(name, predicted)?];
-        return Ok(Dynamic::from(Expr(expression(name, score, sides))));
+        let made = expression(name, score, sides);
+        query::check_size(&made)?;
+        return Ok(Dynamic::from(Expr(made)));
     }
     let (gold, predicted) = (texts(name, gold)?, texts(name, predicted)?);
     if gold.len() != predicted.len() {
@@ -101,11 +107,12 @@ fn apply(name: &'static str, score: Score, gold: &Dynamic, predicted: &Dynamic) 
             predicted.len().to_string(),
         ));
     }
-    let pairs: Vec<_> = gold.iter().zip(&predicted).collect();
-    let scores: Vec<f64> = pairs
-        .par_iter()
-        .map(|(gold, predicted)| score(gold, predicted))
-        .collect();
+    let control = aside::present();
+    let scores = gold.par_iter().zip(&predicted).map(|(gold, predicted)| {
+        control.check()?;
+        score(gold, predicted, &control)
+    });
+    let scores = scores.collect::<Result<Vec<f64>>>()?;
     Ok(scores
         .into_iter()
         .map(Dynamic::from)
@@ -143,8 +150,9 @@ fn side(name: &str, given: &Dynamic) -> Result<pl::Expr> {
 }
 
 fn expression(name: &'static str, score: Score, sides: [pl::Expr; 2]) -> pl::Expr {
+    let control = aside::present();
     pl::map_multiple(
-        move |columns: &mut [Column]| columns_score(name, score, columns),
+        move |columns: &mut [Column]| columns_score(name, score, &control, columns),
         sides,
         move |_, fields| {
             let first = fields
@@ -155,7 +163,12 @@ fn expression(name: &'static str, score: Score, sides: [pl::Expr; 2]) -> pl::Exp
     )
 }
 
-fn columns_score(name: &str, score: Score, columns: &mut [Column]) -> pl::PolarsResult<Column> {
+fn columns_score(
+    name: &str,
+    score: Score,
+    control: &Control,
+    columns: &mut [Column],
+) -> pl::PolarsResult<Column> {
     let [gold, predicted] = columns else {
         return Err(pl::PolarsError::ComputeError(
             format!("{name} takes two columns").into(),
@@ -178,12 +191,15 @@ fn columns_score(name: &str, score: Score, columns: &mut [Column]) -> pl::Polars
             .map(str::to_string)
     };
     let pairs: Vec<_> = (0..height).map(|row| (at(a, row), at(b, row))).collect();
-    let scores: Vec<Option<f64>> = pairs
-        .par_iter()
-        .map(|pair| match pair {
-            (Some(gold), Some(predicted)) => Some(score(gold, predicted)),
-            _ => None,
-        })
-        .collect();
+    let scores = pairs.par_iter().map(|pair| {
+        control.check()?;
+        match pair {
+            (Some(gold), Some(predicted)) => score(gold, predicted, control).map(Some),
+            _ => Ok(None),
+        }
+    });
+    let scores = scores
+        .collect::<Result<Vec<Option<f64>>>>()
+        .map_err(|error| pl::PolarsError::ComputeError(error.to_string().into()))?;
     Ok(Series::new(gold.name().clone(), scores).into_column())
 }
