@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// Where progress goes. The terminal draws bars; tests and `--json` without a terminal draw nothing.
 pub trait Progress: Send + Sync {
@@ -98,12 +99,13 @@ impl Control {
         self.progress.begin(label, total, unit)
     }
 
-    /// `Err(Error::Interrupted)` once the user has asked to stop. Call it between units of work.
+    /// `Err(Error::Interrupted)` once the user has asked to stop, and an error while the run takes more memory than it may.
+    /// Call it between units of work.
     pub fn check(&self) -> Result<()> {
-        match self.stop.load(Ordering::Relaxed) {
-            true => Err(Error::Interrupted),
-            false => Ok(()),
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
         }
+        memory::check()
     }
 
     /// The flag itself, for a script engine's own progress hook and for the signal handler.

@@ -19,6 +19,7 @@ use super::report::{self, ScriptError};
 use super::rewrite::{self, Edits};
 use super::unfinished;
 use super::wording::Known;
+use crate::memory;
 
 /// Calls deep enough for any script, and far from the end of the stack.
 const CALL_DEPTH: usize = 64;
@@ -30,6 +31,10 @@ const LARGEST_MAP: usize = 1 << 20;
 /// How tightly operators bind: `/` as `*` and `%` do, an assignment weaker than all (1 is where an expression ends).
 const DIVISION: u8 = 180;
 const WEAKEST: u8 = 2;
+
+/// Bytes of an array's element and of a map's entry.
+const ELEMENT: u64 = 16;
+const ENTRY: u64 = 64;
 
 /// A notebook under way.
 pub struct Session {
@@ -182,9 +187,16 @@ fn engine(host: &Rc<Host>) -> Engine {
     let mut engine = Engine::new();
     engine.set_max_call_levels(CALL_DEPTH);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
-    engine.set_max_string_size(LARGEST_STRING);
-    engine.set_max_array_size(LARGEST_ARRAY);
-    engine.set_max_map_size(LARGEST_MAP);
+    // One value may take an eighth of the run's memory: an operation on it makes another, and both are in use for a while.
+    let room = memory::limit().map_or(u64::MAX, |limit| limit / 8);
+    let most = |bytes: u64, largest: usize| {
+        usize::try_from(room / bytes)
+            .map_or(largest, |most| most.min(largest))
+            .max(1)
+    };
+    engine.set_max_string_size(most(1, LARGEST_STRING));
+    engine.set_max_array_size(most(ELEMENT, LARGEST_ARRAY));
+    engine.set_max_map_size(most(ENTRY, LARGEST_MAP));
     engine.disable_symbol("eval");
     engine.set_fail_on_invalid_map_property(true);
     engine
@@ -207,7 +219,12 @@ fn engine(host: &Rc<Host>) -> Engine {
         debugged.tell(Event::Printed(format!("{position:?} {text}")));
     });
     let stop = Arc::clone(host.control.stop_flag());
-    engine.on_progress(move |_| stop.load(Ordering::Relaxed).then_some(Dynamic::UNIT));
+    engine.on_progress(move |_| match stop.load(Ordering::Relaxed) {
+        true => Some(Dynamic::UNIT),
+        false => memory::check()
+            .err()
+            .map(|error| Dynamic::from(Failure::from(&error))),
+    });
     engine.set_module_resolver(Library::new(host.clone()));
     engine
 }
