@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokenizers::{DecoderWrapper, NormalizedString, Normalizer, NormalizerWrapper, Tokenizer};
 
 use crate::error::{Error, Result};
+use crate::guard::guarded;
 
 /// Bytes that a text may become in any case.
 const LARGEST: f64 = (1 << 20) as f64;
@@ -48,10 +49,14 @@ impl Growth {
         }
         let mut text = NormalizedString::from(text);
         for (step, factor) in &self.normalizers {
-            if let Ok(step) = serde_json::from_value::<NormalizerWrapper>(step.clone()) {
+            let step = guarded(|| serde_json::from_value::<NormalizerWrapper>(step.clone()).ok());
+            if let Some(step) = step.flatten() {
                 check_step(text.len(), *factor, allowed)?;
                 // The library tells in its own words what it fails over.
-                if step.normalize(&mut text).is_err() {
+                if guarded(|| step.normalize(&mut text).ok())
+                    .flatten()
+                    .is_none()
+                {
                     return Ok(());
                 }
             }
@@ -72,11 +77,13 @@ impl Growth {
             return Ok(());
         }
         for (step, factor) in &self.decoders {
-            if let Ok(step) = serde_json::from_value::<DecoderWrapper>(step.clone()) {
+            let step = guarded(|| serde_json::from_value::<DecoderWrapper>(step.clone()).ok());
+            if let Some(step) = step.flatten() {
                 check_step(length(&tokens), *factor, allowed)?;
-                match tokenizers::Decoder::decode_chain(&step, tokens) {
-                    Ok(decoded) => tokens = decoded,
-                    Err(_) => return Ok(()),
+                let decode = || tokenizers::Decoder::decode_chain(&step, tokens).ok();
+                match guarded(decode).flatten() {
+                    Some(decoded) => tokens = decoded,
+                    None => return Ok(()),
                 }
             }
         }
