@@ -1,6 +1,6 @@
 //! Whether there is room for what an operation on frames makes, told before it is begun.
 //!
-//! Counts are exact (rows of a join, items of lists), bytes are what rows of a frame take when they are put together anew:
+//! Counts are bounds (pairs of rows that agree and, where they are kept, all others; items of lists), bytes are what rows of a frame take when they are put together anew:
 //! polars keeps each text once however often its row is repeated, so that a text costs its place and not its length.
 
 use polars::prelude::*;
@@ -131,7 +131,7 @@ pub fn for_cells(rows: usize, columns: usize) -> Result<()> {
 fn ask(rows: u64, bytes: f64, what: &str) -> Result<()> {
     if rows > MOST_ROWS {
         return Err(Error::failed_with_hint(
-            format!("{what} would have {rows} rows, and a frame can have {MOST_ROWS}"),
+            format!("{what} would have up to {rows} rows, and a frame can have {MOST_ROWS}"),
             "filter or aggregate before",
         ));
     }
