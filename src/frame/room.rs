@@ -1,7 +1,8 @@
 //! Whether there is room for what an operation on frames makes, told before it is begun.
 //!
-//! Counts are bounds (pairs of rows that agree and, where they are kept, all others; items of lists), bytes are what rows of a frame take when they are put together anew:
-//! polars keeps each text once however often its row is repeated, so that a text costs its place and not its length.
+//! Counts are bounds (pairs of rows that agree and, where they are kept, all others; items of lists). Bytes are what rows of
+//! a frame take when they are put together anew: polars keeps each text once however often its row is repeated, so that a
+//! text costs its place and not its length.
 
 use polars::prelude::*;
 
