@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// The last wish to stop was heard by the work under way. A program has one user, so it has one such wish.
 static HEARD: AtomicBool = AtomicBool::new(false);
@@ -131,12 +132,13 @@ impl Control {
         self.progress.begin(label, total, unit)
     }
 
-    /// `Err(Error::Interrupted)` once the user has asked to stop. Call it between units of work.
+    /// `Err(Error::Interrupted)` once the user has asked to stop, and an error while the run takes more memory than it may.
+    /// Call it between units of work.
     pub fn check(&self) -> Result<()> {
-        match self.is_stopped() {
-            true => Err(Error::Interrupted),
-            false => Ok(()),
+        if self.is_stopped() {
+            return Err(Error::Interrupted);
         }
+        memory::check()
     }
 
     /// Whether the user has asked to stop. Whoever hears it is taken at its word that it does.

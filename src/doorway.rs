@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// Where files may be read: below canonical folders, or at canonical files. Cheap to clone.
 ///
@@ -63,6 +64,8 @@ struct Held {
 const MOST_LINKS: usize = 40;
 /// Times a path is looked at anew because something was swapped meanwhile.
 const TRIES: usize = 16;
+/// Bytes of a file for which no room is asked.
+const LITTLE: u64 = 1 << 24;
 
 impl Found {
     pub fn path(&self) -> &Path {
@@ -194,6 +197,10 @@ impl Roots {
 impl Opened {
     /// The bytes; `path` is the name in errors.
     pub fn bytes(mut self, path: &Path) -> Result<Vec<u8>> {
+        let length = self.file.metadata().map_or(0, |facts| facts.len());
+        if length > LITTLE {
+            memory::require_room(length, &format!("reading {}", path.display()))?;
+        }
         let mut bytes = Vec::new();
         self.file
             .read_to_end(&mut bytes)

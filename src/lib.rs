@@ -13,6 +13,7 @@
 //! | [`ops`] | differentiable kernels over candle tensors |
 //! | [`error`] [`control`] [`random`] [`files`] [`folders`] [`doorway`] [`display`] [`plain`] [`hub`] | what every room may use |
 
+pub mod allocator;
 pub mod aside;
 pub mod cli;
 pub mod control;

@@ -16,6 +16,7 @@ mod hostile;
 mod house;
 mod hub;
 mod language;
+mod memory;
 mod metrics;
 mod models;
 mod notebook;

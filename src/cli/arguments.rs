@@ -3,6 +3,7 @@
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use crate::memory;
 use crate::notebook::cells::{self, Cell};
 use crate::plain::{one_line, printable};
 use crate::script::parameters::{self, Declared};
@@ -68,6 +69,13 @@ fn with_permissions(command: Command) -> Command {
                 .help("Threads to compute with; results do not depend on it [default: all cores]"),
         )
         .arg(
+            Arg::new("memory")
+                .long("memory")
+                .value_name("SIZE")
+                .value_parser(ValueParser::new(size))
+                .help("Memory the run may take, such as 8GiB [default: 80 % of what is free]"),
+        )
+        .arg(
             Arg::new("device")
                 .long("device")
                 .value_name("DEVICE")
@@ -75,6 +83,10 @@ fn with_permissions(command: Command) -> Command {
                 .value_parser(ValueParser::new(device))
                 .help("What models run on: auto, cpu, cuda:0"),
         )
+}
+
+fn size(typed: &str) -> Result<u64, String> {
+    memory::parse(typed).ok_or_else(|| "expected a size such as 8GiB or 300MiB".to_string())
 }
 
 fn device(typed: &str) -> Result<String, String> {
@@ -159,6 +171,8 @@ pub struct Common {
     pub library: Vec<String>,
     pub offline: bool,
     pub threads: Option<u16>,
+    /// Bytes.
+    pub memory: Option<u64>,
     pub device: String,
 }
 
@@ -174,6 +188,7 @@ impl Common {
             library: list("library"),
             offline: matches.get_flag("offline"),
             threads: matches.get_one::<u16>("threads").copied(),
+            memory: matches.get_one::<u64>("memory").copied(),
             device: matches
                 .get_one::<String>("device")
                 .cloned()

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::arguments::Common;
 use super::environment;
 use super::progress::Bars;
-use super::signals;
+use super::{signals, watch};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::notebook::runner::Desk;
@@ -46,6 +46,7 @@ pub fn host(common: &Common, bars: &Bars) -> Result<Host> {
     }
     let library = common.library.iter().map(|folder| existing(folder));
     let library = library.collect::<Result<Vec<PathBuf>>>()?;
+    watch::begin(common.memory);
     let control = Control::new(bars.progress(), signals::listen());
     Ok(Host {
         control,

@@ -12,6 +12,7 @@ mod repl;
 mod run;
 mod screen;
 mod signals;
+mod watch;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,9 +77,10 @@ fn on_a_large_stack(work: impl FnOnce() -> u8 + Send + 'static) -> u8 {
         };
         if let Ok(thread) = std::thread::Builder::new().stack_size(size).spawn(begin) {
             return thread.join().unwrap_or_else(|_| {
-                signals::close_record("failed");
+                let fault = guard::fault();
+                signals::close_record("failed", Some(&fault));
                 let screen = screen::Screen::new(screen::Stream::Error, progress::Bars::new());
-                screen.remark(&screen.style().error(&guard::fault()));
+                screen.remark(&screen.style().error(&fault));
                 FAILED
             });
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::STOPPED;
 use crate::control;
+use crate::error::Error;
 use crate::notebook::record::Abandoned;
 
 /// How long a run's work may take to hear that it shall stop.
@@ -69,19 +70,19 @@ pub fn set_last_word(word: Option<Abandoned>) {
     *LAST_WORD.lock().unwrap_or_else(PoisonError::into_inner) = word;
 }
 
-/// Says in the record of a run under way, if there is one, how it ended.
-pub fn close_record(status: &str) {
+/// Says in the record of a run under way, if there is one, how it ended, and over what.
+pub fn close_record(status: &str, error: Option<&Error>) {
     let word = LAST_WORD
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take();
     if let Some(word) = word {
-        word.write(status);
+        word.write(status, error);
     }
 }
 
 fn leave() -> ! {
-    close_record("stopped");
+    close_record("stopped", None);
     std::process::exit(i32::from(STOPPED));
 }
 

@@ -7,6 +7,7 @@ pub mod json;
 pub mod nested;
 pub mod query;
 pub mod read;
+pub mod room;
 pub mod sample;
 pub mod table;
 pub mod write;

@@ -11,6 +11,7 @@ use candle_core::Tensor;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::model::Model;
 use crate::model::decoder::Pass;
 use batch::{Batch, Row};
@@ -45,6 +46,7 @@ pub fn generate(
 ) -> Result<Outcome> {
     options.check()?;
     let (prompts, cut) = fit(model, prompts, options)?;
+    require_room(model, &prompts, options)?;
     let decoder = model.decoder()?;
     let mut order: Vec<usize> = (0..prompts.len()).collect();
     order.sort_by_key(|row| prompts.get(*row).map_or(0, Vec::len));
@@ -84,6 +86,33 @@ pub fn generate(
         Some(completions) => Ok(Outcome { completions, cut }),
         None => Err(Error::failed("a row was lost while generating")),
     }
+}
+
+/// Refuses a batch whose cache, or whose widest step, has no room.
+fn require_room(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Result<()> {
+    let config = model.config();
+    let size = |sizes: &[usize]| -> u64 {
+        let sizes = sizes.iter().map(|size| *size as u64);
+        sizes.fold(4, u64::saturating_mul)
+    };
+    let rows = options.batch_size.min(prompts.len());
+    let prompt = prompts.iter().map(Vec::len).max().unwrap_or(0);
+    let left = config
+        .max_position_embeddings
+        .saturating_add(1)
+        .saturating_sub(prompt);
+    let most = prompt.saturating_add(options.max_new_tokens.min(left));
+    let heads = config.num_key_value_heads.saturating_mul(config.head_dim);
+    // Rows that are taken in are put beside those under way in a new cache, while the old one is still there.
+    let cache = size(&[4, config.num_hidden_layers, heads, rows, most]);
+    let prompts = size(&[2, config.intermediate_size, rows, prompt]);
+    let logits = size(&[2, config.vocab_size, rows]);
+    memory::require(
+        cache.saturating_add(prompts.max(logits)),
+        &model.device(),
+        &format!("generating {rows} rows of up to {most} tokens at once"),
+        "take a smaller batch_size or max_new_tokens",
+    )
 }
 
 /// Keeps the end of prompts that would not leave room for the new tokens, behind the begin token that they had, and refuses

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use minijinja::value::{Kwargs, Rest};
 use minijinja::{Environment, ErrorKind, context};
@@ -15,13 +16,17 @@ use serde_json::Value;
 use super::marks::{Bounded, LONGEST, Marks};
 pub use super::messages::Message;
 use super::python;
+use crate::allocator::{self, Metered};
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// Instructions that one rendering may take: a message takes some hundred, and a list that is appended to for so long some
 /// seconds.
 const FUEL: u64 = 300_000;
 /// How deep macros and blocks may call each other.
 const DEPTH: usize = 64;
+/// Bytes of memory that a rendering may hold besides a few times the conversation.
+const MOST: u64 = 1 << 27;
 /// Bytes of a template; published ones have some thousands.
 const LONGEST_TEMPLATE: usize = 1 << 20;
 /// Words and signs of a template, plain text included: each may be an operator in another one, read by going down into it.
@@ -54,11 +59,17 @@ type JinjaResult = std::result::Result<String, minijinja::Error>;
 
 /// A template that was read once and renders many conversations.
 pub struct ChatTemplate {
+    inside: Arc<Inside>,
+}
+
+struct Inside {
     environment: Environment<'static>,
     tokens: serde_json::Map<String, Value>,
     /// Whether it marks what the assistant says.
     marked: bool,
     marks: Arc<Marks>,
+    /// A rendering of it was left standing.
+    broken: AtomicBool,
 }
 
 impl ChatTemplate {
@@ -79,29 +90,38 @@ impl ChatTemplate {
                 signs.to_string(),
             ));
         }
-        let mut environment = environment();
+        let (text, marked) = plain_jinja(template);
         let marks = Arc::new(Marks::default());
         let noted = Arc::clone(&marks);
-        environment.add_filter(MARK, move |text: String| noted.note(text));
-        let (template, marked) = plain_jinja(template);
-        on_a_large_stack(|| environment.add_template_owned(NAME, template))?
-            .map_err(|error| sentence("read", &error))?;
+        // Operations on what is written out in a template are carried out while it is read.
+        let environment = apart("read", MOST, &AtomicBool::new(false), move || {
+            let mut environment = environment();
+            environment.add_filter(MARK, move |text: String| noted.note(text));
+            environment
+                .add_template_owned(NAME, text)
+                .map_err(|error| sentence("read", &error))?;
+            Ok(environment)
+        })?;
         let tokens = SPECIAL_TOKENS.iter().filter_map(|name| {
             let token = settings.get(*name)?;
             let text = token.as_str().or_else(|| token.get("content")?.as_str())?;
             Some((name.to_string(), Value::from(text)))
         });
-        Ok(Self {
+        let inside = Inside {
             tokens: tokens.collect(),
             environment,
             marked,
             marks,
+            broken: AtomicBool::new(false),
+        };
+        Ok(Self {
+            inside: Arc::new(inside),
         })
     }
 
     /// Whether the template marks what the assistant says (`{% generation %}`).
     pub fn marks_the_assistant(&self) -> bool {
-        self.marked
+        self.inside.marked
     }
 
     /// The conversation as text; with `add_generation_prompt`, followed by what begins the assistant's next turn.
@@ -135,9 +155,51 @@ impl ChatTemplate {
                 "none",
             ));
         }
-        on_a_large_stack(|| self.fitting(messages, add_generation_prompt))?
+        // The system's time zone is read under a lock, in which a metered thread must not be left standing; so are marks.
+        let _ = jiff::Zoned::now();
+        let _alone = self.inside.marks.alone();
+        if self.inside.broken.load(Ordering::Acquire) {
+            return Err(Error::failed(
+                "the chat template built values without end before",
+            ));
+        }
+        let said = serde_json::to_string(messages).map_or(0, |text| text.len() as u64);
+        let (inside, messages) = (Arc::clone(&self.inside), messages.to_vec());
+        apart(
+            "rendered",
+            MOST + 16 * said,
+            &self.inside.broken,
+            move || inside.fitting(&messages, add_generation_prompt),
+        )
     }
+}
 
+/// Does what a template asks for on a thread of its own: values may be nested deeper than an ordinary stack, and may grow
+/// without a bound of the library's. A thread that asked for too much is left standing, perhaps within a lock of the
+/// template's, which is `broken` then.
+fn apart<T: Send + 'static>(
+    verb: &str,
+    bytes: u64,
+    broken: &AtomicBool,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let bytes = memory::limit().map_or(bytes, |limit| bytes.min(limit / 4));
+    let failed = |reason: String| Err(Error::failed(format!("the chat template {reason}")));
+    match allocator::metered(bytes, STACK, work) {
+        Ok(Metered::Done(result)) => result,
+        Ok(Metered::Exceeded) => {
+            broken.store(true, Ordering::Release);
+            failed(format!(
+                "builds values that take more than {} of memory",
+                memory::shown(bytes)
+            ))
+        }
+        Ok(Metered::Failed) => failed(format!("cannot be {verb}")),
+        Err(error) => failed(format!("cannot be {verb}: no thread for it: {error}")),
+    }
+}
+
+impl Inside {
     /// Renders messages as they are; a template that cannot take a list of parts, or would write the list itself, gets the
     /// text of the parts.
     fn fitting(&self, messages: &[Message], add_generation_prompt: bool) -> Result<Rendered> {
@@ -170,7 +232,7 @@ impl ChatTemplate {
             .environment
             .get_template(NAME)
             .map_err(|error| sentence("read", &error))?;
-        let _alone = self.marks.begin();
+        self.marks.forget();
         let mut out = Bounded::new(&self.marks);
         let messages: Vec<Value> = messages.iter().map(Message::seen).collect();
         let values = context! {
@@ -202,20 +264,6 @@ fn signs(text: &str) -> usize {
         }
     }
     count
-}
-
-/// Does work on a template on a thread whose stack is larger than an ordinary one's.
-fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK);
-        match thread.spawn_scoped(scope, work).map(|thread| thread.join()) {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(_)) => Err(Error::failed("the chat template cannot be worked with")),
-            Err(error) => Err(Error::failed(format!(
-                "the chat template cannot be worked with: no thread for it: {error}"
-            ))),
-        }
-    })
 }
 
 /// Reads a template and renders one conversation; see [`ChatTemplate`].

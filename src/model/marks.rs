@@ -26,12 +26,15 @@ impl Marks {
         text
     }
 
-    /// Forgets the rendering before; the next one waits until the guard is dropped.
-    pub fn begin(&self) -> Option<MutexGuard<'_, ()>> {
-        let alone = self.rendering.lock().ok();
+    /// Waits until no other rendering is under way; the next one waits until the guard is dropped.
+    pub fn alone(&self) -> Option<MutexGuard<'_, ()>> {
+        self.rendering.lock().ok()
+    }
+
+    /// Forgets the rendering before.
+    pub fn forget(&self) {
         self.written.store(0, Ordering::Relaxed);
         self.taken();
-        alone
     }
 
     /// The marked texts so far.

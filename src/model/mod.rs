@@ -8,6 +8,7 @@ pub mod chat;
 pub mod config;
 pub mod decoder;
 mod gguf;
+mod growth;
 pub mod lineage;
 pub mod load;
 mod manifest;

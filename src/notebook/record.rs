@@ -14,7 +14,7 @@ use super::runner::{Outcome, Ran};
 use crate::error::{Error, Result};
 use crate::script::host::Host;
 use crate::script::report::ScriptError;
-use crate::{files, plain};
+use crate::{files, memory, plain};
 
 /// A run folder under way.
 pub struct Record {
@@ -35,8 +35,11 @@ pub struct Abandoned {
 
 impl Abandoned {
     /// Notes in run.json how the run ended. Where that fails nobody is left to be told.
-    pub fn write(mut self, status: &str) {
+    pub fn write(mut self, status: &str, error: Option<&Error>) {
         self.facts["status"] = Value::from(status);
+        if let Some(error) = error {
+            self.facts["error"] = json!({ "message": error.to_string(), "hint": error.hint() });
+        }
         self.facts["ended"] = Value::from(now().to_string());
         let _ = write_facts(&self.path, &self.facts);
     }
@@ -178,6 +181,7 @@ impl Record {
             "seed": host.seed.get(),
             "device": host.device,
             "threads": rayon::current_num_threads(),
+            "memory": memory::limit(),
             "offline": host.access.offline,
             "ebb": env!("CARGO_PKG_VERSION"),
             "system": format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::aside;
 use crate::error::{Context, Error, Result};
-use crate::frame::{json, nested};
+use crate::frame::{json, nested, room};
 use crate::script::api::frame::Frame;
 
 /// A value in a few words for an error message: `the string "abc"`, `a map`, `3`.
@@ -219,6 +219,7 @@ pub fn frame_of_rows(rows: &[Dynamic]) -> Result<DataFrame> {
         }
         maps.push(map);
     }
+    room::for_cells(maps.len(), names.len())?;
     let mut columns = Vec::with_capacity(names.len());
     for name in &names {
         let values: Vec<Dynamic> = maps

@@ -19,6 +19,7 @@ use super::rewrite::{self, Edits};
 use super::unfinished;
 use super::wording::Known;
 use crate::aside;
+use crate::memory;
 
 /// Calls deep enough for any script, and far from the end of the stack.
 const CALL_DEPTH: usize = 64;
@@ -30,6 +31,10 @@ const LARGEST_MAP: usize = 1 << 20;
 /// How tightly operators bind: `/` as `*` and `%` do, an assignment weaker than all (1 is where an expression ends).
 const DIVISION: u8 = 180;
 const WEAKEST: u8 = 2;
+
+/// Bytes of an array's element and of a map's entry.
+const ELEMENT: u64 = 16;
+const ENTRY: u64 = 64;
 
 /// A notebook under way.
 pub struct Session {
@@ -184,9 +189,16 @@ fn engine(host: &Rc<Host>) -> Engine {
     let mut engine = Engine::new();
     engine.set_max_call_levels(CALL_DEPTH);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
-    engine.set_max_string_size(LARGEST_STRING);
-    engine.set_max_array_size(LARGEST_ARRAY);
-    engine.set_max_map_size(LARGEST_MAP);
+    // One value may take an eighth of the run's memory: an operation on it makes another, and both are in use for a while.
+    let room = memory::limit().map_or(u64::MAX, |limit| limit / 8);
+    let most = |bytes: u64, largest: usize| {
+        usize::try_from(room / bytes)
+            .map_or(largest, |most| most.min(largest))
+            .max(1)
+    };
+    engine.set_max_string_size(most(1, LARGEST_STRING));
+    engine.set_max_array_size(most(ELEMENT, LARGEST_ARRAY));
+    engine.set_max_map_size(most(ENTRY, LARGEST_MAP));
     engine.disable_symbol("eval");
     engine.set_fail_on_invalid_map_property(true);
     engine
@@ -209,7 +221,13 @@ fn engine(host: &Rc<Host>) -> Engine {
         debugged.tell(Event::Printed(format!("{position:?} {text}")));
     });
     let control = host.control.clone();
-    engine.on_progress(move |_| control.is_stopped().then_some(Dynamic::UNIT));
+    engine.on_progress(move |_| {
+        if control.is_stopped() {
+            return Some(Dynamic::UNIT);
+        }
+        let over = memory::check().err()?;
+        Some(Dynamic::from(Failure::from(&over)))
+    });
     bounds::watch(&mut engine);
     engine.set_module_resolver(Library::new(host.clone()));
     engine

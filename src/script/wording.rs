@@ -58,6 +58,14 @@ pub fn of(error: &EvalAltResult, known: &Known) -> Said {
             },
             None => plain(thrown(value)),
         },
+        ErrorTerminated(why, _) if why.is::<Failure>() => match why.clone().try_cast::<Failure>() {
+            Some(failure) => Said {
+                message: failure.message,
+                hint: failure.hint,
+                interrupted: failure.interrupted,
+            },
+            None => plain("stopped".to_string()),
+        },
         ErrorTerminated(..) => Said {
             interrupted: true,
             ..plain("stopped".to_string())

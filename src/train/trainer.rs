@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::batches::{Order, collate};
 use super::checkpoint::{Checkpoint, Keeping, Progress};
 use super::evaluate;
-use super::examples::{self, Example};
+use super::examples::{self, Example, IGNORED};
 use super::gradients::add_gradients;
 use super::optimiser::{Gradients, Optimiser, clip_scale, norm};
 use super::options::{LossAverage, Options};
@@ -95,6 +95,23 @@ pub fn finetune_with(
     run.into_model()
 }
 
+/// Refuses a batch whose logits have no room: with the loss, their gradient stands beside them.
+fn require_room(model: &Model, data: &[Example], options: &Options) -> Result<()> {
+    let trained = |row: &Example| row.labels.iter().filter(|label| **label != IGNORED).count();
+    let mut counts: Vec<usize> = data.iter().map(trained).collect();
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    let most: usize = counts.iter().take(options.batch_size).sum();
+    let vocabulary = model.config().vocab_size as u64;
+    memory::require(
+        (most as u64)
+            .saturating_mul(vocabulary)
+            .saturating_mul(4 * 2),
+        &model.device(),
+        &format!("a batch of {most} trained tokens over a vocabulary of {vocabulary}"),
+        "take a smaller batch_size with gradient_accumulation, or cut the texts with max_length",
+    )
+}
+
 /// A finetuning under way.
 struct Run<'a> {
     model: &'a Model,
@@ -120,6 +137,7 @@ impl<'a> Run<'a> {
         options: &'a Options,
     ) -> Result<Self> {
         let parameters = Parameters::new(model, options)?;
+        require_room(model, data, options)?;
         Ok(Self {
             optimiser: Optimiser::new(&parameters.variables)?,
             parameters,

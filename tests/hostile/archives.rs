@@ -1,5 +1,6 @@
 //! torch.save archives: the weights in one that torch wrote, and pickles that mean harm.
 
+use ebb::model::config::Config;
 use ebb::model::load;
 
 use super::Spoilt;
@@ -170,8 +171,16 @@ fn numbers(numbers: &[i32]) -> Vec<u8> {
 
 /// tiny-llama's tensors, all zero and in one storage, after a change to the first norm.
 fn changed(change: impl Fn(&mut Described)) -> Vec<u8> {
+    changed_of(tiny().config(), |name, described| {
+        if name == "model.layers.0.input_layernorm.weight" {
+            change(described);
+        }
+    })
+}
+
+fn changed_of(config: &Config, change: impl Fn(&str, &mut Described)) -> Vec<u8> {
     let mut pickle = b"}".to_vec();
-    for (name, shape) in ebb::model::decoder::shapes(tiny().config()) {
+    for (name, shape) in ebb::model::decoder::shapes(config) {
         let shape: Vec<i32> = shape.iter().map(|size| *size as i32).collect();
         let stride = (0..shape.len())
             .map(|at| shape[at + 1..].iter().product())
@@ -182,9 +191,7 @@ fn changed(change: impl Fn(&mut Described)) -> Vec<u8> {
             shape,
             stride,
         };
-        if name == "model.layers.0.input_layernorm.weight" {
-            change(&mut described);
-        }
+        change(&name, &mut described);
         let class = format!("ctorch\n{}\n", described.class).into_bytes();
         let storage = tuple(&[
             text("storage"),
@@ -244,6 +251,29 @@ fn tensors_beyond_their_storage_are_told() {
         |tensor| tensor.class = "QInt8Storage",
         "\"QInt8Storage\", not f32, f16, bf16 or f64",
     );
+}
+
+#[test]
+fn tensors_that_lie_over_themselves_are_filled_in_when_small_and_told_when_large() {
+    let spoilt = Spoilt::new();
+    spoilt.remove("model.safetensors");
+    let bytes = changed(|tensor| tensor.stride = vec![0]);
+    spoilt.write(NAME, bytes).load().unwrap();
+    let text = std::fs::read(spoilt.file("config.json")).unwrap();
+    let mut settings: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    settings["vocab_size"] = (1 << 20).into();
+    spoilt.write("config.json", settings.to_string());
+    let config = Config::from_json(&settings).unwrap();
+    for (rows, places) in [(0, 16), (1, 1 << 20)] {
+        let bytes = changed_of(&config, |_, tensor| {
+            if tensor.shape.first() == Some(&(1 << 20)) {
+                tensor.stride = vec![rows, 1 - rows];
+            }
+        });
+        spoilt.write(NAME, bytes).refused(&format!(
+            "its 16777216 elements lie over each other in the {places} that are stored"
+        ));
+    }
 }
 
 #[test]

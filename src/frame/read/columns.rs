@@ -11,7 +11,7 @@ use serde_json::{Map, Number, Value};
 use super::cells::is_exact;
 use super::options::{Kind as Asked, ReadOptions};
 use crate::error::{Context, Result};
-use crate::frame::nested;
+use crate::frame::{nested, room};
 
 /// What a column holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +57,9 @@ pub fn frame(
         {
             *kind = Kind::Text;
         }
+    }
+    if let Err(error) = room::for_cells(rows.len(), fields.len()) {
+        return Ok(Err(error));
     }
     let cells = spread(&fields, rows.iter().map(Some));
     let columns: Vec<(&String, &Kind, Cells)> = fields
@@ -268,6 +271,7 @@ fn lists(name: &str, item: &Kind, values: &[Option<&Value>]) -> Result<Series> {
 }
 
 fn maps(name: &str, fields: &Fields, values: &[Option<&Value>]) -> Result<Series> {
+    room::for_cells(values.len(), fields.len())?;
     let maps = values.iter().map(|value| value.and_then(Value::as_object));
     let columns: Vec<Series> = fields
         .iter()

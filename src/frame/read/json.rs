@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::options::ReadOptions;
 use super::{columns, literals};
 use crate::error::{Error, Result};
+use crate::memory;
 
 type Row = Map<String, Value>;
 
@@ -33,6 +34,7 @@ pub fn lines(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<DataFra
 }
 
 fn row_of_line(path: &Path, number: usize, line: &[u8]) -> Result<Row> {
+    memory::check()?;
     let line = literals::with_long_numbers_as_text(line);
     match serde_json::from_slice::<Value>(&line) {
         Ok(Value::Object(map)) => Ok(map),

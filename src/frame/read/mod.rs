@@ -3,6 +3,7 @@
 mod arrow;
 mod cells;
 mod columns;
+mod cost;
 mod find;
 mod forms;
 mod json;
@@ -22,12 +23,16 @@ pub use self::options::{Kind, ReadOptions};
 pub use self::together::concatenate;
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// The extensions that can be read and written.
 pub const FORMATS: [&str; 6] = ["jsonl", "ndjson", "json", "csv", "tsv", "parquet"];
 
 /// What a file may unpack to. A gzip bomb or a parquet footer that promises more is refused.
 const LARGEST: u64 = 4 << 30;
+
+/// Bytes of memory for a byte of a text file at the most: a row with one short cell.
+const LARGEST_CELL: u64 = 400;
 
 /// A file's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +93,7 @@ pub fn parse_as(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<Data
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::malformed(path, None, "the file is empty"));
     }
+    require_room(path, format, bytes)?;
     match format {
         Format::JsonLines => json::lines(path, bytes, options),
         Format::Json => json::whole(path, bytes, options),
@@ -96,10 +102,29 @@ pub fn parse_as(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<Data
     }
 }
 
+/// Refuses a text file whose values have no room beside it. They are counted only where the file is not small beside what
+/// there is.
+fn require_room(path: &Path, format: Format, bytes: &[u8]) -> Result<()> {
+    let length = bytes.len() as u64;
+    let is_small = |room: u64| length.saturating_mul(LARGEST_CELL) < room;
+    if format == Format::Parquet || memory::room().is_none_or(is_small) {
+        return Ok(());
+    }
+    let cost = match format {
+        Format::Separated(separator) => cost::of_separated(bytes, separator),
+        _ => cost::of_json(bytes),
+    };
+    let (bytes, rows) = (cost.bytes, cost.rows);
+    let what = format!("reading {}, of about {rows} rows,", path.display());
+    memory::require_room(bytes, &what)
+}
+
+/// The bytes of a gzip file, as far as there is room for them and for what is made of them.
 fn unpack(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
+    let room = memory::room().map_or(LARGEST, |room| (room / 3).min(LARGEST));
     let mut unpacked = Vec::new();
     flate2::read::MultiGzDecoder::new(bytes)
-        .take(LARGEST)
+        .take(room)
         .read_to_end(&mut unpacked)
         .map_err(|error| {
             Error::malformed(
@@ -108,12 +133,17 @@ fn unpack(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
                 format!("this is not a whole gzip file: {error}"),
             )
         })?;
-    match (unpacked.len() as u64) < LARGEST {
+    match (unpacked.len() as u64) < room {
         true => Ok(unpacked),
-        false => Err(Error::malformed(
+        false if room == LARGEST => Err(Error::malformed(
             path,
             None,
             "it unpacks to more than 4 GiB",
         )),
+        false => Err(memory::exceeded(&format!(
+            "reading {}, which unpacks to more than {},",
+            path.display(),
+            memory::shown(room)
+        ))),
     }
 }

@@ -17,6 +17,7 @@ use rayon::prelude::*;
 use super::LARGEST;
 use super::arrow::{Leaf, Plan, plan};
 use crate::error::{Context, Error, Result};
+use crate::memory;
 
 /// Rows that one byte of file may stand for: runs of one value pack far, but not without end.
 const ROWS_A_BYTE: u64 = 1 << 16;
@@ -33,6 +34,13 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
     let (metadata, schema) = caught(|| footer(bytes))
         .unwrap_or_else(|| Err("its footer is no parquet footer".to_string()))
         .map_err(malformed)?;
+    // Pages are unpacked beside the columns that are made of them.
+    let unpacked = believable(&metadata, bytes.len() as u64).map_err(malformed)?;
+    let what = format!(
+        "reading {}, which unpacks to {unpacked} bytes,",
+        path.display()
+    );
+    memory::require_room(unpacked.saturating_mul(2), &what)?;
     let plans = plans(&metadata, &schema).map_err(malformed)?;
     let columns: Vec<std::result::Result<Column, String>> = plans
         .par_iter()
@@ -151,7 +159,8 @@ fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
     result.ok()
 }
 
-fn believable(metadata: &FileMetadata, size: u64) -> std::result::Result<(), String> {
+/// Bytes that the file unpacks to, as its footer tells.
+fn believable(metadata: &FileMetadata, size: u64) -> std::result::Result<u64, String> {
     let mut rows = 0_u64;
     let mut bytes = 0_u64;
     for group in &metadata.row_groups {
@@ -168,9 +177,5 @@ fn believable(metadata: &FileMetadata, size: u64) -> std::result::Result<(), Str
             "its footer promises {rows} rows and {bytes} bytes, more than a file of {size} bytes may unpack to here"
         ));
     }
-    // The reader aborts where memory is refused; asking first makes it an error.
-    let wanted = usize::try_from(bytes).unwrap_or(usize::MAX);
-    Vec::<u8>::new()
-        .try_reserve_exact(wanted)
-        .map_err(|_| format!("it unpacks to {bytes} bytes, and there is not that much memory"))
+    Ok(bytes)
 }

@@ -7,9 +7,11 @@ use polars::prelude::*;
 use super::cells::is_exact;
 use crate::error::{Context, Result};
 use crate::frame::query;
+use crate::frame::room;
 
 /// One frame below the other; a column that one lacks is filled with nulls.
 pub fn concatenate(frames: &[DataFrame]) -> Result<DataFrame> {
+    room::for_all(frames)?;
     let lazy: Vec<LazyFrame> = alike(frames)?
         .into_iter()
         .map(|frame| frame.lazy())

@@ -14,9 +14,12 @@ use super::pickle::{self, Described};
 use super::source::Bytes;
 use crate::doorway::Opened;
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// Pickles longer than this come from a broken or hostile file; real ones take a megabyte or two.
 const LONGEST: u64 = 1 << 26;
+/// Bytes that a tensor may take whose elements lie over each other.
+const LARGEST_OVERLAP: usize = 1 << 24;
 /// The entry that describes the tensors; storages are beside it.
 const PICKLE: &str = "data.pkl";
 
@@ -88,7 +91,7 @@ impl Archive {
             |why: String| Error::failed(format!("the tensor `{name}` cannot be read: {why}"));
         let dtype = type_of(&tensor.kind).map_err(refuse)?;
         let size = dtype.size_in_bytes();
-        let elements = elements(tensor).map_err(refuse)?;
+        let elements = elements(tensor, size).map_err(refuse)?;
         let start = tensor.offset.checked_mul(size);
         let length = elements.last.checked_mul(size);
         let (Some(start), Some(length)) = (start, length) else {
@@ -200,7 +203,7 @@ struct Elements {
     places: Option<Vec<usize>>,
 }
 
-fn elements(tensor: &Described) -> std::result::Result<Elements, String> {
+fn elements(tensor: &Described, size: usize) -> std::result::Result<Elements, String> {
     let beyond = || "its shape is beyond any file".to_string();
     if tensor.stride.len() != tensor.shape.len() {
         return Err("it has other strides than sizes".to_string());
@@ -221,18 +224,31 @@ fn elements(tensor: &Described) -> std::result::Result<Elements, String> {
     if count > 1 << 31 {
         return Err(beyond());
     }
+    let last = last_of(tensor).ok_or_else(beyond)?;
+    // Strides of zero let a few stored values stand for any number: small ones are filled in, large ones are a trap.
+    if count > last && count.saturating_mul(size) > LARGEST_OVERLAP {
+        return Err(format!(
+            "its {count} elements lie over each other in the {last} that are stored"
+        ));
+    }
+    let bytes = (count as u64).saturating_mul(8 + 2 * size as u64);
+    memory::require_room(bytes, "putting its elements in order").map_err(|e| e.to_string())?;
     let mut places = vec![0usize];
     for (size, stride) in tensor.shape.iter().zip(&tensor.stride) {
-        let furthest = size
-            .checked_sub(1)
-            .and_then(|last| last.checked_mul(*stride));
-        furthest.ok_or_else(beyond)?;
         let steps = |place: usize| (0..*size).map(move |step| place.saturating_add(step * stride));
         places = places.into_iter().flat_map(steps).collect();
     }
-    let last = places.iter().max().copied().unwrap_or(0).checked_add(1);
     Ok(Elements {
-        last: last.ok_or_else(beyond)?,
+        last,
         places: Some(places),
     })
+}
+
+/// One beyond the last element, counted from the first.
+fn last_of(tensor: &Described) -> Option<usize> {
+    let sizes = tensor.shape.iter().zip(&tensor.stride);
+    let furthest = |(size, stride): (&usize, &usize)| size.checked_sub(1)?.checked_mul(*stride);
+    sizes
+        .map(furthest)
+        .try_fold(1, |sum: usize, further| sum.checked_add(further?))
 }

@@ -12,6 +12,7 @@ use tokenizers::Tokenizer;
 
 use super::chat::{self, ChatTemplate};
 use super::config::Config;
+use super::growth::Growth;
 use crate::error::{Error, Result};
 use crate::guard::guarded;
 
@@ -19,6 +20,7 @@ use crate::guard::guarded;
 #[derive(Clone)]
 pub struct TextTokenizer {
     tokenizer: Tokenizer,
+    growth: Growth,
     end_ids: Vec<u32>,
     pad_id: u32,
     /// `tokenizer_config.json` as it was read, to be saved again.
@@ -99,6 +101,7 @@ impl TextTokenizer {
         // The library panics over some files that are no JSON, and over some parts that it cannot build.
         let plain: Value =
             serde_json::from_slice(tokenizer).map_err(|error| broken(error.to_string()))?;
+        let growth = Growth::of_file(&plain)?;
         drop(plain);
         let built = guarded(|| Tokenizer::from_bytes(tokenizer));
         let mut tokenizer = built
@@ -144,6 +147,7 @@ impl TextTokenizer {
         }
         Ok(Self {
             tokenizer,
+            growth,
             end_ids,
             pad_id,
             settings,
@@ -180,6 +184,7 @@ impl TextTokenizer {
 
     /// The tokens of `text` with their places in it; with `specials`, the post-processor's own around them.
     pub fn tokens(&self, text: &str, specials: bool) -> Result<Tokens> {
+        self.growth.check_text(text)?;
         match guarded(|| self.tokenizer.encode(text, specials)) {
             Some(Ok(encoding)) => Ok(Tokens::new(&encoding)),
             Some(Err(error)) => Err(Error::failed(format!(
@@ -193,6 +198,7 @@ impl TextTokenizer {
 
     /// The text of ids, special tokens left out.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        self.growth.check_ids(ids, &self.tokenizer)?;
         match guarded(|| self.tokenizer.decode(ids, true)) {
             Some(Ok(text)) => Ok(text),
             Some(Err(error)) => Err(Error::failed(format!(

@@ -87,7 +87,7 @@ pub const RECORDS: &[Record] = &[
         "memory().peak > 0",
         register_memory,
     )
-    .doc("Keys: `now`, `peak`, `device`, `device_total`; () where the system does not tell."),
+    .doc("Keys: `now`, `peak`, `budget` (what the run may take, `--memory`), `device`, `device_total`; () where the system does not tell."),
     Record::new(
         "device",
         &["device() -> string"],
@@ -230,6 +230,7 @@ fn register_memory(engine: &mut Engine, host: &Rc<Host>) {
         ScriptResult::Ok(Map::from([
             ("now".into(), bytes(memory::resident())),
             ("peak".into(), bytes(memory::peak())),
+            ("budget".into(), bytes(memory::limit())),
             ("device".into(), bytes(device.map(|(taken, _)| taken))),
             ("device_total".into(), bytes(device.map(|(_, total)| total))),
         ]))

@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, Map, NativeCallContext};
 use super::Frame;
 use super::files::frames_of;
 use crate::error::{Context, Error, Result};
-use crate::frame::{json, query, read};
+use crate::frame::{json, query, read, room};
 use crate::script::api::expr;
 use crate::script::failure::At;
 use crate::script::options::Options;
@@ -112,6 +112,7 @@ fn join(left: &DataFrame, right: &DataFrame, on: &Dynamic, options: Options) -> 
     if let Some(validate) = validate {
         check_keys(left, right, &on, &how, &validate)?;
     }
+    room::for_join(left, right, &on, &kind)?;
     let mut args = JoinArgs::new(kind).with_suffix(Some(suffix.into()));
     args.maintain_order = pl::MaintainOrderJoin::LeftRight;
     let joined = left

@@ -6,7 +6,7 @@ use rhai::{Dynamic, Map, NativeCallContext};
 use super::Frame;
 use crate::aside::aside;
 use crate::error::{Context, Error, Result};
-use crate::frame::{describe, query, sample};
+use crate::frame::{describe, query, room, sample};
 use crate::script::api::expr;
 use crate::script::convert;
 use crate::script::failure::At;
@@ -169,6 +169,7 @@ pub const RECORDS: &[Record] = &[
             engine.register_fn("explode", |context: NativeCallContext, f: Frame, name: &str| {
                 let run = || {
                     query::known(&f.0, name)?;
+                    room::for_items(&f.0, name)?;
                     let options = pl::ExplodeOptions { empty_as_null: true, keep_nulls: true };
                     let name = name.to_string();
                     aside(move || f.0.explode([name], options).during("explode"))

@@ -1,0 +1,69 @@
+//! The run's budget of memory, kept from the outside: a watcher that looks at the program's size, and the program's end where
+//! neither asking beforehand nor stopping between units of work has kept it within.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::progress::Bars;
+use super::screen::{Screen, Stream};
+use super::{FAILED, signals};
+use crate::allocator::{self, Refusal};
+use crate::error::Error;
+use crate::memory;
+
+/// How often the size is looked at: memory is filled with some gigabytes a second.
+const EVERY: Duration = Duration::from_millis(20);
+/// By how much work that is asked to stop may go over before it does, at the least.
+const SLACK: u64 = 32 << 20;
+
+/// Sets the budget, or the usual one, and begins to watch over it.
+pub fn begin(asked: Option<u64>) {
+    static BEGUN: AtomicBool = AtomicBool::new(false);
+    let Some(limit) = asked.or_else(memory::usual_limit) else {
+        return;
+    };
+    memory::set_limit(limit);
+    allocator::set_end(refuse);
+    if BEGUN.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    // Without the watcher there are still the checks in front and the allocator's count.
+    let _ = std::thread::Builder::new().spawn(move || watch(limit));
+}
+
+/// Over the budget, work is asked to stop between two units of it; what goes on growing does not ask, and is ended.
+fn watch(limit: u64) {
+    let most = limit.saturating_add(SLACK.max(limit / 10));
+    while let Some(taken) = memory::taken() {
+        memory::set_over(taken > limit);
+        if taken > most {
+            leave(&memory::exceeded("the script"));
+        }
+        std::thread::sleep(EVERY);
+    }
+}
+
+/// The end for an allocation that would go over the budget or that the system refuses.
+fn refuse(refusal: Refusal) -> ! {
+    let at_once = |bytes| {
+        format!(
+            "the script, which asks for {} at once,",
+            memory::shown(bytes)
+        )
+    };
+    leave(&match refusal {
+        Refusal::Budget(bytes) => memory::exceeded(&at_once(bytes)),
+        Refusal::System(bytes) => Error::failed_with_hint(
+            format!("{} gets no more memory from the system", at_once(bytes)),
+            "work on less at a time, or end other programs",
+        ),
+    })
+}
+
+/// Closes the record, says why and ends.
+fn leave(error: &Error) -> ! {
+    signals::close_record("failed", Some(error));
+    let screen = Screen::new(Stream::Error, Bars::new());
+    screen.remark(&screen.style().error(error));
+    std::process::exit(i32::from(FAILED))
+}
