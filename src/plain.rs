@@ -1,8 +1,9 @@
 //! Text that nobody vouches for, made safe to show: what a model, a file or a script writes must not steer a terminal,
 //! reorder a page, or hide something in it. One list, used by everything that shows text.
 //!
-//! The list follows Unicode's categories Cc and Cf and its property Default_Ignorable_Code_Point (UAX #44), less what
-//! scripts and emoji need where they need it: joiners and variation selectors.
+//! The list follows Unicode's categories Cc and Cf and its property Default_Ignorable_Code_Point (UAX #44), less the signs
+//! that are drawn (Prepended_Concatenation_Mark, such as U+06DD), and less what scripts and emoji need where they need it: joiners and
+//! variation selectors.
 
 /// The text with what cannot be seen written out as `\u{1b}`: control characters and escape sequences, marks that reorder
 /// text, characters without width, and separators of lines other than the usual one. Line ends and tabs stay.
@@ -65,7 +66,7 @@ fn always_hidden(character: char) -> bool {
         '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}'
+        | '\u{13430}'..='\u{13455}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}'
         | '\u{e01f0}'..='\u{e0fff}')
         || u32::from(character) & 0xfffe == 0xfffe
 }
@@ -74,25 +75,49 @@ fn joins(character: char) -> bool {
     matches!(character, '\u{200c}' | '\u{200d}')
 }
 
-/// A joiner belongs between two characters of a script that uses it, or of an emoji.
+/// A joiner belongs between two letters of a script that uses it (Arabic and its kin, the scripts of India and South-East
+/// Asia, Mongolian), or within an emoji.
 fn may_join(before: Option<char>, after: Option<char>) -> bool {
-    let uses = |neighbour: Option<char>| {
-        neighbour.is_some_and(|c| !c.is_ascii() && !joins(c) && !always_hidden(c))
+    let (Some(before), Some(after)) = (before, after) else {
+        return false;
     };
-    uses(before) && uses(after)
+    let of_emoji = |c: char| is_pictograph(c) || c == '\u{fe0f}';
+    (uses_joiners(before) && uses_joiners(after)) || (of_emoji(before) && is_pictograph(after))
+}
+
+fn uses_joiners(character: char) -> bool {
+    matches!(character,
+        '\u{606}'..='\u{8ff}' | '\u{900}'..='\u{dff}' | '\u{f00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
+        | '\u{1800}'..='\u{18af}' | '\u{1a20}'..='\u{1aaf}' | '\u{1b00}'..='\u{1bff}' | '\u{a800}'..='\u{a8ff}'
+        | '\u{a980}'..='\u{a9ff}' | '\u{aa60}'..='\u{aa7f}' | '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}'
+        | '\u{11000}'..='\u{1193f}')
+        && !always_hidden(character)
+}
+
+fn is_pictograph(character: char) -> bool {
+    matches!(character,
+        '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}' | '\u{2190}'..='\u{21ff}'
+        | '\u{2300}'..='\u{23ff}' | '\u{24c2}' | '\u{25a0}'..='\u{27bf}' | '\u{2900}'..='\u{297f}'
+        | '\u{2b00}'..='\u{2bff}' | '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}' | '\u{1f000}'..='\u{1faff}')
+}
+
+fn is_ideograph(character: char) -> bool {
+    matches!(character, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 fn selects(character: char) -> bool {
     matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// One selector belongs behind a character that has variants: an emoji, a digit as a key cap, an ideograph. A row of
-/// them is a way to hide bytes.
+/// One selector belongs behind a character that has variants: an emoji, a digit as a key cap, an ideograph. Behind any
+/// other, or several in a row, they are a way to hide bytes.
 fn may_select(before: Option<char>, selector: char) -> bool {
     let Some(before) = before else { return false };
-    let keycap =
-        matches!(before, '0'..='9' | '#' | '*') && matches!(selector, '\u{fe0e}' | '\u{fe0f}');
-    keycap || (!before.is_ascii() && !selects(before) && !joins(before) && !always_hidden(before))
+    match selector {
+        '\u{fe0e}' | '\u{fe0f}' => is_pictograph(before) || matches!(before, '0'..='9' | '#' | '*'),
+        '\u{fe00}'..='\u{fe02}' | '\u{e0100}'..='\u{e01ef}' => is_ideograph(before),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -131,7 +156,20 @@ mod tests {
         ] {
             assert_eq!(printable(text), text);
         }
-        assert_eq!(printable("a\u{200d}b"), r"a\u{200d}b");
+        for (text, shown) in [
+            ("a\u{200d}b", r"a\u{200d}b"),
+            ("é\u{200d}é", r"é\u{200d}é"),
+            ("пар\u{200c}оль", r"пар\u{200c}оль"),
+            ("é\u{fe00}é\u{e0153}", r"é\u{fe00}é\u{e0153}"),
+            ("😀\u{e0153}", r"😀\u{e0153}"),
+            ("葛\u{e0100}\u{e0101}", "葛\u{e0100}\\u{e0101}"),
+            (
+                "\u{13000}\u{13430}\u{13439}",
+                "\u{13000}\\u{13430}\\u{13439}",
+            ),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
         assert_eq!(printable("é\u{200d}\u{200d}é"), r"é\u{200d}\u{200d}é");
         assert_eq!(printable("❤\u{fe0f}\u{fe0f}"), "❤\u{fe0f}\\u{fe0f}");
         assert_eq!(printable("a\u{fe00}"), r"a\u{fe00}");
