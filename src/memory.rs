@@ -4,6 +4,7 @@
 //! what a piece of work takes asks for it with [`require`] or [`require_room`] and is refused in a sentence. Behind these,
 //! the door watches the program's size (`cli/watch.rs`) and the allocator counts what is large (`allocator.rs`).
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use candle_core::Device;
@@ -16,6 +17,21 @@ static LIMIT: AtomicU64 = AtomicU64::new(0);
 static OVER: AtomicBool = AtomicBool::new(false);
 /// What raises the budget.
 const RAISE: &str = "--memory SIZE, such as --memory 64GiB, raises what the run may take";
+
+/// What makes the allocator give back at once what is free already, set by the program.
+static RECLAIM: OnceLock<fn()> = OnceLock::new();
+
+/// Sets what gives memory back that is free but still kept for later. The first one set stays.
+pub fn set_reclaim(reclaim: fn()) {
+    let _ = RECLAIM.set(reclaim);
+}
+
+/// Gives back what is free but still kept for later, so that only what is in use counts.
+pub fn reclaim() {
+    if let Some(reclaim) = RECLAIM.get() {
+        reclaim();
+    }
+}
 
 /// Sets the run's budget in bytes.
 pub fn set_limit(bytes: u64) {
@@ -155,7 +171,13 @@ pub fn require(bytes: u64, device: &Device, doing: &str, hint: &str) -> Result<(
     let own = of_device(device).map(|(taken, total)| total.saturating_sub(taken));
     let left = match own {
         Some(left) => Some(left),
-        None => room(),
+        None => match room() {
+            Some(left) if bytes > left => {
+                reclaim();
+                room()
+            }
+            enough => enough,
+        },
     };
     let Some(left) = left.filter(|left| bytes > *left) else {
         return Ok(());

@@ -34,7 +34,11 @@ pub fn begin(asked: Option<u64>) {
 /// Over the budget, work is asked to stop between two units of it; what goes on growing does not ask, and is ended.
 fn watch(limit: u64) {
     let most = limit.saturating_add(SLACK.max(limit / 10));
-    while let Some(taken) = memory::taken() {
+    while let Some(mut taken) = memory::taken() {
+        if taken > limit {
+            memory::reclaim();
+            taken = memory::taken().unwrap_or(taken);
+        }
         memory::set_over(taken > limit);
         if taken > most {
             leave(&memory::exceeded("the script"));

@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 
-use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext, Position};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext, Position, Scope};
 
 use super::failure::{At, ScriptResult, raise_at};
 use crate::error::Error;
@@ -18,8 +18,8 @@ const TURNS: u32 = 61;
 /// Values looked at in one variable.
 const MOST: usize = 1 << 13;
 
-/// Makes the engine refuse to go on with a value that lies too deep or is about to grow too large.
-pub fn watch(engine: &mut Engine) {
+/// Makes the functions of rhai that may grow a value without a bound refuse to.
+pub fn register(engine: &mut Engine) {
     engine.register_fn("pad", pad);
     engine.register_fn("pad", pad_text);
     engine.register_fn(
@@ -28,24 +28,29 @@ pub fn watch(engine: &mut Engine) {
             pad_text(context, text, length, with.encode_utf8(&mut [0; 4]))
         },
     );
-    let turns = Cell::new(0);
-    // Called deprecated to say that it may change; the version of rhai is pinned.
-    #[allow(deprecated)]
-    engine.on_var(move |name, _, context| {
-        turns.set((turns.get() + 1) % TURNS);
-        if turns.get() == 0
-            && let Some(value) = context.scope().get(name)
-            && is_deeper(value, DEEPEST, &mut { MOST })
-        {
-            let error = Error::invalid(
-                format!("the variable `{name}`"),
-                format!("arrays and maps at most {DEEPEST} deep in each other"),
-                "deeper ones",
-            );
-            return Err(raise_at(Position::NONE, error));
+}
+
+/// Looks, now and then, whether a variable that is read lies too deep in itself.
+#[derive(Default)]
+pub struct Depth(Cell<u32>);
+
+impl Depth {
+    /// Refuses a variable whose values lie too deep in each other, where it is its turn to be looked into.
+    pub fn check(&self, name: &str, scope: &Scope) -> ScriptResult<()> {
+        self.0.set((self.0.get() + 1) % TURNS);
+        let turn = self.0.get() == 0;
+        match scope.get(name).filter(|_| turn) {
+            Some(value) if is_deeper(value, DEEPEST, &mut { MOST }) => {
+                let error = Error::invalid(
+                    format!("the variable `{name}`"),
+                    format!("arrays and maps at most {DEEPEST} deep in each other"),
+                    "deeper ones",
+                );
+                Err(raise_at(Position::NONE, error))
+            }
+            _ => Ok(()),
         }
-        Ok(None)
-    });
+    }
 }
 
 /// Appends copies of an item until the array has `length` elements.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt, Token};
 
 use super::api;
-use super::bounds;
+use super::bounds::{self, Depth};
 use super::calls;
 use super::failure::Failure;
 use super::host::{Event, Host};
@@ -228,7 +228,7 @@ fn engine(host: &Rc<Host>) -> Engine {
         let over = memory::check().err()?;
         Some(Dynamic::from(Failure::from(&over)))
     });
-    bounds::watch(&mut engine);
+    bounds::register(&mut engine);
     engine.set_module_resolver(Library::new(host.clone()));
     engine
 }
@@ -261,8 +261,10 @@ fn divide_with_fractions(engine: &mut Engine) {
     reason = "rhai marks what may change with its version, which is locked"
 )]
 fn hand_out_records(engine: &mut Engine) {
-    engine.on_var(|name, index, context| {
+    let depth = Depth::default();
+    engine.on_var(move |name, index, context| {
         let scope = context.scope();
+        depth.check(name, scope)?;
         let mut variables = scope.iter_raw();
         let found = match index.checked_sub(1) {
             Some(place) => variables.nth(place),

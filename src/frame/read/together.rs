@@ -6,8 +6,11 @@ use polars::prelude::*;
 
 use super::cells::is_exact;
 use crate::error::{Context, Result};
-use crate::frame::query;
-use crate::frame::room;
+use crate::frame::{query, room};
+
+/// Pieces of memory that a column may lie in. A frame that grows in a loop would else come to lie in a piece for each row,
+/// and a piece's own description takes more room than a few rows.
+const MOST_PIECES: usize = 64;
 
 /// One frame below the other; a column that one lacks is filled with nulls.
 pub fn concatenate(frames: &[DataFrame]) -> Result<DataFrame> {
@@ -22,7 +25,11 @@ pub fn concatenate(frames: &[DataFrame]) -> Result<DataFrame> {
         ..UnionArgs::default()
     };
     let operation = "putting frames below each other";
-    query::collect(concat(lazy, options).during(operation)?, operation)
+    let mut whole = query::collect(concat(lazy, options).during(operation)?, operation)?;
+    if whole.max_n_chunks() > MOST_PIECES {
+        whole.rechunk_mut();
+    }
+    Ok(whole)
 }
 
 /// Whole numbers that would lose digits beside the numbers of another frame, as texts everywhere.
