@@ -480,3 +480,207 @@ fn errors_of_tables_are_one_sentence_without_a_plan() {
         }
     }
 }
+
+#[test]
+fn numbers_compare_exactly() {
+    for (text, expected) in [
+        ("1e-17 > 0.0", true),
+        ("1e-300 > 0", true),
+        ("-1e-17 < 0", true),
+        ("1e-17 == 0.0", false),
+        ("1e-17 != 0", true),
+        ("0.1 + 0.2 == 0.3", false),
+        ("0.1 + 0.2 != 0.3", true),
+        ("0.1 + 0.2 > 0.3", true),
+        ("0.1 + 0.2 <= 0.3", false),
+        ("1e-30 < 1e-20", true),
+        ("1e-20 <= 1e-30", false),
+        ("let inf = 1 / 0; inf > 1.0", true),
+        ("let inf = 1 / 0; inf == inf", true),
+        ("let inf = 1 / 0; inf != inf", false),
+        ("let inf = 1 / 0; -inf < inf", true),
+        ("let inf = 1 / 0; inf >= 9223372036854775807", true),
+        ("let nan = 0 / 0; nan == nan", false),
+        ("let nan = 0 / 0; nan != nan", true),
+        (
+            "let nan = 0 / 0; nan < 1 || nan > 1 || nan <= 1 || nan >= 1",
+            false,
+        ),
+        ("let nan = 0 / 0; nan == 0 || 0 == nan", false),
+        ("0.0 == -0.0", true),
+        ("1 == 1.0 && 1.0 == 1", true),
+        ("9007199254740993 == 9007199254740992.0", false),
+        ("9007199254740993 > 9007199254740992.0", true),
+        ("9007199254740992.0 < 9007199254740993", true),
+        ("9007199254740992 == 9007199254740992.0", true),
+        ("9223372036854775807 < 9223372036854775808.0", true),
+        ("9223372036854775807 == 9223372036854775808.0", false),
+        ("-9223372036854775807 - 1 == -9223372036854775808.0", true),
+        ("3 < 3.5 && -3 > -3.5 && 3.5 > 3 && -3.5 < -3", true),
+        ("1 < -2", false),
+        ("const P = 1e-25; P < 1e-20", true),
+        ("1e-17 in [0.0]", false),
+        ("0.3 in [0.1 + 0.2]", false),
+        ("1 in [1.0]", true),
+        ("9007199254740993 in [9007199254740992.0]", false),
+        ("[1e-17] == [0.0]", false),
+        ("[1, 2] == [1.0, 2.0]", true),
+        ("#{ a: 1e-17 } == #{ a: 0.0 }", false),
+        ("#{ a: 1 } == #{ a: 1.0 }", true),
+        ("[0.0, 1e-17].index_of(1e-17) == 1", true),
+        ("[0.0].contains(1e-17)", false),
+        ("[0.0, 1e-17, 0.0].dedup().len() == 3", true),
+        ("[1, 1.0].dedup().len() == 1", true),
+        ("[1e-18, 0.0, 1e-19].sort() == [0.0, 1e-19, 1e-18]", true),
+        ("[2, 1].sort(|a, b| a * 1e-18 < b * 1e-18) == [1, 2]", true),
+        (
+            "[9007199254740993, 9007199254740992.0].sort()[1] == 9007199254740993",
+            true,
+        ),
+        ("max(9007199254740993, 1.0) == 9007199254740993", true),
+        ("min(1, 0.5) == 0.5 && max(1e-18, 0) == 1e-18", true),
+        ("max(1, 0 / 0) == 1 && min(0 / 0, 2) == 2", true),
+        ("\"a\" < \"b\" && \"a\" == 'a' && \"b\" >= \"a\"", true),
+        ("true == true && false != true", true),
+        ("() == () && 3 != () && \"a\" != ()", true),
+        ("() < 3 || () >= 3", false),
+        ("\"3\" == 3 || [3] == 3", false),
+        (
+            "let x = 1.0; if x == 1.0 && !(x < 1.0) { true } else { false }",
+            true,
+        ),
+        ("let i = 0; while i < 3.0 { i += 1 } i == 3", true),
+        ("`${1e-17 > 0}` == \"true\"", true),
+    ] {
+        assert_eq!(script(text), json!(expected), "{text}");
+    }
+    let frame = "let f = frame(#{ p: [1e-25, 1e-10] });";
+    for text in [
+        "f.filter_rows(|row| row.p < 1e-20).len()",
+        "f.filter(col(\"p\") < 1e-20).len()",
+        "f[\"p\"].filter(|p| p < 1e-20).len()",
+    ] {
+        assert_eq!(script(&format!("{frame} {text}")), json!(1), "{text}");
+    }
+}
+
+#[test]
+fn an_order_of_unlike_values_is_refused() {
+    for (text, types) in [
+        ("\"0.7\" > 0.5", "`>` does not work on string, number"),
+        ("1 < \"2\"", "`<` does not work on integer, string"),
+        ("true <= 1", "`<=` does not work on boolean, integer"),
+        ("[1] < 2", "`<` does not work on array, integer"),
+        ("[1] < [2]", "`<` does not work on array, array"),
+        (
+            "frame(#{ a: [1] }) > 2",
+            "`>` does not work on Frame, integer",
+        ),
+    ] {
+        let said = script_error(text);
+        assert!(said.contains(types), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_switch_takes_a_whole_float_for_the_whole_number() {
+    for (text, expected) in [
+        (
+            "switch 4 / 2 { 2 => \"two\", _ => \"other\" }",
+            json!("two"),
+        ),
+        (
+            "let n = 2; switch n { 2.0 => \"two\", _ => \"other\" }",
+            json!("two"),
+        ),
+        (
+            "let n = -2.0; switch n { 1 | -2 => \"two\", _ => \"other\" }",
+            json!("two"),
+        ),
+        (
+            "let n = 2.5; switch n { 2.5 => \"half\", _ => \"other\" }",
+            json!("half"),
+        ),
+        (
+            "let n = 2.0; switch n { 1 => 1.0, 2 if n > 2.0 => 2.0, 2 => 3.0, _ => 4.0 }",
+            json!(3.0),
+        ),
+        (
+            "let t = \"b\"; switch t { \"a\" => 1, \"b\" => 2.0, _ => 3 }",
+            json!(2.0),
+        ),
+        (
+            "let m = #{ k: 3 }; switch (m.k + 1) / 2 { 0..2 => \"low\", 2..9 => \"high\", _ => \"none\" }",
+            json!("high"),
+        ),
+        (
+            "let n = 6; switch [1, 2, 3].map(|x| x * 2)[2] / 2 { 3 => { let m = #{ a: 2.0 }; m.a }, _ => 0 }",
+            json!(2.0),
+        ),
+        (
+            "let n = 1; switch n { 1 => `{ ${ \"}\" } 2.0 => `, /* 2.0 => */ 2.0 => \"b\", _ => 0 }",
+            json!("{ } 2.0 => "),
+        ),
+        (
+            "let out = []; for n in [0.0, -0.0, 1e3] { out.push(switch n { 0 => \"zero\", 1000 => \"thousand\", _ => \"other\" }); } out",
+            json!(["zero", "zero", "thousand"]),
+        ),
+        (
+            "let n = 3; switch n { 1 => switch n { 3.0 => 1, _ => 2 }, 3.0 => switch n / 1 { 3 => 5, _ => 6 }, _ => 7 }",
+            json!(5),
+        ),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    let error = cells(&["let n = 1;\nswitch n { 1.0 => missing, _ => 0 }"]).unwrap_err();
+    assert_eq!((error.line, error.column), (Some(2), Some(19)));
+}
+
+#[test]
+fn errors_in_a_module_name_the_line_of_a_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let module = "fn shares(t) {\n  let ts = [t];\n  ts[0]\n    .head(1)\n    .map(\"share\",\n      |row| ts[0].nothing())\n}\nfn short(t) {\n  let ts = [t];\n  ts[0]\n    .head(1)\n    .map(|row| ts.len())\n}";
+    std::fs::write(folder.path().join("rates.rhai"), module).unwrap();
+    for (call, line) in [("shares", 6), ("short", 12)] {
+        let text = format!("import \"rates\" as rates;\nrates::{call}(frame(#{{ n: [1, 2] }}))");
+        let error = crate::support::script_in(folder.path(), &text).unwrap_err();
+        let notes = error.notes.join("; ");
+        assert!(
+            notes.contains(&format!("in rates, line {line}")),
+            "{error:?}"
+        );
+        assert_eq!(error.line, Some(2), "{error:?}");
+    }
+}
+
+#[test]
+fn maps_with_closures_of_their_own_are_called_as_they_are() {
+    for (text, expected) in [
+        (
+            "let d = #{ inner: #{ n: 3, map: |x| this.n + x } }; d.inner.map(2)",
+            json!(5),
+        ),
+        (
+            "let d = #{ inner: #{ n: 3, map: |x| x.call(this.n) } }; d.inner.map(|n| n + d.len())",
+            json!(4),
+        ),
+        (
+            "let d = #{ inner: #{ generate: |c| c.call(1) } }; let k = 4; d.inner.generate(|n| n + k)",
+            json!(5),
+        ),
+        (
+            "let d = #{ inner: #{ n: 0, map: |c| { this.n += c.call(1); } } }; let k = 4; d.inner.map(|n| n + k); d.inner.n",
+            json!(5),
+        ),
+        (
+            "let d = #{ inner: #{ n: 3, filter: |c| c.call(1) } }; let k = 1; d[\"inner\"].filter(|n| n == k)",
+            json!(true),
+        ),
+        (
+            "let steps = #{ map: |x, f| f.call(x) }; let k = 2; steps.map(3, |x| x * k)",
+            json!(6),
+        ),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+}

@@ -6,16 +6,18 @@
 
 use std::rc::Rc;
 
-use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt, Token};
+use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt};
 
 use super::api;
 use super::bounds;
 use super::calls;
+use super::edits::Edits;
 use super::failure::Failure;
 use super::host::{Event, Host};
 use super::modules::Library;
+use super::operators;
 use super::report::{self, ScriptError};
-use super::rewrite::{self, Edits};
+use super::rewrite;
 use super::unfinished;
 use super::wording::Known;
 use crate::aside;
@@ -28,9 +30,6 @@ const EXPRESSION_DEPTH: usize = 128;
 const LARGEST_STRING: usize = 1 << 28;
 const LARGEST_ARRAY: usize = 1 << 24;
 const LARGEST_MAP: usize = 1 << 20;
-/// How tightly operators bind: `/` as `*` and `%` do, an assignment weaker than all (1 is where an expression ends).
-const DIVISION: u8 = 180;
-const WEAKEST: u8 = 2;
 
 /// Bytes of an array's element and of a map's entry.
 const ELEMENT: u64 = 16;
@@ -209,7 +208,7 @@ fn engine(host: &Rc<Host>) -> Engine {
         .register_get("hint", |failure: &mut Failure| {
             failure.hint.clone().map_or(Dynamic::UNIT, Dynamic::from)
         });
-    divide_with_fractions(&mut engine);
+    operators::replace(&mut engine);
     hand_out_records(&mut engine);
     for record in api::all() {
         (record.register)(&mut engine, host);
@@ -231,26 +230,6 @@ fn engine(host: &Rc<Host>) -> Engine {
     bounds::watch(&mut engine);
     engine.set_module_resolver(Library::new(host.clone()));
     engine
-}
-
-/// `/` becomes an operator of ours. rhai has a `/` of its own for whole numbers, which could only be replaced together with
-/// its fast paths for all operators; this way the others keep theirs.
-#[expect(
-    deprecated,
-    reason = "rhai marks what may change with its version, which is locked"
-)]
-fn divide_with_fractions(engine: &mut Engine) {
-    for (name, precedence) in [
-        (rewrite::DIVIDE, DIVISION),
-        (rewrite::DIVIDE_ASSIGN, WEAKEST),
-    ] {
-        let registered = engine.register_custom_operator(name, precedence);
-        debug_assert!(registered.is_ok(), "the operator {name} is rhai's own");
-    }
-    engine.on_parse_token(|token, _, _| match token {
-        Token::Divide => Token::Custom(Box::new(rewrite::DIVIDE.into())),
-        other => other,
-    });
 }
 
 /// A variable that a closure captures is shared, and rhai locks it while a method of it runs: a closure that reads the frame

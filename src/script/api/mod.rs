@@ -1,6 +1,7 @@
 //! The script functions, one file per noun. [`all`] is the whole surface.
 
 pub mod chat;
+pub mod comparisons;
 pub mod expr;
 mod finetune_options;
 pub mod frame;
@@ -31,6 +32,7 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         plot::RECORDS,
         random::RECORDS,
         numbers::RECORDS,
+        comparisons::RECORDS,
         in_place::RECORDS,
         notebook::RECORDS,
     ];

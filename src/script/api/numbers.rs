@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::frame::query;
 use crate::script::convert;
 use crate::script::failure::At;
+use crate::script::operators::{DIVIDE, DIVIDE_ASSIGN};
 use crate::script::record::Record;
-use crate::script::rewrite::{DIVIDE, DIVIDE_ASSIGN};
 
 pub const RECORDS: &[Record] = &[
     Record::new(

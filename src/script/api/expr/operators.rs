@@ -11,8 +11,8 @@ use super::{Expr, bounded, value};
 use crate::error::Result;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::Host;
+use crate::script::operators::{DIVIDE, DIVIDE_ASSIGN};
 use crate::script::record::Record;
-use crate::script::rewrite;
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -44,7 +44,7 @@ fn arithmetic(engine: &mut Engine, _host: &Rc<Host>) {
     binary(engine, "*", |a, b| {
         pl::binary_expr(a, Operator::Multiply, b)
     });
-    for name in [rewrite::DIVIDE, rewrite::DIVIDE_ASSIGN] {
+    for name in [DIVIDE, DIVIDE_ASSIGN] {
         named(engine, name, "/", |a, b| {
             pl::binary_expr(a, Operator::TrueDivide, b)
         });
