@@ -87,6 +87,22 @@ fn a_closure_reads_the_frame_it_is_handed_to() {
         ),
         (r#"f["n"].map(|n| n + f.len())"#, json!([5, 6, 7, 8])),
         (
+            r#"let m = #{ a: 1, b: 2 }; m.keys().sort(|x, y| m[y] - m[x])[0]"#,
+            json!("b"),
+        ),
+        (
+            r#"let m = #{ a: 1, b: 2 }; let by = |x, y| m[y] - m[x]; m.keys().sort(by)"#,
+            json!(["b", "a"]),
+        ),
+        (
+            r#"let xs = [3, 1]; xs.filter(|x| x > 0).sort(|a, b| (a - b) * xs.len()).retain(|x| x < xs.len())"#,
+            json!([1]),
+        ),
+        (
+            r#"let m = #{ a: 1 }; let n = []; m.keys().for_each(|| n.push(m[this])); n"#,
+            json!([1]),
+        ),
+        (
             r#"f["n"]
               .filter(|n| n < f.len())
               .map(|n| n * f.len())"#,
@@ -683,4 +699,157 @@ fn maps_with_closures_of_their_own_are_called_as_they_are() {
     ] {
         assert_eq!(script(text), expected, "{text}");
     }
+}
+
+#[test]
+fn the_remainder_has_the_sign_of_the_right_side_as_in_expressions() {
+    for (text, expected) in [
+        (
+            "[-7 % 3, 7 % 3, 7 % -3, -7 % -3, 6 % 3, -6 % 3]",
+            json!([2, 1, -2, -1, 0, 0]),
+        ),
+        ("[-7.5 % 2, 7.5 % -2.0, 7 % 2.5]", json!([0.5, -0.5, 2.0])),
+        ("let a = -7; a %= 3; a", json!(2)),
+        ("let a = #{ b: [-7] }; a.b[0] %= 1 + 2; a.b", json!([2])),
+        ("div_floor(-7, 3) * 3 + -7 % 3", json!(-7)),
+        ("(-9223372036854775807 - 1) % -1", json!(0)),
+        (
+            "frame(#{ x: [-7, 7] }).select(col(\"x\") % 3)[\"x\"]",
+            json!([2, 1]),
+        ),
+        ("10 % 4 * 2", json!(4)),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    assert!(script_error("let a = 1; a %= 0;").contains("zero"));
+    assert!(
+        script_error("\"a\" % 2").contains("the operator `%` does not work on string, integer")
+    );
+}
+
+#[test]
+fn shifts_lose_no_bits_in_silence() {
+    for (text, expected) in [
+        ("1 << 62", json!(4611686018427387904i64)),
+        ("-1 << 3", json!(-8)),
+        ("-9 >> 1", json!(-5)),
+        ("[1 >> 64, -1 >> 100]", json!([0, -1])),
+        ("let a = 1; a <<= 3; a >>= 1; a", json!(4)),
+        ("1 + 1 << 3", json!(9)),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    for text in ["1 << 63", "1 << 64", "5 << 62", "let a = 1; a <<= 70;"] {
+        let said = script_error(text);
+        assert!(said.contains("does not fit into 64 bits"), "{text}: {said}");
+    }
+    assert!(script_error("1 << -1").contains("a whole number from 0"));
+}
+
+#[test]
+fn a_power_of_a_bare_minus_asks_what_is_meant() {
+    for text in [
+        "-2 ** 2",
+        "let x = 3; 1 - -x ** 2",
+        "fn f(x) { -x ** 2 } f(1)",
+        "print(-2.0 ** 2)",
+        "[1].map(|x| -x ** 2)",
+    ] {
+        let said = script_error(text);
+        assert!(said.contains("(-a) ** b, or -(a ** b)"), "{text}: {said}");
+    }
+    for (text, expected) in [
+        ("(-2) ** 2", json!(4)),
+        ("-(2 ** 2)", json!(-4)),
+        (
+            "let x = 3; [(-x) ** 2, 1 - x ** 2, -(x ** 2), (1 - -x) ** 2]",
+            json!([9, -8, -9, 16]),
+        ),
+        ("2 ** 3 ** 2", json!(512)),
+        ("2.0 ** -1", json!(0.5)),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn parts_of_arrays_texts_and_maps_change_and_are_given() {
+    for (text, expected) in [
+        ("[1, 2, 3].splice(0, 2, [9])", json!([9, 3])),
+        ("[1, 2, 3].splice(-1, 1, [9, 8])", json!([1, 2, 9, 8])),
+        ("let a = [1, 2, 3]; a.splice(1..3, []); a", json!([1])),
+        ("[1, 2, 3].splice(0..=0, [7])", json!([7, 2, 3])),
+        ("[1, 2, 3].splice(9, 1, [4])", json!([1, 2, 3, 4])),
+        ("[1, 2, 3].retain(0..2)", json!([1, 2])),
+        ("[1, 2, 3].retain(1, 2)", json!([2, 3])),
+        ("[1, 2, 3].retain(1..=1)", json!([2])),
+        ("let a = [1, 2, 3]; a.retain(2..9); a", json!([3])),
+        ("[1, 2].pad(4, 0)", json!([1, 2, 0, 0])),
+        ("[1, 2].pad(1, 0)", json!([1, 2])),
+        ("[1, 2, 3, 7].dedup(|a, b| b - a == 1)", json!([1, 3, 7])),
+        ("let a = [1, 2]; a.set(-1, 5); a", json!([1, 5])),
+        (r#""abc".pad(6, "-=")"#, json!("abc-=-")),
+        (r#""abc".pad(5, ' ')"#, json!("abc  ")),
+        (r#""abcd".crop(1..3)"#, json!("bc")),
+        (r#""abcd".crop(1..=9)"#, json!("bcd")),
+        (r#"let t = "abc"; t.set(1, 'x'); t"#, json!("axc")),
+        (
+            "#{ a: 1 }.mixin(#{ a: 2, b: 3 })",
+            json!({ "a": 2, "b": 3 }),
+        ),
+        (
+            "let m = #{ a: 1 }; m.fill_with(#{ a: 2, b: 3 }); m",
+            json!({ "a": 1, "b": 3 }),
+        ),
+        (
+            "#{ a: 1, b: 2 }.retain(|key, value| value > 1)",
+            json!({ "b": 2 }),
+        ),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    assert!(script_error("let a = [1]; a.set(3, 2)").contains("a place below 1"));
+    assert!(script_error("let t = \"a\"; t.set(3, 'b')").contains("a place below 1"));
+    assert!(script_error("[1].pad(1 << 40, 0)").contains("a length of at most"));
+    assert!(script_error("[1, 2, 3][0..2]").contains("got range"));
+    assert!(script_error("let m = #{ a: 1 }; #{ b: 1 }.c + m.a").contains("no property `c`"));
+}
+
+#[test]
+fn functions_of_numbers_take_whole_numbers() {
+    for (text, expected) in [
+        (
+            "[4.sqrt(), 0.exp(), 1.ln(), 0.sin()]",
+            json!([2.0, 1.0, 0.0, 0.0]),
+        ),
+        (
+            "[1000.log(10), 8.log(2), 100.0.log(10.0), 9.log(3.0)]",
+            json!([3.0, 3.0, 2.0, 2.0]),
+        ),
+        (
+            "[3.round(), 3.floor(), 2.5.round(), 3.is_nan()]",
+            json!([3, 3, 3.0, false]),
+        ),
+        (
+            "[2.675.round(2), 1.23456.round(3), 1e300.round(2), 7.round(2)]",
+            json!([2.67, 1.235, 1e300, 7]),
+        ),
+        (
+            "[[1, 2, 3].sum(), [0.5, 1].sum(), [].sum(), [1, 2].mean()]",
+            json!([6, 1.5, 0, 1.5]),
+        ),
+        ("[[3, 1.5, 2].min(), [3, 1.5, 2].max()]", json!([1.5, 3])),
+        ("[1, 0 / 0].max().is_nan()", json!(true)),
+        ("frame(#{ x: [1, 2, 3] })[\"x\"].mean()", json!(2.0)),
+        (
+            "frame(#{ x: [1, 2, 3] }).select(col(\"x\").mean())[\"x\"]",
+            json!([2.0]),
+        ),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    assert!(script_error("100.0.log()").contains("number.ln()"));
+    assert!(script_error("[].mean()").contains("at least one number"));
+    assert!(script_error("[1, ()].sum()").contains("an array of numbers"));
+    assert!(script_error("[9223372036854775807, 1].sum()").contains("64 bits"));
 }

@@ -199,6 +199,8 @@ fn engine(host: &Rc<Host>) -> Engine {
     engine.set_max_array_size(most(ELEMENT, LARGEST_ARRAY));
     engine.set_max_map_size(most(ENTRY, LARGEST_MAP));
     engine.disable_symbol("eval");
+    // Constants are left as they are written: `-2 ** 2` would be folded before anyone could ask what it means.
+    engine.set_optimization_level(rhai::OptimizationLevel::None);
     engine.set_fail_on_invalid_map_property(true);
     engine
         .register_type_with_name::<Failure>("error")

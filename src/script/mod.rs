@@ -17,6 +17,7 @@ pub mod modules;
 pub mod operators;
 pub mod options;
 pub mod parameters;
+pub mod powers;
 pub mod record;
 pub mod report;
 pub mod rewrite;

@@ -3,7 +3,7 @@
 //! rhai locks the variable at the head of a chain while its last method runs, so that in `fs[0].map("k", |row| fs.len())`
 //! the closure finds `fs` locked. In `by_value__(fs[0]).map("k", |row| fs.len())` the frame goes by value and nothing is
 //! locked; so chains whose methods take closures and change nothing are rewritten that way. `a /= b` becomes `a = a / b`,
-//! because rhai has a whole division of its own for `/=`, and a `switch` takes 2.0 for 2. The text is edited within its
+//! because rhai has a whole division of its own for `/=` (`%=`, `<<=` and `>>=` alike), and a `switch` takes 2.0 for 2. The text is edited within its
 //! lines, and [`Edits`] leads every position back to where it was.
 
 use rhai::{
@@ -12,7 +12,8 @@ use rhai::{
 };
 
 use super::edits::{Edit, Edits, Text};
-use super::operators::DIVIDE_ASSIGN;
+use super::operators;
+use super::powers;
 use super::switches;
 
 /// The function that gives its argument.
@@ -40,6 +41,7 @@ pub fn compile(
     taken: &dyn Fn(&str) -> bool,
 ) -> Result<(AST, Edits), ParseError> {
     let plain = engine.compile(source)?;
+    powers::check(&plain, source)?;
     let own: Vec<String> = plain
         .iter_functions()
         .map(|function| function.name.to_string())
@@ -68,7 +70,7 @@ fn edits_of(ast: &AST, source: &str, taken: &dyn Fn(&str) -> bool) -> Edits {
         match nodes {
             [.., ASTNode::Stmt(Stmt::Assignment(parts))] => {
                 let (operator, sides) = parts.as_ref();
-                edits.0.extend(divide_assign(&text, operator, &sides.lhs));
+                edits.0.extend(assignment(&text, operator, &sides.lhs));
             }
             [.., ASTNode::Stmt(Stmt::Switch(parts, at))] => {
                 edits
@@ -102,17 +104,16 @@ fn goes_on(parent: Option<&ASTNode>, expression: &Expr) -> bool {
 }
 
 /// `a.b /= c` as `a.b = a.b / c`.
-fn divide_assign(text: &Text, operator: &OpAssignment, left: &Expr) -> Option<Edit> {
+fn assignment(text: &Text, operator: &OpAssignment, left: &Expr) -> Option<Edit> {
     let (_, _, _, symbol, ..) = operator.get_op_assignment_info()?;
     let at = operator.position();
     let target = text.between(left.start_position(), at)?;
-    (symbol == "/=" && text.starts_with(at, symbol)).then(|| Edit {
-        line: at.line().unwrap_or(1),
-        column: at.position().unwrap_or(1) - 1,
-        removed: 2,
-        inserted: format!("= {} {DIVIDE_ASSIGN} ", target.trim()),
-        about: at,
-    })
+    let stands = text.starts_with(at, symbol);
+    let compiled = operators::assigned(symbol).filter(|_| stands)?;
+    let inserted = format!("= {} {compiled} ", target.trim());
+    let mut edit = Edit::insertion(at, &inserted, at)?;
+    edit.removed = symbol.len();
+    Some(edit)
 }
 
 /// A link of a chain: the place of its dot, and its method where it is one.
@@ -183,11 +184,14 @@ fn calls(text: &Text, chain: &Expr, taken: &dyn Fn(&str) -> bool) -> Option<Vec<
             .args
             .iter()
             .any(|argument| matches!(argument, Expr::Stmt(_)));
-        if !TAKE_CLOSURES.contains(&name)
-            || taken(name)
-            || !runs_script
-            || !(inside || captures || is_this)
-        {
+        // What a method gave belongs to nobody: whatever is called on it may change it.
+        let on_value = place
+            .checked_sub(1)
+            .and_then(|before| links.get(before))
+            .is_some_and(|before| before.method.is_some());
+        let unchanging = TAKE_CLOSURES.contains(&name) && !taken(name);
+        let may_lock = on_value || (unchanging && (inside || captures || is_this));
+        if !runs_script || !may_lock {
             continue;
         }
         // What stands behind the first such method goes on with its value, which nothing locks.

@@ -313,6 +313,9 @@ fn friendly_types(arguments: &str) -> String {
         "&str | ImmutableString | String" | "ImmutableString" => "string".to_string(),
         "()" => "nothing".to_string(),
         "Fn" => "closure".to_string(),
+        "core::ops::range::Range<i64>" | "core::ops::range::RangeInclusive<i64>" => {
+            "range".to_string()
+        }
         other => other.to_string(),
     };
     let parts: Vec<String> = arguments

@@ -7,10 +7,12 @@ mod finetune_options;
 pub mod frame;
 pub mod generate;
 pub mod in_place;
+mod mathematics;
 pub mod metrics;
 pub mod model;
 pub mod notebook;
 pub mod numbers;
+mod parts;
 pub mod plot;
 mod plot_options;
 pub mod random;
@@ -33,6 +35,8 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         random::RECORDS,
         numbers::RECORDS,
         comparisons::RECORDS,
+        mathematics::RECORDS,
+        parts::RECORDS,
         in_place::RECORDS,
         notebook::RECORDS,
     ];
