@@ -251,7 +251,7 @@ fn hand_out_records(engine: &mut Engine) {
         };
         let handle = found.map(|(_, _, value)| value);
         Ok(handle
-            .filter(|value| value.is_shared() && api::is_record(value))
+            .filter(|value| value.is_shared() && !value.is_locked() && api::is_record(value))
             .cloned())
     });
 }

@@ -212,12 +212,28 @@ fn own_methods(ast: &AST) -> Vec<String> {
                 names.extend(parts.0.iter().map(|(key, _)| key.name.to_string()));
             }
             Some(ASTNode::Expr(Expr::DynamicConstant(value, _))) => keys(value, &mut names),
-            Some(ASTNode::Expr(Expr::ThisPtr(_))) => changes = true,
+            Some(ASTNode::Stmt(Stmt::Assignment(parts))) => {
+                changes |= matches!(head(&parts.1.lhs), Expr::ThisPtr(_));
+            }
+            Some(ASTNode::Expr(chain)) => {
+                changes |= links(chain).is_some_and(|(head, links)| {
+                    let method = links.iter().any(|link| link.method.is_some());
+                    matches!(head, Expr::ThisPtr(_)) && method
+                });
+            }
             _ => {}
         }
         true
     });
     if changes { names } else { Vec::new() }
+}
+
+/// What a chain begins with.
+fn head(chain: &Expr) -> &Expr {
+    match chain {
+        Expr::Dot(first, ..) | Expr::Index(first, ..) => &first.lhs,
+        other => other,
+    }
 }
 
 /// The keys of a constant map and of the maps in it.
