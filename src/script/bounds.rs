@@ -18,8 +18,8 @@ const TURNS: u32 = 61;
 /// Values looked at in one variable.
 const MOST: usize = 1 << 13;
 
-/// Makes the engine refuse to go on with a value that lies too deep or is about to grow too large.
-pub fn watch(engine: &mut Engine) {
+/// Registers the functions that let a value grow at once, each up to its bound; they give the value.
+pub fn register(engine: &mut Engine) {
     engine.register_fn("pad", pad);
     engine.register_fn("pad", pad_text);
     engine.register_fn(
@@ -28,15 +28,17 @@ pub fn watch(engine: &mut Engine) {
             pad_text(context, text, length, with.encode_utf8(&mut [0; 4]))
         },
     );
-    let turns = Cell::new(0);
-    // Called deprecated to say that it may change; the version of rhai is pinned.
-    #[allow(deprecated)]
-    engine.on_var(move |name, _, context| {
-        turns.set((turns.get() + 1) % TURNS);
-        if turns.get() == 0
-            && let Some(value) = context.scope().get(name)
-            && is_deeper(value, DEEPEST, &mut { MOST })
-        {
+}
+
+/// Looks into the variables that scripts read, one in so many times.
+#[derive(Default)]
+pub struct Depth(Cell<u32>);
+
+impl Depth {
+    /// Refuses a variable whose value lies too deep.
+    pub fn check(&self, name: &str, value: &Dynamic) -> ScriptResult<()> {
+        self.0.set((self.0.get() + 1) % TURNS);
+        if self.0.get() == 0 && is_deeper(value, DEEPEST, &mut { MOST }) {
             let error = Error::invalid(
                 format!("the variable `{name}`"),
                 format!("arrays and maps at most {DEEPEST} deep in each other"),
@@ -44,8 +46,8 @@ pub fn watch(engine: &mut Engine) {
             );
             return Err(raise_at(Position::NONE, error));
         }
-        Ok(None)
-    });
+        Ok(())
+    }
 }
 
 /// Appends copies of an item until the array has `length` elements.
@@ -54,7 +56,7 @@ fn pad(
     array: &mut Array,
     length: i64,
     item: Dynamic,
-) -> ScriptResult<()> {
+) -> ScriptResult<Array> {
     let most = context.engine().max_array_size();
     let length = usize::try_from(length).unwrap_or(0);
     if length > most {
@@ -68,7 +70,7 @@ fn pad(
     if length > array.len() {
         array.resize(length, item);
     }
-    Ok(())
+    Ok(array.clone())
 }
 
 /// Appends a text again and again until there are `length` characters; an empty one appends nothing.
@@ -77,7 +79,7 @@ fn pad_text(
     text: &mut ImmutableString,
     length: i64,
     with: &str,
-) -> ScriptResult<()> {
+) -> ScriptResult<ImmutableString> {
     let most = context.engine().max_string_size();
     let length = usize::try_from(length).unwrap_or(0);
     if length > most {
@@ -90,7 +92,7 @@ fn pad_text(
     }
     let missing = length.saturating_sub(text.chars().count());
     text.make_mut().extend(with.chars().cycle().take(missing));
-    Ok(())
+    Ok(text.clone())
 }
 
 /// Whether something lies deeper than `depth` more levels allow, among the first values that are found.

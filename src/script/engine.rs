@@ -229,7 +229,7 @@ fn engine(host: &Rc<Host>) -> Engine {
         let over = memory::check().err()?;
         Some(Dynamic::from(Failure::from(&over)))
     });
-    bounds::watch(&mut engine);
+    bounds::register(&mut engine);
     engine.set_module_resolver(Library::new(host.clone()));
     engine
 }
@@ -237,22 +237,30 @@ fn engine(host: &Rc<Host>) -> Engine {
 /// A variable that a closure captures is shared, and rhai locks it while a method of it runs: a closure that reads the frame
 /// it is handed to would find it locked. Frames, models, expressions and charts never change, so a variable that shares one
 /// gives its handle instead, which nothing locks. An assignment through the handle reaches the closures too.
+///
+/// Here a value that lies too deep is refused as well: rhai knows one such place.
 #[expect(
     deprecated,
     reason = "rhai marks what may change with its version, which is locked"
 )]
 fn hand_out_records(engine: &mut Engine) {
-    engine.on_var(|name, index, context| {
+    let depth = bounds::Depth::default();
+    engine.on_var(move |name, index, context| {
         let scope = context.scope();
         let mut variables = scope.iter_raw();
         let found = match index.checked_sub(1) {
             Some(place) => variables.nth(place),
             None => variables.find(|(known, _, _)| *known == name),
         };
-        let handle = found.map(|(_, _, value)| value);
-        Ok(handle
-            .filter(|value| value.is_shared() && !value.is_locked() && api::is_record(value))
-            .cloned())
+        let Some((_, _, value)) = found else {
+            return Ok(None);
+        };
+        // What is being worked on cannot be asked for its kind.
+        if value.is_locked() {
+            return Ok(None);
+        }
+        depth.check(name, value)?;
+        Ok((value.is_shared() && api::is_record(value)).then(|| value.clone()))
     });
 }
 

@@ -96,14 +96,6 @@ fn arrays(engine: &mut Engine) {
         })
         .register_fn("dedup", dedup)
         .register_fn(
-            "pad",
-            |context: NativeCallContext, array: &mut Array, n: i64, item: Dynamic| {
-                let length = padded(n, context.engine().max_array_size()).at(&context)?;
-                array.resize(length.max(array.len()), item);
-                Ok::<_, Box<rhai::EvalAltResult>>(array.clone())
-            },
-        )
-        .register_fn(
             "set",
             |context: NativeCallContext, array: &mut Array, place: i64, item: Dynamic| {
                 let at = place_of(array.len(), place).at(&context)?;
@@ -156,13 +148,6 @@ fn truth(name: &str, said: &Dynamic) -> Result<bool> {
     })
 }
 
-/// A length to fill up to, which the engine's limit bounds.
-fn padded(n: i64, most: usize) -> Result<usize> {
-    let length = usize::try_from(n.max(0)).ok().filter(|n| *n <= most);
-    length
-        .ok_or_else(|| Error::invalid("pad", format!("a length of at most {most}"), n.to_string()))
-}
-
 fn place_of(length: usize, place: i64) -> Result<usize> {
     let at = if place < 0 {
         i64::try_from(length)
@@ -185,18 +170,6 @@ fn texts(engine: &mut Engine) {
             |text: &mut ImmutableString, range: RangeInclusive<i64>| crop(text, &open(&range)),
         )
         .register_fn(
-            "pad",
-            |context: NativeCallContext, text: &mut ImmutableString, n: i64, part: char| {
-                pad(&context, text, n, part.encode_utf8(&mut [0; 4]))
-            },
-        )
-        .register_fn(
-            "pad",
-            |context: NativeCallContext, text: &mut ImmutableString, n: i64, part: &str| {
-                pad(&context, text, n, part)
-            },
-        )
-        .register_fn(
             "set",
             |context: NativeCallContext, text: &mut ImmutableString, place: i64, new: char| {
                 let at = place_of(text.chars().count(), place).at(&context)?;
@@ -216,19 +189,6 @@ fn crop(text: &mut ImmutableString, range: &Range<i64>) -> ImmutableString {
     let kept: String = text.chars().skip(places.start).take(places.len()).collect();
     *text = kept.into();
     text.clone()
-}
-
-fn pad(
-    context: &NativeCallContext,
-    text: &mut ImmutableString,
-    n: i64,
-    part: &str,
-) -> ScriptResult<ImmutableString> {
-    let length = padded(n, context.engine().max_string_size()).at(context)?;
-    let missing = length.saturating_sub(text.chars().count());
-    let filling: String = part.chars().cycle().take(missing).collect();
-    *text = format!("{text}{filling}").into();
-    Ok(text.clone())
 }
 
 fn maps(engine: &mut Engine) {
