@@ -87,6 +87,22 @@ fn a_closure_reads_the_frame_it_is_handed_to() {
         ),
         (r#"f["n"].map(|n| n + f.len())"#, json!([5, 6, 7, 8])),
         (
+            r#"let m = #{ a: 1, b: 2 }; m.keys().sort(|x, y| m[y] - m[x])[0]"#,
+            json!("b"),
+        ),
+        (
+            r#"let m = #{ a: 1, b: 2 }; let by = |x, y| m[y] - m[x]; m.keys().sort(by)"#,
+            json!(["b", "a"]),
+        ),
+        (
+            r#"let xs = [3, 1]; xs.filter(|x| x > 0).sort(|a, b| (a - b) * xs.len()).retain(|x| x < xs.len())"#,
+            json!([1]),
+        ),
+        (
+            r#"let m = #{ a: 1 }; let n = []; m.keys().for_each(|| n.push(m[this])); n"#,
+            json!([1]),
+        ),
+        (
             r#"f["n"]
               .filter(|n| n < f.len())
               .map(|n| n * f.len())"#,
@@ -479,4 +495,361 @@ fn errors_of_tables_are_one_sentence_without_a_plan() {
             assert!(!said.contains(trace), "{text}: {said}");
         }
     }
+}
+
+#[test]
+fn numbers_compare_exactly() {
+    for (text, expected) in [
+        ("1e-17 > 0.0", true),
+        ("1e-300 > 0", true),
+        ("-1e-17 < 0", true),
+        ("1e-17 == 0.0", false),
+        ("1e-17 != 0", true),
+        ("0.1 + 0.2 == 0.3", false),
+        ("0.1 + 0.2 != 0.3", true),
+        ("0.1 + 0.2 > 0.3", true),
+        ("0.1 + 0.2 <= 0.3", false),
+        ("1e-30 < 1e-20", true),
+        ("1e-20 <= 1e-30", false),
+        ("let inf = 1 / 0; inf > 1.0", true),
+        ("let inf = 1 / 0; inf == inf", true),
+        ("let inf = 1 / 0; inf != inf", false),
+        ("let inf = 1 / 0; -inf < inf", true),
+        ("let inf = 1 / 0; inf >= 9223372036854775807", true),
+        ("let nan = 0 / 0; nan == nan", false),
+        ("let nan = 0 / 0; nan != nan", true),
+        (
+            "let nan = 0 / 0; nan < 1 || nan > 1 || nan <= 1 || nan >= 1",
+            false,
+        ),
+        ("let nan = 0 / 0; nan == 0 || 0 == nan", false),
+        ("0.0 == -0.0", true),
+        ("1 == 1.0 && 1.0 == 1", true),
+        ("9007199254740993 == 9007199254740992.0", false),
+        ("9007199254740993 > 9007199254740992.0", true),
+        ("9007199254740992.0 < 9007199254740993", true),
+        ("9007199254740992 == 9007199254740992.0", true),
+        ("9223372036854775807 < 9223372036854775808.0", true),
+        ("9223372036854775807 == 9223372036854775808.0", false),
+        ("-9223372036854775807 - 1 == -9223372036854775808.0", true),
+        ("3 < 3.5 && -3 > -3.5 && 3.5 > 3 && -3.5 < -3", true),
+        ("1 < -2", false),
+        ("const P = 1e-25; P < 1e-20", true),
+        ("1e-17 in [0.0]", false),
+        ("0.3 in [0.1 + 0.2]", false),
+        ("1 in [1.0]", true),
+        ("9007199254740993 in [9007199254740992.0]", false),
+        ("[1e-17] == [0.0]", false),
+        ("[1, 2] == [1.0, 2.0]", true),
+        ("#{ a: 1e-17 } == #{ a: 0.0 }", false),
+        ("#{ a: 1 } == #{ a: 1.0 }", true),
+        ("[0.0, 1e-17].index_of(1e-17) == 1", true),
+        ("[0.0].contains(1e-17)", false),
+        ("[0.0, 1e-17, 0.0].dedup().len() == 3", true),
+        ("[1, 1.0].dedup().len() == 1", true),
+        ("[1e-18, 0.0, 1e-19].sort() == [0.0, 1e-19, 1e-18]", true),
+        ("[2, 1].sort(|a, b| a * 1e-18 < b * 1e-18) == [1, 2]", true),
+        (
+            "[9007199254740993, 9007199254740992.0].sort()[1] == 9007199254740993",
+            true,
+        ),
+        ("max(9007199254740993, 1.0) == 9007199254740993", true),
+        ("min(1, 0.5) == 0.5 && max(1e-18, 0) == 1e-18", true),
+        ("max(1, 0 / 0) == 1 && min(0 / 0, 2) == 2", true),
+        ("\"a\" < \"b\" && \"a\" == 'a' && \"b\" >= \"a\"", true),
+        ("true == true && false != true", true),
+        ("() == () && 3 != () && \"a\" != ()", true),
+        ("() < 3 || () >= 3", false),
+        ("\"3\" == 3 || [3] == 3", false),
+        (
+            "let x = 1.0; if x == 1.0 && !(x < 1.0) { true } else { false }",
+            true,
+        ),
+        ("let i = 0; while i < 3.0 { i += 1 } i == 3", true),
+        ("`${1e-17 > 0}` == \"true\"", true),
+    ] {
+        assert_eq!(script(text), json!(expected), "{text}");
+    }
+    let frame = "let f = frame(#{ p: [1e-25, 1e-10] });";
+    for text in [
+        "f.filter_rows(|row| row.p < 1e-20).len()",
+        "f.filter(col(\"p\") < 1e-20).len()",
+        "f[\"p\"].filter(|p| p < 1e-20).len()",
+    ] {
+        assert_eq!(script(&format!("{frame} {text}")), json!(1), "{text}");
+    }
+}
+
+#[test]
+fn an_order_of_unlike_values_is_refused() {
+    for (text, types) in [
+        ("\"0.7\" > 0.5", "`>` does not work on string, number"),
+        ("1 < \"2\"", "`<` does not work on integer, string"),
+        ("true <= 1", "`<=` does not work on boolean, integer"),
+        ("[1] < 2", "`<` does not work on array, integer"),
+        ("[1] < [2]", "`<` does not work on array, array"),
+        (
+            "frame(#{ a: [1] }) > 2",
+            "`>` does not work on Frame, integer",
+        ),
+    ] {
+        let said = script_error(text);
+        assert!(said.contains(types), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_switch_takes_a_whole_float_for_the_whole_number() {
+    for (text, expected) in [
+        (
+            "switch 4 / 2 { 2 => \"two\", _ => \"other\" }",
+            json!("two"),
+        ),
+        (
+            "let n = 2; switch n { 2.0 => \"two\", _ => \"other\" }",
+            json!("two"),
+        ),
+        (
+            "let n = -2.0; switch n { 1 | -2 => \"two\", _ => \"other\" }",
+            json!("two"),
+        ),
+        (
+            "let n = 2.5; switch n { 2.5 => \"half\", _ => \"other\" }",
+            json!("half"),
+        ),
+        (
+            "let n = 2.0; switch n { 1 => 1.0, 2 if n > 2.0 => 2.0, 2 => 3.0, _ => 4.0 }",
+            json!(3.0),
+        ),
+        (
+            "let t = \"b\"; switch t { \"a\" => 1, \"b\" => 2.0, _ => 3 }",
+            json!(2.0),
+        ),
+        (
+            "let m = #{ k: 3 }; switch (m.k + 1) / 2 { 0..2 => \"low\", 2..9 => \"high\", _ => \"none\" }",
+            json!("high"),
+        ),
+        (
+            "let n = 6; switch [1, 2, 3].map(|x| x * 2)[2] / 2 { 3 => { let m = #{ a: 2.0 }; m.a }, _ => 0 }",
+            json!(2.0),
+        ),
+        (
+            "let n = 1; switch n { 1 => `{ ${ \"}\" } 2.0 => `, /* 2.0 => */ 2.0 => \"b\", _ => 0 }",
+            json!("{ } 2.0 => "),
+        ),
+        (
+            "let out = []; for n in [0.0, -0.0, 1e3] { out.push(switch n { 0 => \"zero\", 1000 => \"thousand\", _ => \"other\" }); } out",
+            json!(["zero", "zero", "thousand"]),
+        ),
+        (
+            "let n = 3; switch n { 1 => switch n { 3.0 => 1, _ => 2 }, 3.0 => switch n / 1 { 3 => 5, _ => 6 }, _ => 7 }",
+            json!(5),
+        ),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    let error = cells(&["let n = 1;\nswitch n { 1.0 => missing, _ => 0 }"]).unwrap_err();
+    assert_eq!((error.line, error.column), (Some(2), Some(19)));
+}
+
+#[test]
+fn errors_in_a_module_name_the_line_of_a_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let module = "fn shares(t) {\n  let ts = [t];\n  ts[0]\n    .head(1)\n    .map(\"share\",\n      |row| ts[0].nothing())\n}\nfn short(t) {\n  let ts = [t];\n  ts[0]\n    .head(1)\n    .map(|row| ts.len())\n}";
+    std::fs::write(folder.path().join("rates.rhai"), module).unwrap();
+    for (call, line) in [("shares", 6), ("short", 12)] {
+        let text = format!("import \"rates\" as rates;\nrates::{call}(frame(#{{ n: [1, 2] }}))");
+        let error = crate::support::script_in(folder.path(), &text).unwrap_err();
+        let notes = error.notes.join("; ");
+        assert!(
+            notes.contains(&format!("in rates, line {line}")),
+            "{error:?}"
+        );
+        assert_eq!(error.line, Some(2), "{error:?}");
+    }
+}
+
+#[test]
+fn maps_with_closures_of_their_own_are_called_as_they_are() {
+    for (text, expected) in [
+        (
+            "let d = #{ inner: #{ n: 3, map: |x| this.n + x } }; d.inner.map(2)",
+            json!(5),
+        ),
+        (
+            "let d = #{ inner: #{ n: 3, map: |x| x.call(this.n) } }; d.inner.map(|n| n + d.len())",
+            json!(4),
+        ),
+        (
+            "let d = #{ inner: #{ generate: |c| c.call(1) } }; let k = 4; d.inner.generate(|n| n + k)",
+            json!(5),
+        ),
+        (
+            "let d = #{ inner: #{ n: 0, map: |c| { this.n += c.call(1); } } }; let k = 4; d.inner.map(|n| n + k); d.inner.n",
+            json!(5),
+        ),
+        (
+            "let d = #{ inner: #{ n: 3, filter: |c| c.call(1) } }; let k = 1; d[\"inner\"].filter(|n| n == k)",
+            json!(true),
+        ),
+        (
+            "let steps = #{ map: |x, f| f.call(x) }; let k = 2; steps.map(3, |x| x * k)",
+            json!(6),
+        ),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn the_remainder_has_the_sign_of_the_right_side_as_in_expressions() {
+    for (text, expected) in [
+        (
+            "[-7 % 3, 7 % 3, 7 % -3, -7 % -3, 6 % 3, -6 % 3]",
+            json!([2, 1, -2, -1, 0, 0]),
+        ),
+        ("[-7.5 % 2, 7.5 % -2.0, 7 % 2.5]", json!([0.5, -0.5, 2.0])),
+        ("let a = -7; a %= 3; a", json!(2)),
+        ("let a = #{ b: [-7] }; a.b[0] %= 1 + 2; a.b", json!([2])),
+        ("div_floor(-7, 3) * 3 + -7 % 3", json!(-7)),
+        ("(-9223372036854775807 - 1) % -1", json!(0)),
+        (
+            "frame(#{ x: [-7, 7] }).select(col(\"x\") % 3)[\"x\"]",
+            json!([2, 1]),
+        ),
+        ("10 % 4 * 2", json!(4)),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    assert!(script_error("let a = 1; a %= 0;").contains("zero"));
+    assert!(
+        script_error("\"a\" % 2").contains("the operator `%` does not work on string, integer")
+    );
+}
+
+#[test]
+fn shifts_lose_no_bits_in_silence() {
+    for (text, expected) in [
+        ("1 << 62", json!(4611686018427387904i64)),
+        ("-1 << 3", json!(-8)),
+        ("-9 >> 1", json!(-5)),
+        ("[1 >> 64, -1 >> 100]", json!([0, -1])),
+        ("let a = 1; a <<= 3; a >>= 1; a", json!(4)),
+        ("1 + 1 << 3", json!(9)),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    for text in ["1 << 63", "1 << 64", "5 << 62", "let a = 1; a <<= 70;"] {
+        let said = script_error(text);
+        assert!(said.contains("does not fit into 64 bits"), "{text}: {said}");
+    }
+    assert!(script_error("1 << -1").contains("a whole number from 0"));
+}
+
+#[test]
+fn a_power_of_a_bare_minus_asks_what_is_meant() {
+    for text in [
+        "-2 ** 2",
+        "let x = 3; 1 - -x ** 2",
+        "fn f(x) { -x ** 2 } f(1)",
+        "print(-2.0 ** 2)",
+        "[1].map(|x| -x ** 2)",
+    ] {
+        let said = script_error(text);
+        assert!(said.contains("(-a) ** b, or -(a ** b)"), "{text}: {said}");
+    }
+    for (text, expected) in [
+        ("(-2) ** 2", json!(4)),
+        ("-(2 ** 2)", json!(-4)),
+        (
+            "let x = 3; [(-x) ** 2, 1 - x ** 2, -(x ** 2), (1 - -x) ** 2]",
+            json!([9, -8, -9, 16]),
+        ),
+        ("2 ** 3 ** 2", json!(512)),
+        ("2.0 ** -1", json!(0.5)),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn parts_of_arrays_texts_and_maps_change_and_are_given() {
+    for (text, expected) in [
+        ("[1, 2, 3].splice(0, 2, [9])", json!([9, 3])),
+        ("[1, 2, 3].splice(-1, 1, [9, 8])", json!([1, 2, 9, 8])),
+        ("let a = [1, 2, 3]; a.splice(1..3, []); a", json!([1])),
+        ("[1, 2, 3].splice(0..=0, [7])", json!([7, 2, 3])),
+        ("[1, 2, 3].splice(9, 1, [4])", json!([1, 2, 3, 4])),
+        ("[1, 2, 3].retain(0..2)", json!([1, 2])),
+        ("[1, 2, 3].retain(1, 2)", json!([2, 3])),
+        ("[1, 2, 3].retain(1..=1)", json!([2])),
+        ("let a = [1, 2, 3]; a.retain(2..9); a", json!([3])),
+        ("[1, 2].pad(4, 0)", json!([1, 2, 0, 0])),
+        ("[1, 2].pad(1, 0)", json!([1, 2])),
+        ("[1, 2, 3, 7].dedup(|a, b| b - a == 1)", json!([1, 3, 7])),
+        ("let a = [1, 2]; a.set(-1, 5); a", json!([1, 5])),
+        (r#""abc".pad(6, "-=")"#, json!("abc-=-")),
+        (r#""abc".pad(5, ' ')"#, json!("abc  ")),
+        (r#""abcd".crop(1..3)"#, json!("bc")),
+        (r#""abcd".crop(1..=9)"#, json!("bcd")),
+        (r#"let t = "abc"; t.set(1, 'x'); t"#, json!("axc")),
+        (
+            "#{ a: 1 }.mixin(#{ a: 2, b: 3 })",
+            json!({ "a": 2, "b": 3 }),
+        ),
+        (
+            "let m = #{ a: 1 }; m.fill_with(#{ a: 2, b: 3 }); m",
+            json!({ "a": 1, "b": 3 }),
+        ),
+        (
+            "#{ a: 1, b: 2 }.retain(|key, value| value > 1)",
+            json!({ "b": 2 }),
+        ),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    assert!(script_error("let a = [1]; a.set(3, 2)").contains("a place below 1"));
+    assert!(script_error("let t = \"a\"; t.set(3, 'b')").contains("a place below 1"));
+    assert!(script_error("[1].pad(1 << 40, 0)").contains("at most"));
+    assert!(script_error("[1, 2, 3][0..2]").contains("got range"));
+    assert!(script_error("let m = #{ a: 1 }; #{ b: 1 }.c + m.a").contains("no property `c`"));
+}
+
+#[test]
+fn functions_of_numbers_take_whole_numbers() {
+    for (text, expected) in [
+        (
+            "[4.sqrt(), 0.exp(), 1.ln(), 0.sin()]",
+            json!([2.0, 1.0, 0.0, 0.0]),
+        ),
+        (
+            "[1000.log(10), 8.log(2), 100.0.log(10.0), 9.log(3.0)]",
+            json!([3.0, 3.0, 2.0, 2.0]),
+        ),
+        (
+            "[3.round(), 3.floor(), 2.5.round(), 3.is_nan()]",
+            json!([3, 3, 3.0, false]),
+        ),
+        (
+            "[2.675.round(2), 1.23456.round(3), 1e300.round(2), 7.round(2)]",
+            json!([2.67, 1.235, 1e300, 7]),
+        ),
+        (
+            "[[1, 2, 3].sum(), [0.5, 1].sum(), [].sum(), [1, 2].mean()]",
+            json!([6, 1.5, 0, 1.5]),
+        ),
+        ("[[3, 1.5, 2].min(), [3, 1.5, 2].max()]", json!([1.5, 3])),
+        ("[1, 0 / 0].max().is_nan()", json!(true)),
+        ("frame(#{ x: [1, 2, 3] })[\"x\"].mean()", json!(2.0)),
+        (
+            "frame(#{ x: [1, 2, 3] }).select(col(\"x\").mean())[\"x\"]",
+            json!([2.0]),
+        ),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    assert!(script_error("100.0.log()").contains("number.ln()"));
+    assert!(script_error("[].mean()").contains("at least one number"));
+    assert!(script_error("[1, ()].sum()").contains("an array of numbers"));
+    assert!(script_error("[9223372036854775807, 1].sum()").contains("64 bits"));
 }

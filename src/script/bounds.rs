@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 
-use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext, Position, Scope};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext, Position};
 
 use super::failure::{At, ScriptResult, raise_at};
 use crate::error::Error;
@@ -18,7 +18,7 @@ const TURNS: u32 = 61;
 /// Values looked at in one variable.
 const MOST: usize = 1 << 13;
 
-/// Makes the functions of rhai that may grow a value without a bound refuse to.
+/// Registers the functions that let a value grow at once, each up to its bound; they give the value.
 pub fn register(engine: &mut Engine) {
     engine.register_fn("pad", pad);
     engine.register_fn("pad", pad_text);
@@ -30,26 +30,23 @@ pub fn register(engine: &mut Engine) {
     );
 }
 
-/// Looks, now and then, whether a variable that is read lies too deep in itself.
+/// Looks into the variables that scripts read, one in so many times.
 #[derive(Default)]
 pub struct Depth(Cell<u32>);
 
 impl Depth {
-    /// Refuses a variable whose values lie too deep in each other, where it is its turn to be looked into.
-    pub fn check(&self, name: &str, scope: &Scope) -> ScriptResult<()> {
+    /// Refuses a variable whose value lies too deep.
+    pub fn check(&self, name: &str, value: &Dynamic) -> ScriptResult<()> {
         self.0.set((self.0.get() + 1) % TURNS);
-        let turn = self.0.get() == 0;
-        match scope.get(name).filter(|_| turn) {
-            Some(value) if is_deeper(value, DEEPEST, &mut { MOST }) => {
-                let error = Error::invalid(
-                    format!("the variable `{name}`"),
-                    format!("arrays and maps at most {DEEPEST} deep in each other"),
-                    "deeper ones",
-                );
-                Err(raise_at(Position::NONE, error))
-            }
-            _ => Ok(()),
+        if self.0.get() == 0 && is_deeper(value, DEEPEST, &mut { MOST }) {
+            let error = Error::invalid(
+                format!("the variable `{name}`"),
+                format!("arrays and maps at most {DEEPEST} deep in each other"),
+                "deeper ones",
+            );
+            return Err(raise_at(Position::NONE, error));
         }
+        Ok(())
     }
 }
 
@@ -59,7 +56,7 @@ fn pad(
     array: &mut Array,
     length: i64,
     item: Dynamic,
-) -> ScriptResult<()> {
+) -> ScriptResult<Array> {
     let most = context.engine().max_array_size();
     let length = usize::try_from(length).unwrap_or(0);
     if length > most {
@@ -73,7 +70,7 @@ fn pad(
     if length > array.len() {
         array.resize(length, item);
     }
-    Ok(())
+    Ok(array.clone())
 }
 
 /// Appends a text again and again until there are `length` characters; an empty one appends nothing.
@@ -82,7 +79,7 @@ fn pad_text(
     text: &mut ImmutableString,
     length: i64,
     with: &str,
-) -> ScriptResult<()> {
+) -> ScriptResult<ImmutableString> {
     let most = context.engine().max_string_size();
     let length = usize::try_from(length).unwrap_or(0);
     if length > most {
@@ -95,7 +92,7 @@ fn pad_text(
     }
     let missing = length.saturating_sub(text.chars().count());
     text.make_mut().extend(with.chars().cycle().take(missing));
-    Ok(())
+    Ok(text.clone())
 }
 
 /// Whether something lies deeper than `depth` more levels allow, among the first values that are found.

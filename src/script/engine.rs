@@ -6,16 +6,18 @@
 
 use std::rc::Rc;
 
-use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt, Token};
+use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt};
 
 use super::api;
-use super::bounds::{self, Depth};
+use super::bounds;
 use super::calls;
+use super::edits::Edits;
 use super::failure::Failure;
 use super::host::{Event, Host};
 use super::modules::Library;
+use super::operators;
 use super::report::{self, ScriptError};
-use super::rewrite::{self, Edits};
+use super::rewrite;
 use super::unfinished;
 use super::wording::Known;
 use crate::aside;
@@ -28,9 +30,6 @@ const EXPRESSION_DEPTH: usize = 128;
 const LARGEST_STRING: usize = 1 << 28;
 const LARGEST_ARRAY: usize = 1 << 24;
 const LARGEST_MAP: usize = 1 << 20;
-/// How tightly operators bind: `/` as `*` and `%` do, an assignment weaker than all (1 is where an expression ends).
-const DIVISION: u8 = 180;
-const WEAKEST: u8 = 2;
 
 /// Bytes of an array's element and of a map's entry.
 const ELEMENT: u64 = 16;
@@ -200,6 +199,8 @@ fn engine(host: &Rc<Host>) -> Engine {
     engine.set_max_array_size(most(ELEMENT, LARGEST_ARRAY));
     engine.set_max_map_size(most(ENTRY, LARGEST_MAP));
     engine.disable_symbol("eval");
+    // Constants are left as they are written: `-2 ** 2` would be folded before anyone could ask what it means.
+    engine.set_optimization_level(rhai::OptimizationLevel::None);
     engine.set_fail_on_invalid_map_property(true);
     engine
         .register_type_with_name::<Failure>("error")
@@ -209,7 +210,7 @@ fn engine(host: &Rc<Host>) -> Engine {
         .register_get("hint", |failure: &mut Failure| {
             failure.hint.clone().map_or(Dynamic::UNIT, Dynamic::from)
         });
-    divide_with_fractions(&mut engine);
+    operators::replace(&mut engine);
     hand_out_records(&mut engine);
     for record in api::all() {
         (record.register)(&mut engine, host);
@@ -233,47 +234,33 @@ fn engine(host: &Rc<Host>) -> Engine {
     engine
 }
 
-/// `/` becomes an operator of ours. rhai has a `/` of its own for whole numbers, which could only be replaced together with
-/// its fast paths for all operators; this way the others keep theirs.
-#[expect(
-    deprecated,
-    reason = "rhai marks what may change with its version, which is locked"
-)]
-fn divide_with_fractions(engine: &mut Engine) {
-    for (name, precedence) in [
-        (rewrite::DIVIDE, DIVISION),
-        (rewrite::DIVIDE_ASSIGN, WEAKEST),
-    ] {
-        let registered = engine.register_custom_operator(name, precedence);
-        debug_assert!(registered.is_ok(), "the operator {name} is rhai's own");
-    }
-    engine.on_parse_token(|token, _, _| match token {
-        Token::Divide => Token::Custom(Box::new(rewrite::DIVIDE.into())),
-        other => other,
-    });
-}
-
 /// A variable that a closure captures is shared, and rhai locks it while a method of it runs: a closure that reads the frame
 /// it is handed to would find it locked. Frames, models, expressions and charts never change, so a variable that shares one
 /// gives its handle instead, which nothing locks. An assignment through the handle reaches the closures too.
+///
+/// Here a value that lies too deep is refused as well: rhai knows one such place.
 #[expect(
     deprecated,
     reason = "rhai marks what may change with its version, which is locked"
 )]
 fn hand_out_records(engine: &mut Engine) {
-    let depth = Depth::default();
+    let depth = bounds::Depth::default();
     engine.on_var(move |name, index, context| {
         let scope = context.scope();
-        depth.check(name, scope)?;
         let mut variables = scope.iter_raw();
         let found = match index.checked_sub(1) {
             Some(place) => variables.nth(place),
             None => variables.find(|(known, _, _)| *known == name),
         };
-        let handle = found.map(|(_, _, value)| value);
-        Ok(handle
-            .filter(|value| value.is_shared() && api::is_record(value))
-            .cloned())
+        let Some((_, _, value)) = found else {
+            return Ok(None);
+        };
+        // What is being worked on cannot be asked for its kind.
+        if value.is_locked() {
+            return Ok(None);
+        }
+        depth.check(name, value)?;
+        Ok((value.is_shared() && api::is_record(value)).then(|| value.clone()))
     });
 }
 

@@ -4,9 +4,9 @@ use rhai::{AST, ASTNode, Dynamic, Engine, Expr, Position, Scope, Stmt};
 use serde_json::Value;
 
 use super::convert;
+use super::edits::Edits;
 use super::engine;
 use super::report::{self, ScriptError};
-use super::rewrite::Edits;
 use super::wording::Known;
 use crate::error::{Error, Result};
 

@@ -2,7 +2,7 @@
 
 use rhai::{EvalAltResult, Position};
 
-use super::rewrite::Edits;
+use super::edits::Edits;
 use super::wording::{self, Known};
 
 /// An error of a script, ready to be drawn by a door.

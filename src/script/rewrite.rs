@@ -1,19 +1,23 @@
 //! What a script's text becomes before rhai compiles it.
 //!
 //! rhai locks the variable at the head of a chain while its last method runs, so that in `fs[0].map("k", |row| fs.len())`
-//! the closure finds `fs` locked. Written as `map(fs[0], "k", |row| fs.len())` the frame goes by value and nothing is locked;
-//! so chains whose methods take closures and change nothing are rewritten that way. `a /= b` becomes `a = a / b`, because
-//! rhai has a whole division of its own for `/=`. The text is edited within its lines, and [`Edits`] leads every position
-//! back to where it was.
+//! the closure finds `fs` locked. In `by_value__(fs[0]).map("k", |row| fs.len())` the frame goes by value and nothing is
+//! locked; so chains whose methods take closures and change nothing are rewritten that way. `a /= b` becomes `a = a / b`,
+//! because rhai has a whole division of its own for `/=` (`%=`, `<<=` and `>>=` alike), and a `switch` takes 2.0 for 2. The text is edited within its
+//! lines, and [`Edits`] leads every position back to where it was.
 
 use rhai::{
-    AST, ASTFlags, ASTNode, Engine, Expr, FnCallExpr, OpAssignment, ParseError, Position, Stmt,
+    AST, ASTFlags, ASTNode, Array, Dynamic, Engine, Expr, FnCallExpr, Map, OpAssignment,
+    ParseError, Position, Stmt,
 };
 
-/// The operator `/` among compiled tokens; rhai's own divides whole numbers without a fraction.
-pub const DIVIDE: &str = "÷";
-/// The same where `a /= b` stood: an operator that binds weaker than all others.
-pub const DIVIDE_ASSIGN: &str = "divide_assign__";
+use super::edits::{Edit, Edits, Text};
+use super::operators;
+use super::powers;
+use super::switches;
+
+/// The function that gives its argument.
+pub const BY_VALUE: &str = "by_value__";
 
 /// Methods that run a closure and change nothing.
 const TAKE_CLOSURES: &[&str] = &[
@@ -29,73 +33,6 @@ const TAKE_CLOSURES: &[&str] = &[
     "find_map",
 ];
 
-/// One edit within a line; columns are counted from 0 in characters.
-#[derive(Clone, Debug)]
-struct Edit {
-    line: usize,
-    column: usize,
-    removed: usize,
-    inserted: String,
-    /// What an error about the inserted text is about.
-    about: Position,
-}
-
-/// The edits of a text, in its order.
-#[derive(Clone, Debug, Default)]
-pub struct Edits(Vec<Edit>);
-
-impl Edits {
-    /// Where a position of the edited text was before.
-    pub fn original(&self, position: Position) -> Position {
-        let (Some(line), Some(column)) = (position.line(), position.position()) else {
-            return position;
-        };
-        let mut column = column - 1;
-        for edit in self.0.iter().filter(|edit| edit.line == line) {
-            let length = edit.inserted.chars().count();
-            if column >= edit.column + length {
-                column = column + edit.removed - length;
-            } else if column >= edit.column {
-                return edit.about;
-            } else {
-                break;
-            }
-        }
-        place(line, column)
-    }
-
-    /// The edits of a later text of the same script.
-    pub fn extend(&mut self, later: Self) {
-        self.0.extend(later.0);
-    }
-
-    fn apply(&mut self, source: &str) -> String {
-        self.0.sort_by_key(|edit| (edit.line, edit.column));
-        let mut lines: Vec<Vec<char>> = source
-            .split('\n')
-            .map(|line| line.chars().collect())
-            .collect();
-        for edit in self.0.iter().rev() {
-            if let Some(line) = lines.get_mut(edit.line - 1) {
-                let end = (edit.column + edit.removed).min(line.len());
-                line.splice(edit.column.min(end)..end, edit.inserted.chars());
-            }
-        }
-        let lines: Vec<String> = lines
-            .into_iter()
-            .map(|line| line.into_iter().collect())
-            .collect();
-        lines.join("\n")
-    }
-}
-
-fn place(line: usize, column: usize) -> Position {
-    match (u16::try_from(line), u16::try_from(column + 1)) {
-        (Ok(line), Ok(column)) => Position::new(line, column),
-        _ => Position::NONE,
-    }
-}
-
 /// Compiles a text of a script, rewritten. `taken` says which names are functions of the script itself: those are called as
 /// they stand.
 pub fn compile(
@@ -104,11 +41,14 @@ pub fn compile(
     taken: &dyn Fn(&str) -> bool,
 ) -> Result<(AST, Edits), ParseError> {
     let plain = engine.compile(source)?;
+    powers::check(&plain, source)?;
     let own: Vec<String> = plain
         .iter_functions()
         .map(|function| function.name.to_string())
         .collect();
-    let taken = |name: &str| taken(name) || own.iter().any(|known| known == name);
+    let methods = own_methods(&plain);
+    let own = |name: &str| own.iter().chain(&methods).any(|known| known == name);
+    let taken = |name: &str| taken(name) || own(name);
     let mut edits = edits_of(&plain, source, &taken);
     if edits.0.is_empty() {
         return Ok((plain, edits));
@@ -130,7 +70,12 @@ fn edits_of(ast: &AST, source: &str, taken: &dyn Fn(&str) -> bool) -> Edits {
         match nodes {
             [.., ASTNode::Stmt(Stmt::Assignment(parts))] => {
                 let (operator, sides) = parts.as_ref();
-                edits.0.extend(divide_assign(&text, operator, &sides.lhs));
+                edits.0.extend(assignment(&text, operator, &sides.lhs));
+            }
+            [.., ASTNode::Stmt(Stmt::Switch(parts, at))] => {
+                edits
+                    .0
+                    .extend(switches::edits(&text, &parts.0, *at).unwrap_or_default());
             }
             [before @ .., ASTNode::Expr(chain)] if !goes_on(before.last(), chain) => {
                 edits
@@ -159,17 +104,16 @@ fn goes_on(parent: Option<&ASTNode>, expression: &Expr) -> bool {
 }
 
 /// `a.b /= c` as `a.b = a.b / c`.
-fn divide_assign(text: &Text, operator: &OpAssignment, left: &Expr) -> Option<Edit> {
+fn assignment(text: &Text, operator: &OpAssignment, left: &Expr) -> Option<Edit> {
     let (_, _, _, symbol, ..) = operator.get_op_assignment_info()?;
     let at = operator.position();
     let target = text.between(left.start_position(), at)?;
-    (symbol == "/=" && text.starts_with(at, symbol)).then(|| Edit {
-        line: at.line().unwrap_or(1),
-        column: at.position().unwrap_or(1) - 1,
-        removed: 2,
-        inserted: format!("= {} {DIVIDE_ASSIGN} ", target.trim()),
-        about: at,
-    })
+    let stands = text.starts_with(at, symbol);
+    let compiled = operators::assigned(symbol).filter(|_| stands)?;
+    let inserted = format!("= {} {compiled} ", target.trim());
+    let mut edit = Edit::insertion(at, &inserted, at)?;
+    edit.removed = symbol.len();
+    Some(edit)
 }
 
 /// A link of a chain: the place of its dot, and its method where it is one.
@@ -213,7 +157,7 @@ fn links(chain: &Expr) -> Option<(&Expr, Vec<Link<'_>>)> {
     Some((&first.lhs, links))
 }
 
-/// The edits that make the methods of a chain function calls: an opening in front of its head, a comma for each `.name(`.
+/// The edits that hand what a chain's first method with a closure is called on over by value.
 fn calls(text: &Text, chain: &Expr, taken: &dyn Fn(&str) -> bool) -> Option<Vec<Edit>> {
     let (head, links) = links(chain)?;
     let (start, name, is_this) = match head {
@@ -227,8 +171,6 @@ fn calls(text: &Text, chain: &Expr, taken: &dyn Fn(&str) -> bool) -> Option<Vec<
     if !text.starts_with(*start, name) {
         return None;
     }
-    let mut edits = Vec::new();
-    let mut openings = Vec::new();
     for (place, link) in links.iter().enumerate() {
         let Some((call, at)) = link.method else {
             continue;
@@ -242,25 +184,67 @@ fn calls(text: &Text, chain: &Expr, taken: &dyn Fn(&str) -> bool) -> Option<Vec<
             .args
             .iter()
             .any(|argument| matches!(argument, Expr::Stmt(_)));
-        if !TAKE_CLOSURES.contains(&name)
-            || taken(name)
-            || !runs_script
-            || !(inside || captures || is_this)
-        {
+        // What a method gave belongs to nobody: whatever is called on it may change it.
+        let on_value = place
+            .checked_sub(1)
+            .and_then(|before| links.get(before))
+            .is_some_and(|before| before.method.is_some());
+        let unchanging = TAKE_CLOSURES.contains(&name) && !taken(name);
+        let may_lock = on_value || (unchanging && (inside || captures || is_this));
+        if !runs_script || !may_lock {
             continue;
         }
-        edits.extend(text.as_comma(link.dot, name, at)?);
-        openings.push(Edit {
-            line: start.line()?,
-            column: start.position()? - 1,
-            removed: 0,
-            inserted: format!("{name}("),
-            about: at,
-        });
+        // What stands behind the first such method goes on with its value, which nothing locks.
+        return Some(vec![
+            Edit::insertion(*start, &format!("{BY_VALUE}("), at)?,
+            Edit::insertion(link.dot, ")", at)?,
+        ]);
     }
-    // The last method is called last: its opening stands first.
-    edits.extend(openings.into_iter().rev());
-    Some(edits)
+    None
+}
+
+/// Methods that maps of the script bring themselves, where they may change the map that they are called on.
+fn own_methods(ast: &AST) -> Vec<String> {
+    let (mut names, mut changes) = (Vec::new(), false);
+    ast.walk(&mut |nodes: &[ASTNode]| {
+        match nodes.last() {
+            Some(ASTNode::Expr(Expr::Map(parts, _))) => {
+                names.extend(parts.0.iter().map(|(key, _)| key.name.to_string()));
+            }
+            Some(ASTNode::Expr(Expr::DynamicConstant(value, _))) => keys(value, &mut names),
+            Some(ASTNode::Stmt(Stmt::Assignment(parts))) => {
+                changes |= matches!(head(&parts.1.lhs), Expr::ThisPtr(_));
+            }
+            Some(ASTNode::Expr(chain)) => {
+                changes |= links(chain).is_some_and(|(head, links)| {
+                    let method = links.iter().any(|link| link.method.is_some());
+                    matches!(head, Expr::ThisPtr(_)) && method
+                });
+            }
+            _ => {}
+        }
+        true
+    });
+    if changes { names } else { Vec::new() }
+}
+
+/// What a chain begins with.
+fn head(chain: &Expr) -> &Expr {
+    match chain {
+        Expr::Dot(first, ..) | Expr::Index(first, ..) => &first.lhs,
+        other => other,
+    }
+}
+
+/// The keys of a constant map and of the maps in it.
+fn keys(value: &Dynamic, names: &mut Vec<String>) {
+    if let Some(map) = value.read_lock::<Map>() {
+        names.extend(map.keys().map(ToString::to_string));
+        map.values().for_each(|inner| keys(inner, names));
+    }
+    if let Some(array) = value.read_lock::<Array>() {
+        array.iter().for_each(|inner| keys(inner, names));
+    }
 }
 
 /// Whether an argument may be, or hold, a closure: anything but a plain literal.
@@ -270,80 +254,5 @@ fn may_run_script(argument: &Expr) -> bool {
         Expr::BoolConstant(..) | Expr::IntegerConstant(..) | Expr::FloatConstant(..) => false,
         Expr::CharConstant(..) | Expr::StringConstant(..) | Expr::Unit(_) => false,
         _ => true,
-    }
-}
-
-/// A text by lines and characters, as rhai counts them.
-struct Text(Vec<Vec<char>>);
-
-impl Text {
-    fn new(source: &str) -> Self {
-        Self(
-            source
-                .split('\n')
-                .map(|line| line.chars().collect())
-                .collect(),
-        )
-    }
-
-    fn rest(&self, at: Position) -> Option<&[char]> {
-        let line = self.0.get(at.line()?.checked_sub(1)?)?;
-        line.get(at.position()?.checked_sub(1)?..)
-    }
-
-    fn starts_with(&self, at: Position, word: &str) -> bool {
-        let word: Vec<char> = word.chars().collect();
-        self.rest(at).is_some_and(|rest| rest.starts_with(&word))
-    }
-
-    /// The text from one place to another, line breaks as spaces; none where a comment stands in between.
-    fn between(&self, start: Position, end: Position) -> Option<String> {
-        let mut out = String::new();
-        for line in start.line()?..=end.line()? {
-            let characters = self.0.get(line.checked_sub(1)?)?;
-            let from = if line == start.line()? {
-                start.position()? - 1
-            } else {
-                0
-            };
-            let to = if line == end.line()? {
-                end.position()? - 1
-            } else {
-                characters.len()
-            };
-            out.extend(characters.get(from..to)?);
-            out.push(' ');
-        }
-        (!out.contains("//") && !out.contains("/*")).then_some(out)
-    }
-
-    /// `.name(` as blanks and a comma, which moves nothing. Only white space may stand in front of the bracket.
-    fn as_comma(&self, dot: Position, name: &str, at: Position) -> Option<Vec<Edit>> {
-        if !self.starts_with(dot, ".") || !self.starts_with(at, name) {
-            return None;
-        }
-        let length = name.chars().count();
-        let behind = self.rest(at)?.get(length..)?;
-        let gap = behind
-            .iter()
-            .take_while(|character| character.is_whitespace())
-            .count();
-        if behind.get(gap) != Some(&'(') {
-            return None;
-        }
-        let edit = |position: Position, removed: usize, inserted: String| {
-            Some(Edit {
-                line: position.line()?,
-                column: position.position()? - 1,
-                removed,
-                inserted,
-                about: at,
-            })
-        };
-        let call = format!("{}{},", " ".repeat(length), " ".repeat(gap));
-        Some(vec![
-            edit(dot, 1, " ".to_string())?,
-            edit(at, length + gap + 1, call)?,
-        ])
     }
 }

@@ -7,7 +7,7 @@ use rhai::{AST, Engine, EvalAltResult, ParseErrorType, Scope};
 use super::api;
 use super::api::numbers::WHOLE_HINT;
 use super::failure::Failure;
-use super::rewrite;
+use super::operators;
 use crate::error::nearest;
 
 /// What a name in a script could have meant.
@@ -181,10 +181,7 @@ fn unknown_function(signature: &str, known: &Known) -> Said {
         Some((name, rest)) => (name, rest.strip_suffix(')').unwrap_or(rest)),
         None => (signature, ""),
     };
-    let name = match name {
-        rewrite::DIVIDE | rewrite::DIVIDE_ASSIGN => "/",
-        name => name,
-    };
+    let name = operators::written(name);
     let types = friendly_types(arguments);
     if arguments.contains("f64") && wants_whole(name, arguments, known.engine) {
         return with_hint(
@@ -227,8 +224,8 @@ fn unknown_function(signature: &str, known: &Known) -> Said {
 
 /// Whether a function of this name takes whole numbers where floats were given.
 fn wants_whole(name: &str, arguments: &str, engine: &Engine) -> bool {
-    if matches!(name, ".." | "..=") {
-        return true;
+    if !name.starts_with(|first: char| first.is_alphabetic()) {
+        return matches!(name, ".." | "..=");
     }
     let given: Vec<&str> = arguments.split(", ").collect();
     let fits = |info: rhai::FuncInfo| {
@@ -316,6 +313,9 @@ fn friendly_types(arguments: &str) -> String {
         "&str | ImmutableString | String" | "ImmutableString" => "string".to_string(),
         "()" => "nothing".to_string(),
         "Fn" => "closure".to_string(),
+        "core::ops::range::Range<i64>" | "core::ops::range::RangeInclusive<i64>" => {
+            "range".to_string()
+        }
         other => other.to_string(),
     };
     let parts: Vec<String> = arguments

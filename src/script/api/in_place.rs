@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, NativeCallContext};
 
+use super::comparisons;
 use crate::error::{Error, Result};
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
@@ -178,18 +179,10 @@ fn sort(array: &mut Array, descending: bool) -> Result<Array> {
 }
 
 fn order(a: &Dynamic, b: &Dynamic) -> Ordering {
-    if let (Ok(a), Ok(b)) = (a.as_int(), b.as_int()) {
-        return a.cmp(&b);
-    }
-    let number = |value: &Dynamic| {
-        let whole = value.as_int().map(|whole| whole as f64);
-        value.as_float().or(whole).ok()
-    };
-    match (number(a), number(b)) {
-        (Some(a), Some(b)) => a
-            .partial_cmp(&b)
-            .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan())),
-        _ => a.to_string().cmp(&b.to_string()),
+    let nan = |value: &Dynamic| value.as_float().is_ok_and(f64::is_nan);
+    match comparisons::numbers(a, b) {
+        Some(order) => order.unwrap_or_else(|| nan(a).cmp(&nan(b))),
+        None => a.to_string().cmp(&b.to_string()),
     }
 }
 

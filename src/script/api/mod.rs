@@ -1,15 +1,18 @@
 //! The script functions, one file per noun. [`all`] is the whole surface.
 
 pub mod chat;
+pub mod comparisons;
 pub mod expr;
 mod finetune_options;
 pub mod frame;
 pub mod generate;
 pub mod in_place;
+mod mathematics;
 pub mod metrics;
 pub mod model;
 pub mod notebook;
 pub mod numbers;
+mod parts;
 pub mod plot;
 mod plot_options;
 pub mod random;
@@ -31,6 +34,9 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         plot::RECORDS,
         random::RECORDS,
         numbers::RECORDS,
+        comparisons::RECORDS,
+        mathematics::RECORDS,
+        parts::RECORDS,
         in_place::RECORDS,
         notebook::RECORDS,
     ];

@@ -7,9 +7,9 @@ use super::expr::{self, Expr};
 use crate::error::{Error, Result};
 use crate::frame::query;
 use crate::script::convert;
-use crate::script::failure::At;
+use crate::script::failure::{At, ScriptResult};
+use crate::script::operators::{DIVIDE, MODULO, SHIFT_LEFT, SHIFT_RIGHT};
 use crate::script::record::Record;
-use crate::script::rewrite::{DIVIDE, DIVIDE_ASSIGN};
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -19,6 +19,8 @@ pub const RECORDS: &[Record] = &[
         "[7 / 2, div_floor(7, 2), div_floor(-7, 2), 7 % 2]",
         |engine, _| {
             divisions(engine);
+            remainders(engine);
+            shifts(engine);
             engine.register_fn(
                 "div_floor",
                 |context: NativeCallContext, a: Dynamic, b: Dynamic| div_floor(&a, &b).at(&context),
@@ -27,7 +29,8 @@ pub const RECORDS: &[Record] = &[
     )
     .doc(
         "`/` gives a number with a fraction, also between whole numbers, as in expressions and in Python: 7 / 2 is 3.5, 4 / 2 \
-         is 2.0, 1 / 0 is infinite. Where a whole number is needed, write div_floor(a, b), or number.to_int() to cut a \
+         is 2.0, 1 / 0 is infinite. `%` is what div_floor leaves and has the sign of its right side, there as here: -7 % 3 is \
+         2. Where a whole number is needed, write div_floor(a, b), or number.to_int() to cut a \
          fraction off.",
     ),
     Record::new(
@@ -46,13 +49,68 @@ pub const RECORDS: &[Record] = &[
 
 /// `/` between numbers, by the operators that it is compiled to.
 fn divisions(engine: &mut Engine) {
-    for name in [DIVIDE, DIVIDE_ASSIGN] {
+    for name in DIVIDE {
         engine
             .register_fn(name, |a: i64, b: i64| a as f64 / b as f64)
             .register_fn(name, |a: i64, b: f64| a as f64 / b)
             .register_fn(name, |a: f64, b: i64| a / b as f64)
             .register_fn(name, |a: f64, b: f64| a / b);
     }
+}
+
+/// `%` between numbers: what whole division leaves, with the sign of the right side.
+fn remainders(engine: &mut Engine) {
+    for name in MODULO {
+        engine
+            .register_fn(name, |context: NativeCallContext, a: i64, b: i64| {
+                remainder(a, b).at(&context)
+            })
+            .register_fn(name, |a: i64, b: f64| float_remainder(a as f64, b))
+            .register_fn(name, |a: f64, b: i64| float_remainder(a, b as f64))
+            .register_fn(name, float_remainder);
+    }
+}
+
+fn remainder(a: i64, b: i64) -> Result<i64> {
+    if b == 0 {
+        return Err(Error::failed(format!(
+            "{a} % 0: nothing can be divided by zero"
+        )));
+    }
+    let rest = a.wrapping_rem(b);
+    let other_side = rest != 0 && (rest < 0) != (b < 0);
+    Ok(if other_side { rest + b } else { rest })
+}
+
+fn float_remainder(a: f64, b: f64) -> f64 {
+    let rest = a % b;
+    let other_side = rest != 0.0 && (rest < 0.0) != (b < 0.0);
+    if other_side { rest + b } else { rest }
+}
+
+/// `<<` and `>>`, where no bit is lost in silence.
+fn shifts(engine: &mut Engine) {
+    for name in SHIFT_LEFT {
+        engine.register_fn(name, |context: NativeCallContext, a: i64, n: i64| {
+            shift_left(a, n).at(&context)
+        });
+    }
+    for name in SHIFT_RIGHT {
+        engine.register_fn(name, |context: NativeCallContext, a: i64, n: i64| {
+            let n = shift_by(n).at(&context)?;
+            ScriptResult::Ok(a >> n.min(63))
+        });
+    }
+}
+
+fn shift_by(n: i64) -> Result<u32> {
+    u32::try_from(n).map_err(|_| Error::invalid("a shift", "a whole number from 0", n.to_string()))
+}
+
+fn shift_left(a: i64, n: i64) -> Result<i64> {
+    let shifted = a.checked_shl(shift_by(n)?);
+    let whole = shifted.filter(|shifted| shifted.checked_shr(n as u32) == Some(a));
+    whole.ok_or_else(|| Error::failed(format!("{a} << {n} does not fit into 64 bits")))
 }
 
 fn div_floor(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {

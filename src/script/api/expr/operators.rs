@@ -11,8 +11,8 @@ use super::{Expr, bounded, value};
 use crate::error::Result;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::Host;
+use crate::script::operators::{DIVIDE, MODULO};
 use crate::script::record::Record;
-use crate::script::rewrite;
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -44,12 +44,16 @@ fn arithmetic(engine: &mut Engine, _host: &Rc<Host>) {
     binary(engine, "*", |a, b| {
         pl::binary_expr(a, Operator::Multiply, b)
     });
-    for name in [rewrite::DIVIDE, rewrite::DIVIDE_ASSIGN] {
+    for name in DIVIDE {
         named(engine, name, "/", |a, b| {
             pl::binary_expr(a, Operator::TrueDivide, b)
         });
     }
-    binary(engine, "%", |a, b| pl::binary_expr(a, Operator::Modulus, b));
+    for name in MODULO {
+        named(engine, name, "%", |a, b| {
+            pl::binary_expr(a, Operator::Modulus, b)
+        });
+    }
     engine.register_fn("-", |e: Expr| bounded(-e.0));
 }
 
