@@ -22,6 +22,12 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T> {
 /// The error that tells of the last panic.
 pub fn fault() -> Error {
     let said = LAST.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(feature) = said.as_deref().and_then(left_out) {
+        return Error::failed_with_hint(
+            format!("the tables of this program are built without what this asks for ({feature})"),
+            "say it with other functions; items of a list can be laid out with `explode`, worked on, and gathered again",
+        );
+    }
     Error::failed_with_hint(
         format!(
             "ebb itself failed: {}",
@@ -29,6 +35,12 @@ pub fn fault() -> Error {
         ),
         "this is a fault of the program, not of the script: please report it with the script that shows it",
     )
+}
+
+/// What polars panics with where an operation was not compiled in: "activate 'list_arithmetic' feature".
+fn left_out(said: &str) -> Option<&str> {
+    let (feature, _) = said.strip_prefix("activate '")?.split_once('\'')?;
+    Some(feature.trim_end_matches([',', ' ']))
 }
 
 fn forget() {

@@ -395,6 +395,18 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert_eq!(desk.record()["status"], "done");
 }
 
+#[test]
+fn what_the_tables_are_built_without_is_told_as_that() {
+    let ran = run("frame(#{ a: [[1, 2], [3]] }).select(col(\"a\") + 1)", &[]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err.contains("built without") && ran.err.contains("list_arithmetic"),
+        "{}",
+        ran.err
+    );
+    assert!(!ran.err.contains("itself failed"), "{}", ran.err);
+}
+
 /// What nobody can see may stand in names, parameters and values: it is written out wherever the program shows it.
 #[test]
 fn what_cannot_be_seen_is_written_out_at_every_door() {
