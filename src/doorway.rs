@@ -60,6 +60,10 @@ struct Held {
     path: PathBuf,
 }
 
+/// A folder that was checked, held: what is done through [`Folder::way`] is done in that very folder, whatever its name
+/// means by then.
+pub struct Folder(Held);
+
 /// Links that are followed on the way to one file, as in Linux.
 const MOST_LINKS: usize = 40;
 /// Times a path is looked at anew because something was swapped meanwhile.
@@ -76,6 +80,18 @@ impl Found {
 
     pub fn is_folder(&self) -> bool {
         matches!(self, Self::Folder(_))
+    }
+}
+
+impl Folder {
+    /// Where it really was when it was found.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// A path for the system that leads through the handle to a name in the folder. It means something while this lives.
+    pub fn way(&self, name: impl AsRef<Path>) -> PathBuf {
+        system::folder(&self.0).join(name)
     }
 }
 
@@ -125,6 +141,27 @@ impl Roots {
         })
     }
 
+    /// The folder at a path, held.
+    pub fn folder(&self, path: &Path) -> Result<Folder> {
+        let held = self.hold(path)?;
+        if held.facts.is_dir() {
+            Ok(Folder(held))
+        } else {
+            Err(Error::io("read", path, ErrorKind::NotADirectory.into()))
+        }
+    }
+
+    /// Whether a canonical path is below a root.
+    pub fn holds(&self, real: &Path) -> bool {
+        self.0.as_ref().is_none_or(|roots| allows(roots, real))
+    }
+
+    /// Whether a root is at or below a path.
+    pub fn is_above(&self, path: &Path) -> bool {
+        let roots = self.0.as_deref().unwrap_or_default();
+        roots.iter().any(|root| root.starts_with(path))
+    }
+
     /// A regular file's bytes.
     pub fn bytes(&self, path: &Path) -> Result<Vec<u8>> {
         self.open(path)?.bytes(path)
@@ -165,9 +202,28 @@ impl Roots {
         Ok(found)
     }
 
+    /// What is at a path that leads there without a link: one look of the system, however long the path.
+    fn hold_plainly(&self, path: &Path) -> Option<Held> {
+        let roots = self.0.as_ref()?;
+        if !allows(roots, path) {
+            return None;
+        }
+        let handle = system::hold(path).ok()?;
+        let facts = handle.metadata().ok()?;
+        let real = system::real_path(&handle, &facts, path)?;
+        (real == path && allows(roots, &real)).then_some(Held {
+            handle,
+            facts,
+            path: real,
+        })
+    }
+
     /// A handle on what a path means now, checked.
     fn hold(&self, path: &Path) -> Result<Held> {
         let failed = |error| Error::io("read", path, error);
+        if let Some(held) = self.hold_plainly(path) {
+            return Ok(held);
+        }
         for _ in 0..TRIES {
             let place = match &self.0 {
                 Some(roots) => place_of(path, roots)?,

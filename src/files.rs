@@ -1,42 +1,49 @@
 //! Files written whole or not at all. They are read through the doorway.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use crate::doorway::{Folder, Roots};
 use crate::error::{Error, Result};
+use crate::place::{self, UnderWay};
+
+/// Folders whose files of killed writes were swept by this process.
+static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Writes `path` through `write`: aside in the same folder, synced, then renamed over it. On any error nothing is
-/// left behind and an older file stays as it was. Missing parent folders are made.
+/// left behind and an older file stays as it was; its permissions are kept. Missing parent folders are made. The folder
+/// must really lie below the roots when it is written.
 pub fn write_whole(
+    roots: &Roots,
     path: &Path,
     write: impl FnOnce(&mut std::io::BufWriter<&mut std::fs::File>) -> Result<()>,
 ) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
-        _ => PathBuf::from("."),
-    };
-    std::fs::create_dir_all(&folder).map_err(|error| Error::io("create", &folder, error))?;
-    let aside = written_aside(&folder, path, write)?;
+    let (folder, name) = place::around(roots, path)?;
+    sweep_once(&folder);
+    let target = folder.way(&name);
+    let (aside, _under_way) = written_aside(&folder, path, write)?;
+    keep_permissions(aside.as_file(), &target);
     aside
-        .persist(path)
+        .persist(target)
         .map_err(|error| Error::io("write", path, error.error))?;
     sync_folder(&folder);
     Ok(())
 }
 
 /// Writes a file that must not be there yet: of several that try at once, one succeeds. `false` where it is there.
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+pub fn write_new(roots: &Roots, path: &Path, bytes: &[u8]) -> Result<bool> {
     let failed = |error| Error::io("write", path, error);
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let aside = written_aside(folder, path, |out| out.write_all(bytes).map_err(failed))?;
-    match aside.persist_noclobber(path) {
+    let (folder, name) = place::around(roots, path)?;
+    let write =
+        |out: &mut std::io::BufWriter<&mut std::fs::File>| out.write_all(bytes).map_err(failed);
+    let (aside, _under_way) = written_aside(&folder, path, write)?;
+    match aside.persist_noclobber(folder.way(&name)) {
         Ok(_) => {
-            sync_folder(folder);
+            sync_folder(&folder);
             Ok(true)
         }
         Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
@@ -46,20 +53,59 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<bool> {
 
 type AsideFile = tempfile::NamedTempFile<std::fs::File>;
 
-/// A synced file beside `path`, with the permissions that the umask leaves to any new file.
+/// A synced file in a folder, with the permissions that the umask leaves to any new file.
 fn written_aside(
-    folder: &Path,
+    folder: &Folder,
     path: &Path,
     write: impl FnOnce(&mut std::io::BufWriter<&mut std::fs::File>) -> Result<()>,
-) -> Result<AsideFile> {
+) -> Result<(AsideFile, UnderWay)> {
     let failed = |error| Error::io("write", path, error);
-    let mut aside = aside_in(folder).map_err(failed)?;
+    let mut aside = aside_in(&folder.way("")).map_err(|error| failed(plainly(error)))?;
+    let under_way = UnderWay::new(aside.path());
     let mut buffered = std::io::BufWriter::with_capacity(1 << 20, aside.as_file_mut());
     write(&mut buffered)?;
     buffered.flush().map_err(failed)?;
     drop(buffered);
     aside.as_file().sync_all().map_err(failed)?;
-    Ok(aside)
+    Ok((aside, under_way))
+}
+
+/// A system's error without the path that a library adds to it.
+fn plainly(error: std::io::Error) -> std::io::Error {
+    let code = std::error::Error::source(&error)
+        .and_then(|inner| inner.downcast_ref::<std::io::Error>())
+        .and_then(std::io::Error::raw_os_error);
+    match code {
+        Some(code) => std::io::Error::from_raw_os_error(code),
+        None => error.kind().into(),
+    }
+}
+
+/// Gives a file that is to replace another the permissions of that one.
+fn keep_permissions(file: &std::fs::File, replaced: &Path) {
+    let Ok(facts) = std::fs::symlink_metadata(replaced) else {
+        return;
+    };
+    if facts.is_file() {
+        // Where the file system has none there is nothing to keep.
+        let _ = file.set_permissions(facts.permissions());
+    }
+}
+
+/// Removes what killed processes left in a folder, the first time that this process writes into it.
+fn sweep_once(folder: &Folder) {
+    let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !swept.insert(folder.path().to_path_buf()) {
+        return;
+    }
+    drop(swept);
+    let Ok(entries) = std::fs::read_dir(folder.way("")) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        // What cannot be removed is no reason not to write.
+        let _ = sweep_aside(&entry.path());
+    }
 }
 
 /// What the names of files written aside begin with; random letters and digits follow.
@@ -113,26 +159,37 @@ pub fn sweep_aside(path: &Path) -> Result<()> {
 }
 
 /// A file of ours to add lines to; never what a link that has taken its place leads to.
-pub fn append(path: &Path) -> Result<std::fs::File> {
+pub fn append(roots: &Roots, path: &Path) -> Result<std::fs::File> {
+    let (folder, name) = place::around(roots, path)?;
     let mut options = std::fs::OpenOptions::new();
     options.append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
     options
-        .open(path)
+        .open(folder.way(name))
         .map_err(|error| Error::io("write", path, error))
 }
 
-fn sync_folder(folder: &Path) {
-    if let Ok(directory) = std::fs::File::open(folder) {
+/// A new file that grows; `None` where there is one of that name.
+pub fn create_new(roots: &Roots, path: &Path) -> Result<Option<std::fs::File>> {
+    let (folder, name) = place::around(roots, path)?;
+    match std::fs::File::create_new(folder.way(name)) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(Error::io("write", path, error)),
+    }
+}
+
+fn sync_folder(folder: &Folder) {
+    if let Ok(directory) = std::fs::File::open(folder.way("")) {
         // A rename is durable once its folder is synced; a file system that cannot do so is no reason to fail.
         let _ = directory.sync_all();
     }
 }
 
 /// [`write_whole`] for bytes at hand.
-pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_whole(path, |out| {
+pub fn write_bytes(roots: &Roots, path: &Path, bytes: &[u8]) -> Result<()> {
+    write_whole(roots, path, |out| {
         out.write_all(bytes)
             .map_err(|error| Error::io("write", path, error))
     })

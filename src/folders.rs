@@ -2,50 +2,72 @@
 //!
 //! What is under way is held by a lock of the system on the folder itself, which ends with the process that holds it: a
 //! folder aside that nobody holds was left by a process that was killed, and may be swept if all in it is ours.
+//!
+//! A folder aside holds a mark with its own name. Nobody else's folder has that, so the mark, and not a name, says what may
+//! be swept; an older folder that is to be replaced is given the mark of the name it gets by that.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::doorway::{Folder, Roots};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::place::{self, UnderWay};
 
 /// The names of a folder's entries, where every one is ours; else an error that says which is not.
 pub type Owned<'a> = &'a dyn Fn(&Path) -> Result<Vec<String>>;
 
 /// A folder that is put together beside the place where it is to stand. Dropping it removes it.
 pub struct Aside {
+    /// What it stands in.
+    parent: Folder,
     folder: TempDir,
-    /// Held while it is written.
+    path: PathBuf,
+    under_way: UnderWay,
+    /// Held while it is written and set in its place.
     _lock: Held,
 }
 
 /// A folder that nobody else may hold at the same time, until this is dropped or the process ends.
 pub struct Held {
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 /// Random characters at the end of a name aside.
 const RANDOM: usize = 16;
+/// The file that says of a folder aside that it is one.
+pub const MARK: &str = ".ebb-mark";
+/// How long another process may take to set a folder in the same place.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(2);
 
 impl Aside {
-    /// A new folder `.ebb-KIND-…` in `parent`, as readable as the umask lets it be.
-    pub fn new(parent: &Path, kind: &str) -> Result<Self> {
+    /// A new folder `.ebb-KIND-…` in `parent`, which must really lie below the roots, as readable as the umask lets it be.
+    pub fn new(roots: &Roots, parent: &Path, kind: &str) -> Result<Self> {
         let prefix = format!(".ebb-{kind}-");
-        let failed = |error| Error::io("write into", parent, error);
+        let failed = |error: std::io::Error| Error::io("write into", parent, error.kind().into());
+        let held = place::folder(roots, parent)?;
         loop {
             let mut builder = tempfile::Builder::new();
             builder.prefix(&prefix).rand_bytes(RANDOM);
             #[cfg(unix)]
             builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-            let folder = builder.tempdir_in(parent).map_err(failed)?;
+            let folder = builder.tempdir_in(held.way("")).map_err(failed)?;
             // Between being made and being held it looks abandoned: where it was swept meanwhile, another one is made.
             if let Some(lock) = try_hold(folder.path())
                 && folder.path().exists()
             {
+                let under_way = UnderWay::new(folder.path());
+                let name = name_of(folder.path());
+                std::fs::write(folder.path().join(MARK), mark(&name)).map_err(failed)?;
                 return Ok(Self {
+                    path: held.path().join(name),
+                    parent: held,
                     folder,
+                    under_way,
                     _lock: lock,
                 });
             }
@@ -53,36 +75,82 @@ impl Aside {
     }
 
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        &self.path
     }
 
-    /// Sets the folder in the place of `target`. An older one there is exchanged for it in one step, so that at every moment
-    /// one of the two stands whole under the name; it must be ours, and is removed then.
+    /// Where what it holds may be written: in it.
+    pub fn roots(&self) -> Roots {
+        Roots::of([self.path.clone()])
+    }
+
+    /// Sets the folder in the place of `target`, which is beside it. An older one there is exchanged for it in one step, so
+    /// that at every moment one of the two stands whole under the name; it must be ours, and is removed then.
     pub fn put(self, target: &Path, owned: Owned) -> Result<()> {
+        self.put_by(target, owned, exchange)
+    }
+
+    fn put_by(
+        self,
+        target: &Path,
+        owned: Owned,
+        exchange: fn(&Path, &Path) -> std::io::Result<bool>,
+    ) -> Result<()> {
         let failed = |error| Error::io("replace", target, error);
-        sync(self.path());
-        if is_nothing(target) {
-            std::fs::rename(self.path(), target)
-                .map_err(|error| Error::io("write", target, error))?;
-            self.leave();
-            sync_parent(target);
-            return Ok(());
-        }
+        let way = self.parent.way(target.file_name().unwrap_or_default());
+        sync(self.folder.path());
+        let until = Instant::now() + PATIENCE;
+        let _old = loop {
+            keep_permissions(self.folder.path(), &way);
+            if is_nothing(&way) {
+                match std::fs::rename(self.folder.path(), &way) {
+                    Ok(()) => {
+                        let Self { folder, _lock, .. } = self;
+                        let _ = folder.keep();
+                        let _ = std::fs::remove_file(way.join(MARK));
+                        sync(way.parent().unwrap_or(&way));
+                        return Ok(());
+                    }
+                    // Another process was faster.
+                    Err(_) if !is_nothing(&way) && Instant::now() < until => continue,
+                    Err(error) => return Err(Error::io("write", target, error)),
+                }
+            }
+            // Held, so that no other process takes away what this one replaces, or the other way round.
+            match hold_now(&way) {
+                Some(held) => break held,
+                None if Instant::now() < until => std::thread::sleep(PAUSE),
+                None => return Err(busy(target)),
+            }
+        };
         owned(target)?;
-        if !exchange(self.path(), target).map_err(failed)? {
-            return self.put_in_two_steps(target, owned);
+        // A link of that name would be written through.
+        let _ = std::fs::remove_file(way.join(MARK));
+        std::fs::write(way.join(MARK), mark(&name_of(&self.path))).map_err(failed)?;
+        if !exchange(self.folder.path(), &way).map_err(failed)? {
+            let _ = std::fs::remove_file(way.join(MARK));
+            return self.put_in_two_steps(target, &way, owned);
         }
         // From here on the old one stands under the name aside, and goes only if all in it is ours.
-        let old = self.leave();
-        match owned(&old) {
+        let Self {
+            parent,
+            folder,
+            path,
+            under_way,
+            _lock,
+        } = self;
+        drop(under_way);
+        let old = folder.keep();
+        match owned(&path) {
             Ok(names) => {
-                sync_parent(target);
+                let _ = std::fs::remove_file(way.join(MARK));
+                sync(&parent.way(""));
                 remove(&old, &names)
             }
             // Something has come into it since it was looked at.
             Err(error) => {
-                exchange(&old, target).map_err(failed)?;
-                let names = owned(&old)?;
+                exchange(&old, &way).map_err(failed)?;
+                let _ = std::fs::remove_file(way.join(MARK));
+                let names = owned(&path)?;
                 remove(&old, &names)?;
                 Err(error)
             }
@@ -91,40 +159,133 @@ impl Aside {
 
     /// For file systems that cannot exchange two names. Killed between the two steps, the old folder stands whole under
     /// the name of [`old_name`], where [`recover`] finds it.
-    fn put_in_two_steps(self, target: &Path, owned: Owned) -> Result<()> {
-        let old = old_name(target);
-        if !is_nothing(&old) {
+    fn put_in_two_steps(self, target: &Path, way: &Path, owned: Owned) -> Result<()> {
+        let (old, old_way) = (old_name(target), old_name(way));
+        if !is_nothing(&old_way) {
             let names = owned(&old)?;
-            remove(&old, &names)?;
+            remove(&old_way, &names)?;
         }
         let failed = |error| Error::io("replace", target, error);
-        std::fs::rename(target, &old).map_err(failed)?;
-        if let Err(error) = std::fs::rename(self.path(), target) {
-            std::fs::rename(&old, target).map_err(failed)?;
+        std::fs::rename(way, &old_way).map_err(failed)?;
+        if let Err(error) = std::fs::rename(self.folder.path(), way) {
+            std::fs::rename(&old_way, way).map_err(failed)?;
             return Err(failed(error));
         }
-        self.leave();
-        sync_parent(target);
+        let _ = std::fs::remove_file(way.join(MARK));
+        let Self {
+            parent,
+            folder,
+            _lock,
+            ..
+        } = self;
+        let _ = folder.keep();
+        sync(&parent.way(""));
         let names = owned(&old)?;
-        remove(&old, &names)
-    }
-
-    /// Lets go of the name aside: what stands there now is not removed with this.
-    fn leave(self) -> PathBuf {
-        self.folder.keep()
+        remove(&old_way, &names)
     }
 }
 
-/// Takes back a folder that was moved away to be replaced by a process that was killed before it did so.
-pub fn recover(target: &Path) -> Result<()> {
+/// What the mark in a folder of a name says.
+pub fn mark(name: &str) -> String {
+    let hash = files::sha256(format!("a folder aside named {name}").as_bytes());
+    format!("ebb writes {name} and removes it\n{hash}\n")
+}
+
+/// The name that the mark in a folder says, if there is a whole one.
+fn marked(folder: &Path) -> Option<String> {
+    let text = Roots::below(folder).text(&folder.join(MARK)).ok()?;
+    let name = text.strip_prefix("ebb writes ")?.split(' ').next()?;
+    (is_plain_file(&folder.join(MARK)) && mark(name) == text).then(|| name.to_string())
+}
+
+/// Whether a name in a folder is that of a mark of ours.
+pub fn is_mark(folder: &Path, name: &str) -> bool {
+    name == MARK && marked(folder).is_some()
+}
+
+/// Looks at what is to be replaced while no other process replaces it; nothing there is nothing to look at.
+pub fn check(target: &Path, owned: Owned) -> Result<()> {
+    let until = Instant::now() + PATIENCE;
+    while !is_nothing(target) {
+        if !is_real_folder(target) {
+            return owned(target).map(|_| ());
+        }
+        if let Some(_held) = hold_now(target) {
+            return owned(target).map(|_| ());
+        }
+        if Instant::now() > until {
+            return Err(busy(target));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+fn busy(target: &Path) -> Error {
+    Error::failed_with_hint(
+        format!(
+            "cannot replace {}: another process holds it",
+            target.display()
+        ),
+        "wait until it has ended, or save under another name",
+    )
+}
+
+/// Holds the folder that stands under a name; `None` where another process does, or where it was replaced meanwhile.
+fn hold_now(folder: &Path) -> Option<Held> {
+    let held = try_hold(folder)?;
+    is_still(&held, folder).then_some(held)
+}
+
+#[cfg(unix)]
+fn is_still(held: &Held, folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let Some(lock) = &held.lock else {
+        return true;
+    };
+    let (Ok(was), Ok(is)) = (lock.metadata(), std::fs::symlink_metadata(folder)) else {
+        return false;
+    };
+    was.dev() == is.dev() && was.ino() == is.ino()
+}
+
+#[cfg(not(unix))]
+fn is_still(_held: &Held, _folder: &Path) -> bool {
+    true
+}
+
+/// Gives a folder, and the files in it, the permissions of the one that it is to replace.
+fn keep_permissions(folder: &Path, replaced: &Path) {
+    let Ok(facts) = std::fs::symlink_metadata(replaced) else {
+        return;
+    };
+    if !facts.is_dir() {
+        return;
+    }
+    for path in entries(folder).unwrap_or_default() {
+        let older = std::fs::symlink_metadata(replaced.join(name_of(&path)));
+        if let Ok(older) = older
+            && older.is_file()
+        {
+            // Where the file system has no permissions there is nothing to keep.
+            let _ = std::fs::set_permissions(&path, older.permissions());
+        }
+    }
+    let _ = std::fs::set_permissions(folder, facts.permissions());
+}
+
+/// Takes back a folder that was moved away to be replaced by a process that was killed before it did so, if it is ours.
+pub fn recover(target: &Path, owned: Owned) -> Result<()> {
     let old = old_name(target);
-    match old.is_dir() && !old.is_symlink() && std::fs::symlink_metadata(target).is_err() {
-        true => std::fs::rename(&old, target).map_err(|error| Error::io("recover", target, error)),
-        false => Ok(()),
+    let is_left = is_real_folder(&old) && std::fs::symlink_metadata(target).is_err();
+    if is_left && owned(&old).is_ok() {
+        return std::fs::rename(&old, target).map_err(|error| Error::io("recover", target, error));
     }
+    Ok(())
 }
 
-fn old_name(target: &Path) -> PathBuf {
+/// Where a folder stands while another is set in its place, on file systems that cannot exchange the two.
+pub fn old_name(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".ebb-old-{name}"))
 }
@@ -174,7 +335,8 @@ fn exchange(_one: &Path, _other: &Path) -> std::io::Result<bool> {
     Ok(false)
 }
 
-/// Removes the named files of a folder, and the folder if nothing else is in it.
+/// Removes the named files of a folder, and the folder if nothing else is in it. Its mark goes last, so that a kill leaves
+/// no part of it that nobody knows.
 pub fn remove(folder: &Path, names: &[String]) -> Result<()> {
     let gone = |result: std::io::Result<()>, path: &Path| match result {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -182,7 +344,8 @@ pub fn remove(folder: &Path, names: &[String]) -> Result<()> {
         }
         _ => Ok(()),
     };
-    for name in names {
+    let (marks, others): (Vec<_>, Vec<_>) = names.iter().partition(|name| *name == MARK);
+    for name in others.into_iter().chain(marks) {
         let path = folder.join(name);
         gone(std::fs::remove_file(&path), &path)?;
     }
@@ -190,29 +353,41 @@ pub fn remove(folder: &Path, names: &[String]) -> Result<()> {
 }
 
 /// Removes a folder of ours under its name in one step, so that no half of it is ever met there.
-pub fn remove_at_once(folder: &Path, kind: &str, names: &[String]) -> Result<()> {
+pub fn remove_at_once(roots: &Roots, folder: &Path, kind: &str, names: &[String]) -> Result<()> {
+    let failed = |error| Error::io("remove", folder, error);
     let Some(parent) = folder.parent() else {
         return Ok(());
     };
-    let aside = Aside::new(parent, kind)?;
-    std::fs::rename(folder, aside.path()).map_err(|error| Error::io("remove", folder, error))?;
-    remove(&aside.leave(), names)
+    let aside = Aside::new(roots, parent, kind)?;
+    let way = aside.parent.way(name_of(folder));
+    let mut names = names.to_vec();
+    if !names.iter().any(|name| name == MARK) {
+        names.push(MARK.to_string());
+    }
+    std::fs::rename(aside.folder.path().join(MARK), way.join(MARK)).map_err(failed)?;
+    std::fs::rename(&way, aside.folder.path()).map_err(failed)?;
+    remove(aside.folder.path(), &names)
 }
 
-/// Removes the folders `.ebb-KIND-…` in `parent` that killed processes left: nobody holds them, and all in them is known.
-pub fn sweep(parent: &Path, kind: &str, known: &[&str]) -> Result<()> {
+/// Removes the folders `.ebb-KIND-…` in `parent` that killed processes left: nobody holds them, their marks say that they
+/// are folders aside, and all in them is known. One that is empty has lost its mark, or never got it.
+pub fn sweep(roots: &Roots, parent: &Path, kind: &str, known: &[&str]) -> Result<()> {
     let prefix = format!(".ebb-{kind}-");
-    for path in entries(parent)? {
-        if !is_name_of_ours(&path, &prefix) || !is_real_folder(&path) {
+    let parent = place::folder(roots, parent)?;
+    for way in entries(&parent.way(""))? {
+        if !is_name_of_ours(&way, &prefix) || !is_real_folder(&way) {
             continue;
         }
-        let Some(_held) = try_hold(&path) else {
+        let Some(_held) = try_hold(&way) else {
             continue;
         };
+        let path = parent.path().join(name_of(&way));
         let Ok(names) = known_entries(&path, known) else {
             continue;
         };
-        remove(&path, &names)?;
+        if names.is_empty() || marked(&path) == Some(name_of(&path)) {
+            remove(&way, &names)?;
+        }
     }
     Ok(())
 }
@@ -223,7 +398,7 @@ pub fn known_entries(folder: &Path, known: &[&str]) -> Result<Vec<String>> {
     for path in entries(folder)? {
         let name = name_of(&path);
         let is_known = known.contains(&name.as_str()) || files::is_aside(&path);
-        if !is_known || !is_plain_file(&path) {
+        if !(is_known || is_mark(folder, &name)) || !is_plain_file(&path) {
             return Err(Error::failed(format!(
                 "{} holds `{name}`, which this program did not write",
                 folder.display()
@@ -255,7 +430,7 @@ pub fn name_of(path: &Path) -> String {
 fn is_name_of_ours(path: &Path, prefix: &str) -> bool {
     let name = name_of(path);
     let rest = name.strip_prefix(prefix);
-    rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric()))
+    rest.is_some_and(|rest| rest.len() == RANDOM && rest.chars().all(|c| c.is_ascii_alphanumeric()))
 }
 
 /// A folder, and no link to one.
@@ -272,15 +447,13 @@ pub fn is_plain_file(path: &Path) -> bool {
 pub fn try_hold(folder: &Path) -> Option<Held> {
     let Ok(handle) = File::open(folder) else {
         // Not every system opens folders.
-        return folder.exists().then_some(Held { _lock: None });
+        return folder.exists().then_some(Held { lock: None });
     };
     match handle.try_lock() {
-        Ok(()) => Some(Held {
-            _lock: Some(handle),
-        }),
+        Ok(()) => Some(Held { lock: Some(handle) }),
         Err(TryLockError::WouldBlock) => None,
         // A file system without locks: two at once are rarer than such a system.
-        Err(TryLockError::Error(_)) => Some(Held { _lock: None }),
+        Err(TryLockError::Error(_)) => Some(Held { lock: None }),
     }
 }
 
@@ -288,12 +461,6 @@ pub fn try_hold(folder: &Path) -> Option<Held> {
 pub fn sync(folder: &Path) {
     if let Ok(handle) = File::open(folder) {
         let _ = handle.sync_all();
-    }
-}
-
-fn sync_parent(path: &Path) {
-    if let Some(parent) = path.parent() {
-        sync(parent);
     }
 }
 
@@ -312,9 +479,9 @@ mod tests {
         let target = place.path().join("m");
         std::fs::create_dir(&target).unwrap();
         std::fs::write(target.join("a"), "old").unwrap();
-        let aside = Aside::new(place.path(), "test").unwrap();
+        let aside = Aside::new(&Roots::anywhere(), place.path(), "test").unwrap();
         std::fs::write(aside.path().join("a"), "new").unwrap();
-        aside.put_in_two_steps(&target, &all).unwrap();
+        aside.put_by(&target, &all, |_, _| Ok(false)).unwrap();
         assert_eq!(std::fs::read_to_string(target.join("a")).unwrap(), "new");
         assert_eq!(
             entries(place.path()).unwrap(),
@@ -322,7 +489,7 @@ mod tests {
         );
         // Killed between the steps: the old one is taken back.
         std::fs::rename(&target, old_name(&target)).unwrap();
-        recover(&target).unwrap();
+        recover(&target, &all).unwrap();
         assert_eq!(std::fs::read_to_string(target.join("a")).unwrap(), "new");
     }
 }

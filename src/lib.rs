@@ -11,7 +11,7 @@
 //! | [`model`] [`train`] [`generate`] | decoders, finetuning, decoding |
 //! | [`metrics`] [`plot`] | scores and charts |
 //! | [`ops`] | differentiable kernels over candle tensors |
-//! | [`error`] [`control`] [`random`] [`files`] [`folders`] [`doorway`] [`display`] [`plain`] [`hub`] | what every room may use |
+//! | [`error`] [`control`] [`random`] [`files`] [`folders`] [`doorway`] [`place`] [`display`] [`plain`] [`hub`] | what every room may use |
 
 pub mod allocator;
 pub mod aside;
@@ -31,6 +31,7 @@ pub mod metrics;
 pub mod model;
 pub mod notebook;
 pub mod ops;
+pub mod place;
 pub mod plain;
 pub mod plot;
 pub mod random;

@@ -6,6 +6,7 @@ mod killed;
 use std::path::Path;
 
 use candle_core::DType;
+use ebb::folders;
 use ebb::model::{load, save};
 
 use crate::support::{bits, cpu, fixture, script_in, tiny, tiny_with_adapter};
@@ -163,13 +164,30 @@ fn an_adapter_takes_the_place_of_a_model_and_a_model_that_of_an_adapter() {
 fn what_killed_saves_left_is_swept_and_nothing_else() {
     let place = tempfile::tempdir().unwrap();
     let at = |name: &str| place.path().join(name);
+    // A model with the mark of the name that it got as it was replaced.
     let left = at(".ebb-save-0123456789abcdef");
-    save::to_folder(&tiny(), &left, DType::F32).unwrap();
-    for (folder, file) in [
+    save::to_folder(&tiny(), &at("m"), DType::F32).unwrap();
+    std::fs::rename(at("m"), &left).unwrap();
+    let mark = folders::mark(".ebb-save-0123456789abcdef");
+    std::fs::write(left.join(folders::MARK), &mark).unwrap();
+    let strangers = [
         (".ebb-save-fedcba9876543210", "notes.txt"),
+        (".ebb-save-fedcba9876543211", "config.json"),
+        (".ebb-save-backup", "model.safetensors"),
         (".ebb-notes", "model.safetensors"),
         (".ebb-save-not.ours", "config.json"),
+    ];
+    // Models of ours that somebody gave such a name, one of them with a mark that is of another.
+    for name in [
+        ".ebb-save-best",
+        ".ebb-save-aaaaaaaaaaaaaaaa",
+        ".ebb-save-bbbbbbbbbbbbbbbb",
     ] {
+        save::to_folder(&tiny(), &at("m"), DType::F32).unwrap();
+        std::fs::rename(at("m"), at(name)).unwrap();
+    }
+    std::fs::write(at(".ebb-save-bbbbbbbbbbbbbbbb").join(folders::MARK), &mark).unwrap();
+    for (folder, file) in strangers {
         std::fs::create_dir(at(folder)).unwrap();
         std::fs::write(at(folder).join(file), "mine").unwrap();
     }
@@ -180,12 +198,15 @@ fn what_killed_saves_left_is_swept_and_nothing_else() {
     lock.lock().unwrap();
     save::to_folder(&tiny(), &at("m"), DType::F32).unwrap();
     assert!(!left.exists() && under_way.exists());
-    for folder in [
-        ".ebb-save-fedcba9876543210",
-        ".ebb-notes",
-        ".ebb-save-not.ours",
+    for (folder, file) in strangers {
+        assert!(at(folder).join(file).exists(), "{folder}");
+    }
+    for name in [
+        ".ebb-save-best",
+        ".ebb-save-aaaaaaaaaaaaaaaa",
+        ".ebb-save-bbbbbbbbbbbbbbbb",
     ] {
-        assert!(at(folder).exists(), "{folder}");
+        assert!(load::from_folder(&at(name), &cpu()).is_ok(), "{name}");
     }
     drop(lock);
     save::to_folder(&tiny(), &at("m"), DType::F32).unwrap();
@@ -212,4 +233,110 @@ fn a_link_is_not_a_model_to_replace_elsewhere() {
     symlink("model-1", place.path().join("latest")).unwrap();
     script_in(place.path(), r#"load_model("ebb/tiny").save("latest")"#).unwrap();
     assert!(place.path().join("latest").is_symlink());
+}
+
+#[test]
+fn names_of_what_is_under_way_are_none_for_scripts() {
+    let place = tempfile::tempdir().unwrap();
+    for script in [
+        r#"load_model("ebb/tiny").save(".ebb-save-best")"#,
+        r#"load_model("ebb/tiny").save("x/.ebb-old-m")"#,
+        r#"frame([#{a: 1}]).write(".ebb-aside-0123456789abcdef")"#,
+        r#"frame([#{a: 1}]).write(".ebb-x/a.csv")"#,
+        r#"load_model("ebb/tiny").finetune(["a"], #{ steps: 1, method: "head", dir: ".ebb-mine" })"#,
+        r#"load_model("ebb/tiny").finetune(["a"], #{ steps: 1, method: "head", tensorboard: ".ebb-mine" })"#,
+    ] {
+        refused(
+            place.path(),
+            place.path(),
+            script,
+            "names that begin with .ebb-",
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_name_is_said_before_anything_is_written() {
+    let place = tempfile::tempdir().unwrap();
+    let long = "n".repeat(300);
+    for name in ["x\\x00y", "x\\x00y/m", &long, &format!("{long}/m")] {
+        let wanted = if name.contains('x') {
+            "zero character"
+        } else {
+            "255 bytes at most"
+        };
+        let model = format!(r#"load_model("ebb/tiny").save("{name}")"#);
+        refused(place.path(), place.path(), &model, wanted);
+        let table = format!(r#"frame([#{{a: 1}}]).write("{name}.csv")"#);
+        refused(place.path(), place.path(), &table, wanted);
+    }
+}
+
+#[test]
+fn a_folder_that_was_moved_away_is_taken_back_only_if_it_is_ours() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    std::fs::create_dir(at(".ebb-old-best")).unwrap();
+    std::fs::write(at(".ebb-old-best").join("config.json"), "mine").unwrap();
+    save::to_folder(&tiny(), &at("best"), DType::F32).unwrap();
+    assert_eq!(
+        std::fs::read_to_string(at(".ebb-old-best").join("config.json")).unwrap(),
+        "mine"
+    );
+    save::to_folder(&tiny(), &at("m"), DType::F32).unwrap();
+    std::fs::rename(at("m"), at(".ebb-old-m")).unwrap();
+    let error = script_in(place.path(), r#"load_model("m")"#).unwrap_err();
+    assert!(
+        error.message.contains("which is in `.ebb-old-m`"),
+        "{}",
+        error.message
+    );
+    save::to_folder(&tiny(), &at("m"), DType::F32).unwrap();
+    assert!(!at(".ebb-old-m").exists() && at("m").exists());
+}
+
+#[test]
+fn what_killed_writes_left_goes_when_a_process_first_writes_into_the_folder() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    let (left, held) = (
+        at(".ebb-aside-0123456789abcdef"),
+        at(".ebb-aside-fedcba9876543210"),
+    );
+    for path in [&left, &held, &at(".ebb-aside-mine"), &at("notes")] {
+        std::fs::write(path, "half").unwrap();
+    }
+    let lock = std::fs::File::open(&held).unwrap();
+    lock.lock().unwrap();
+    script_in(place.path(), r#"frame([#{a: 1}]).write("a.csv")"#).unwrap();
+    assert!(!left.exists() && held.exists());
+    assert!(at(".ebb-aside-mine").exists() && at("notes").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_replaced_keeps_its_permissions() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    let set = |name: &str, mode: u32| {
+        std::fs::set_permissions(at(name), PermissionsExt::from_mode(mode)).unwrap();
+    };
+    let mode = |name: &str| std::fs::metadata(at(name)).unwrap().permissions().mode() & 0o777;
+    let write = r#"frame([#{a: 1}]).write("a.csv")"#;
+    script_in(place.path(), write).unwrap();
+    for wanted in [0o600, 0o640, 0o444] {
+        set("a.csv", wanted);
+        script_in(place.path(), write).unwrap();
+        assert_eq!(mode("a.csv"), wanted);
+    }
+    std::fs::create_dir(at("m")).unwrap();
+    set("m", 0o700);
+    for _ in 0..2 {
+        save::to_folder(&tiny(), &at("m"), DType::F32).unwrap();
+        assert_eq!(mode("m"), 0o700);
+    }
+    set("m/model.safetensors", 0o600);
+    save::to_folder(&tiny(), &at("m"), DType::F32).unwrap();
+    assert_eq!((mode("m"), mode("m/model.safetensors")), (0o700, 0o600));
 }

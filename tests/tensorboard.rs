@@ -1,5 +1,6 @@
 //! Event files against the bytes that TensorBoard's own writer makes.
 
+use ebb::doorway::Roots;
 use ebb::train::tensorboard::EventWriter;
 
 use crate::support::fixture;
@@ -8,7 +9,7 @@ use crate::support::fixture;
 fn the_bytes_are_those_of_tensorboards_own_writer() {
     let folder = tempfile::tempdir().unwrap();
     let runs = folder.path().join("runs/first");
-    let mut writer = EventWriter::create(&runs, 1_700_000_000.5).unwrap();
+    let mut writer = EventWriter::create(&Roots::anywhere(), &runs, 1_700_000_000.5).unwrap();
     let path = writer.path().to_path_buf();
     assert_eq!(
         path.file_name().unwrap().to_str().unwrap(),
@@ -18,7 +19,7 @@ fn the_bytes_are_those_of_tensorboards_own_writer() {
     writer.scalars(1, at(1), &[("train/loss", 1.25)]).unwrap();
     drop(writer);
 
-    let mut writer = EventWriter::create(&runs, 1_700_000_000.5).unwrap();
+    let mut writer = EventWriter::create(&Roots::anywhere(), &runs, 1_700_000_000.5).unwrap();
     let steps: [(u64, &[(&str, f64)]); 4] = [
         (0, &[("train/loss", 2.5), ("train/learning_rate", 2e-4)]),
         (1, &[("train/loss", 1.25)]),
@@ -50,7 +51,7 @@ fn a_file_that_cannot_be_written_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let taken = folder.path().join("taken");
     std::fs::write(&taken, "a file").unwrap();
-    let Err(error) = EventWriter::create(&taken, 0.0) else {
+    let Err(error) = EventWriter::create(&Roots::anywhere(), &taken, 0.0) else {
         panic!("a file is no folder");
     };
     assert!(error.to_string().starts_with("cannot create "), "{error}");

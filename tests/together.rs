@@ -311,3 +311,54 @@ fn links_in_a_project_lead_no_record_out_of_it() {
             .success()
     );
 }
+
+#[test]
+fn models_are_saved_by_two_processes_at_once() {
+    let place = tempfile::tempdir().unwrap();
+    let script = |name: &str| {
+        format!(r#"let m = load_model("ebb/tiny"); for i in 0..40 {{ m.save("{name}"); }}"#)
+    };
+    for (name, target) in [("a", "m1"), ("b", "m2"), ("c", "m1")] {
+        std::fs::write(place.path().join(format!("{name}.rhai")), script(target)).unwrap();
+    }
+    // Beside each other, and one in the place of the other.
+    for round in 0..2 {
+        let names = ["a.rhai", "b.rhai", "c.rhai"];
+        let children = names.map(|name| start(place.path(), &["run", name, "--threads", "1"]));
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "round {round}: {}", said(&output));
+        }
+        let names = std::fs::read_dir(place.path()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let left: Vec<String> = names.filter(|name| name.starts_with(".ebb-")).collect();
+        assert_eq!(left, Vec::<String>::new());
+        script_in(place.path(), r#"load_model("m1"); load_model("m2");"#).unwrap();
+        assert!(!place.path().join("m1").join(ebb::folders::MARK).exists());
+    }
+}
+
+#[test]
+fn a_second_signal_leaves_nothing_of_what_is_being_written() {
+    let long = "x".repeat(2000);
+    let place = place(&format!(
+        r#"let a = []; for i in 0..20000 {{ a.push("{long}"); }} let f = frame(#{{ a: a }}); loop {{ f.write("a.jsonl"); }}"#
+    ));
+    let asides = || {
+        let entries = std::fs::read_dir(place.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with(".ebb-")).count()
+    };
+    let mut child = start(place.path(), &["run", "x.rhai", "--run-dir", "r"]);
+    until("a file aside", || {
+        asides() == 1 || child.try_wait().unwrap().is_some()
+    });
+    signal(&child, "-TERM");
+    std::thread::sleep(Duration::from_millis(5));
+    if child.try_wait().unwrap().is_none() {
+        signal(&child, "-TERM");
+    }
+    let output = child.wait_with_output().unwrap();
+    assert!(!output.status.success(), "{}", said(&output));
+    assert_eq!(asides(), 0, "{}", said(&output));
+}

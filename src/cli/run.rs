@@ -19,7 +19,7 @@ use crate::script::engine::Session;
 use crate::script::host::{Host, normal_form, real_form};
 use crate::script::parameters::{self, Code, Declared};
 use crate::script::report::ScriptError;
-use crate::{files, plain};
+use crate::{files, place, plain};
 
 /// A script, read and split.
 struct Script {
@@ -141,29 +141,28 @@ fn begin(
     command: Vec<String>,
 ) -> Result<(Host, Record)> {
     if let Some(report) = &asked.report {
-        refuse_led_out(&host, "--report", report)?;
+        checked(&host, "--report", report)?;
     }
-    let folder = match &asked.run_folder {
-        Some(folder) => {
-            refuse_led_out(&host, "--run-dir", folder)?;
-            normal_form(&host.working_folder.join(folder))
-        }
+    let (folder, roots) = match &asked.run_folder {
+        Some(folder) => checked(&host, "--run-dir", folder)?,
         None => {
-            refuse_led_out(&host, "the run folder", "runs")?;
-            record::free_folder(&host.working_folder, Path::new(&script.name))?
+            let (runs, roots) = checked(&host, "the run folder", "runs")?;
+            let folder = record::free_folder(&roots, &runs, Path::new(&script.name))?;
+            (folder, roots)
         }
     };
-    let record = Record::begin(&folder, &script.name, &script.text, command, &host)?;
+    let record = Record::begin(&folder, roots, &script.name, &script.text, command, &host)?;
     signals::set_last_word(Some(record.abandoned(&host)));
-    let real = real_form(&folder).map_err(|error| Error::io("read", &folder, error))?;
+    let real = place::folder(record.roots(), &folder)?.path().to_path_buf();
     host.access.write.push(real.clone());
     host.run_folder = Some(real);
     Ok((host, record))
 }
 
-/// Whoever types a path outside the working folder means it; one inside it that a link leads out of may be a trap of
-/// whoever made the folder.
-fn refuse_led_out(host: &Host, what: &str, path: &str) -> Result<()> {
+/// The place of what the command line names, and the roots that it must lie below when it is written. Whoever types a path
+/// outside the working folder means it; one inside it that a link leads out of may be a trap of whoever made the folder.
+fn checked(host: &Host, what: &str, path: &str) -> Result<(PathBuf, Roots)> {
+    place::check_name(Path::new(path))?;
     let full = normal_form(&host.working_folder.join(path));
     let real = real_form(&full).map_err(|error| Error::io("write", path, error))?;
     let is_inside = |path: &Path| host.access.write.iter().any(|root| path.starts_with(root));
@@ -172,7 +171,8 @@ fn refuse_led_out(host: &Host, what: &str, path: &str) -> Result<()> {
             format!("{what}: {path} is a link that leads out of where the run may write"),
             "give the place that it leads to with --run-dir, or allow it with --allow-write",
         )),
-        false => Ok(()),
+        false if is_inside(&full) => Ok((full, host.write_roots())),
+        false => Ok((full, Roots::anywhere())),
     }
 }
 
@@ -232,9 +232,10 @@ fn finish(
     signals::set_last_word(None);
     let page = html::page(outcome, &record.facts(host, Some(outcome)));
     let path = record.report_path();
-    files::write_bytes(&path, page.as_bytes())?;
+    files::write_bytes(record.roots(), &path, page.as_bytes())?;
     if let Some(file) = also {
-        files::write_bytes(Path::new(file), page.as_bytes())?;
+        let (path, roots) = checked(host, "--report", file)?;
+        files::write_bytes(&roots, &path, page.as_bytes())?;
     }
     let shorter = path.strip_prefix(&host.working_folder);
     Ok(shorter.map(Path::to_path_buf).unwrap_or(path))

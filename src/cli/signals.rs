@@ -9,6 +9,7 @@ use super::STOPPED;
 use crate::control;
 use crate::error::Error;
 use crate::notebook::record::Abandoned;
+use crate::place;
 
 /// How long a run's work may take to hear that it shall stop.
 const PATIENCE: Duration = Duration::from_millis(900);
@@ -83,6 +84,7 @@ pub fn close_record(status: &str, error: Option<&Error>) {
 
 fn leave() -> ! {
     close_record("stopped", None);
+    place::abandon();
     std::process::exit(i32::from(STOPPED));
 }
 

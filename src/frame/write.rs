@@ -8,13 +8,14 @@ use flate2::write::GzEncoder;
 use polars::prelude::*;
 
 use super::read::{Format, format_of};
+use crate::doorway::Roots;
 use crate::error::{Context, Error, Result};
 use crate::files;
 
-/// Writes a frame in the format of the path's extension, gzipped where it ends in `.gz`.
-pub fn file(frame: &DataFrame, path: &Path) -> Result<()> {
+/// Writes a frame below the roots, in the format of the path's extension, gzipped where it ends in `.gz`.
+pub fn file(frame: &DataFrame, roots: &Roots, path: &Path) -> Result<()> {
     let (format, gzipped) = format_of(path)?;
-    files::write_whole(path, |out| match gzipped {
+    files::write_whole(roots, path, |out| match gzipped {
         false => table(frame, format, out, path),
         true => {
             let mut packed = GzEncoder::new(out, Compression::default());

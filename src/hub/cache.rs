@@ -76,7 +76,7 @@ impl Repository {
             true => Ok(()),
             false => {
                 let path = self.folder.join("refs").join(revision);
-                files::write_bytes(&path, commit.as_bytes())
+                files::write_bytes(&Roots::anywhere(), &path, commit.as_bytes())
             }
         }
     }

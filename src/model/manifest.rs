@@ -32,6 +32,9 @@ const LARGEST_NOTE: u64 = 1 << 26;
 pub fn note(lineage: &Lineage, folder: &Path) -> Result<Value> {
     let mut listed = Map::new();
     for path in folders::entries(folder)? {
+        if folders::is_mark(folder, &folders::name_of(&path)) {
+            continue;
+        }
         let facts =
             std::fs::symlink_metadata(&path).map_err(|error| Error::io("read", &path, error))?;
         let sha256 = sha256_of(folder, &path)?;
@@ -69,7 +72,7 @@ pub fn owned(folder: &Path) -> Result<Vec<String>> {
             )));
         };
         match listed.get(&name) {
-            _ if name == NOTE => {}
+            _ if name == NOTE || folders::is_mark(folder, &name) => {}
             None => {
                 let what = format!("is not a model alone: `{name}` in it was not saved with it");
                 return Err(refused(what));

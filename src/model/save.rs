@@ -11,9 +11,10 @@ use super::config::Family;
 use super::targets::Modules;
 use super::weights::Tensors;
 use super::{Model, decoder, manifest};
+use crate::doorway::Roots;
 use crate::error::{Error, Result};
-use crate::files;
 use crate::folders::{self, Aside};
+use crate::{files, place};
 
 /// What the names of model folders that are put together aside begin with, behind `.ebb-`.
 const KIND: &str = "save";
@@ -22,7 +23,8 @@ const KIND: &str = "save";
 /// alone. `dtype` is how the weights are stored ("f32", "f16", "bf16"). The folder appears whole or not at all; an older
 /// model of that name is replaced if every file in it is as this program saved it, any other folder is refused.
 pub fn to_folder(model: &Model, folder: &Path, dtype: DType) -> Result<()> {
-    put_at(model, &place_of(folder)?, dtype)
+    let roots = Roots::anywhere();
+    put_at(model, &place_of(&roots, folder)?, dtype, &roots)
 }
 
 /// [`to_folder`] strictly inside one of `roots`, the real folders that may be written in: none of them is replaced, nor is
@@ -46,10 +48,11 @@ pub fn to_folder_within(
             false => Ok(()),
         };
     refuse_kept(folder)?;
-    let target = place_of(folder)?;
+    let allowed = Roots::of(roots.iter().cloned());
+    let target = place_of(&allowed, folder)?;
     refuse_kept(&target)?;
     match roots.iter().any(|root| target.starts_with(root)) {
-        true => put_at(model, &target, dtype),
+        true => put_at(model, &target, dtype, &allowed),
         false => Err(Error::NotAllowed {
             operation: "write",
             path: folder.to_path_buf(),
@@ -58,8 +61,9 @@ pub fn to_folder_within(
 }
 
 /// Where a folder really is to stand: links are followed, and missing folders above it are made.
-fn place_of(folder: &Path) -> Result<PathBuf> {
+fn place_of(roots: &Roots, folder: &Path) -> Result<PathBuf> {
     let failed = |error| Error::io("write", folder, error);
+    place::check_name(folder)?;
     if std::fs::symlink_metadata(folder).is_ok() {
         return folder.canonicalize().map_err(failed);
     }
@@ -74,58 +78,56 @@ fn place_of(folder: &Path) -> Result<PathBuf> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    std::fs::create_dir_all(parent).map_err(|error| Error::io("create", parent, error))?;
-    Ok(parent.canonicalize().map_err(failed)?.join(name))
+    place::refuse_ours(Path::new(name))?;
+    Ok(place::folder(roots, parent)?.path().join(name))
 }
 
 /// Puts the model together beside its place, then in its place at once.
-fn put_at(model: &Model, target: &Path, dtype: DType) -> Result<()> {
+fn put_at(model: &Model, target: &Path, dtype: DType, roots: &Roots) -> Result<()> {
     let Some(parent) = target.parent() else {
         return Err(Error::failed(format!(
             "{} is no place for a model",
             target.display()
         )));
     };
-    folders::recover(target)?;
-    if std::fs::symlink_metadata(target).is_ok() {
-        manifest::owned(target)?;
-    }
-    folders::sweep(parent, KIND, &manifest::NAMES)?;
-    let aside = Aside::new(parent, KIND)?;
+    folders::recover(target, &manifest::owned)?;
+    folders::check(target, &manifest::owned)?;
+    folders::sweep(roots, parent, KIND, &manifest::NAMES)?;
+    let aside = Aside::new(roots, parent, KIND)?;
     match model.adapter() {
-        Some(adapter) => write_adapter(model, adapter, aside.path())?,
-        None => write_model(model, aside.path(), dtype)?,
+        Some(adapter) => write_adapter(model, adapter, &aside)?,
+        None => write_model(model, &aside, dtype)?,
     }
     let note = manifest::note(model.lineage(), aside.path())?;
-    write_json(&aside.path().join(manifest::NOTE), &note)?;
+    write_json(&aside, manifest::NOTE, &note)?;
     aside.put(target, &manifest::owned)
 }
 
-fn write_model(model: &Model, folder: &Path, dtype: DType) -> Result<()> {
+fn write_model(model: &Model, folder: &Aside, dtype: DType) -> Result<()> {
     let name = match dtype {
         DType::F16 => "float16",
         DType::BF16 => "bfloat16",
         _ => "float32",
     };
-    write_json(&folder.join("config.json"), &model.config().to_json(name))?;
+    write_json(folder, "config.json", &model.config().to_json(name))?;
     let config = model.config();
     let generation = json!({
         "bos_token_id": config.bos_token_id,
         "eos_token_id": model.tokenizer().end_ids(),
         "pad_token_id": model.tokenizer().pad_id(),
     });
-    write_json(&folder.join("generation_config.json"), &generation)?;
-    model.tokenizer().save(folder)?;
+    write_json(folder, "generation_config.json", &generation)?;
+    model.tokenizer().save(&folder.roots(), folder.path())?;
     let mut weights = model.weights().all_unpacked()?;
     for (name, weight) in weights.iter_mut() {
         if decoder::is_stored_transposed(config, name) {
             *weight = weight.t()?;
         }
     }
-    write_tensors(&folder.join("model.safetensors"), &weights, "", dtype)
+    write_tensors(folder, "model.safetensors", &weights, "", dtype)
 }
 
-fn write_adapter(model: &Model, adapter: &Adapter, folder: &Path) -> Result<()> {
+fn write_adapter(model: &Model, adapter: &Adapter, folder: &Aside) -> Result<()> {
     if !model.base_is_as_loaded() {
         return Err(Error::failed_with_hint(
             "the weights under the adapter were finetuned too, so the adapter alone would not give this model again",
@@ -133,7 +135,8 @@ fn write_adapter(model: &Model, adapter: &Adapter, folder: &Path) -> Result<()> 
         ));
     }
     write_json(
-        &folder.join("adapter_config.json"),
+        folder,
+        "adapter_config.json",
         &adapter_settings(model, adapter),
     )?;
     let mut tensors = adapter.weights.clone();
@@ -159,8 +162,13 @@ fn write_adapter(model: &Model, adapter: &Adapter, folder: &Path) -> Result<()> 
             tensors.insert(name, rows);
         }
     }
-    let path = folder.join("adapter_model.safetensors");
-    write_tensors(&path, &tensors, "base_model.model.", DType::F32)
+    write_tensors(
+        folder,
+        "adapter_model.safetensors",
+        &tensors,
+        "base_model.model.",
+        DType::F32,
+    )
 }
 
 /// The adapter_config.json from which PEFT makes the same adapter.
@@ -239,7 +247,13 @@ fn by_pattern<T: serde::Serialize>(patterns: &[(String, T)]) -> Map<String, Valu
         .collect()
 }
 
-fn write_tensors(path: &Path, weights: &Tensors, prefix: &str, dtype: DType) -> Result<()> {
+fn write_tensors(
+    folder: &Aside,
+    file: &str,
+    weights: &Tensors,
+    prefix: &str,
+    dtype: DType,
+) -> Result<()> {
     let mut stored: Vec<(String, Tensor)> = Vec::new();
     for (name, weight) in weights {
         let weight = weight
@@ -252,11 +266,12 @@ fn write_tensors(path: &Path, weights: &Tensors, prefix: &str, dtype: DType) -> 
     let views = stored.iter().map(|(name, tensor)| (name.as_str(), tensor));
     let bytes = safetensors::serialize(views, Some(metadata))
         .map_err(|error| Error::failed(format!("the weights cannot be written: {error}")))?;
-    files::write_bytes(path, &bytes)
+    files::write_bytes(&folder.roots(), &folder.path().join(file), &bytes)
 }
 
-fn write_json(path: &Path, value: &serde_json::Value) -> Result<()> {
+fn write_json(folder: &Aside, file: &str, value: &serde_json::Value) -> Result<()> {
+    let path = folder.path().join(file);
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::failed(format!("{} cannot be written: {error}", path.display())))?;
-    files::write_bytes(path, (text + "\n").as_bytes())
+    files::write_bytes(&folder.roots(), &path, (text + "\n").as_bytes())
 }

@@ -11,14 +11,17 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::runner::{Outcome, Ran};
+use crate::doorway::{Folder, Roots};
 use crate::error::{Error, Result};
 use crate::script::host::Host;
 use crate::script::report::ScriptError;
-use crate::{files, memory, plain};
+use crate::{files, memory, place, plain};
 
 /// A run folder under way.
 pub struct Record {
     folder: PathBuf,
+    /// Below which the folder must really lie when something is written into it.
+    roots: Roots,
     script_name: String,
     script_sha256: String,
     command: Vec<String>,
@@ -30,6 +33,7 @@ pub struct Record {
 /// What is left to say of a run that ends at once: plain data, which another thread may write.
 pub struct Abandoned {
     path: PathBuf,
+    roots: Roots,
     facts: Value,
 }
 
@@ -41,7 +45,7 @@ impl Abandoned {
             self.facts["error"] = json!({ "message": error.to_string(), "hint": error.hint() });
         }
         self.facts["ended"] = Value::from(now().to_string());
-        let _ = write_facts(&self.path, &self.facts);
+        let _ = write_facts(&self.roots, &self.path, &self.facts);
     }
 }
 
@@ -52,16 +56,16 @@ const METRICS: &str = "metrics.jsonl";
 const REPORT: &str = "report.html";
 const SCRIPT: &str = "script.rhai";
 
-/// Makes the first free `runs/DATE-NAME-N` under `working_folder`: of several runs that begin at once each gets its own.
-pub fn free_folder(working_folder: &Path, script: &Path) -> Result<PathBuf> {
+/// Makes the first free `DATE-NAME-N` in the folder `runs`: of several runs that begin at once each gets its own.
+pub fn free_folder(roots: &Roots, runs: &Path, script: &Path) -> Result<PathBuf> {
     let stem = script.file_stem().unwrap_or_default().to_string_lossy();
     let date = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
-    let runs = working_folder.join("runs");
-    std::fs::create_dir_all(&runs).map_err(|error| Error::io("create", &runs, error))?;
+    let held = place::folder(roots, runs)?;
     let mut number = 1;
     loop {
-        let folder = runs.join(format!("{date}-{stem}-{number}"));
-        match std::fs::create_dir(&folder) {
+        let name = format!("{date}-{stem}-{number}");
+        let folder = runs.join(&name);
+        match std::fs::create_dir(held.way(&name)) {
             Ok(()) => return Ok(folder),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
             Err(error) => return Err(Error::io("create", &folder, error)),
@@ -74,14 +78,16 @@ impl Record {
     /// runs that ask for one folder at once, one gets it. So is one with files of the names that a run writes.
     pub fn begin(
         folder: &Path,
+        roots: Roots,
         script_name: &str,
         script: &str,
         command: Vec<String>,
         host: &Host,
     ) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+        let held = place::folder(&roots, folder)?;
         let record = Self {
             folder: folder.to_path_buf(),
+            roots,
             script_name: script_name.to_string(),
             script_sha256: files::sha256(script.as_bytes()),
             command,
@@ -90,17 +96,22 @@ impl Record {
             metrics: None,
         };
         let path = folder.join(FACTS);
-        if !files::write_new(&path, facts_text(&record.facts(host, None)).as_bytes())? {
+        if !files::write_new(
+            &record.roots,
+            &path,
+            facts_text(&record.facts(host, None)).as_bytes(),
+        )? {
             return Err(Error::failed_with_hint(
                 format!("{} already holds the record of a run", folder.display()),
                 "give another folder, or remove this one first",
             ));
         }
-        let written = refuse_strangers(folder)
-            .and_then(|()| files::write_bytes(&folder.join(SCRIPT), script.as_bytes()));
+        let written = refuse_strangers(&held).and_then(|()| {
+            files::write_bytes(&record.roots, &folder.join(SCRIPT), script.as_bytes())
+        });
         if let Err(error) = written {
             // The run does not begin, so the folder holds none.
-            let _ = std::fs::remove_file(&path);
+            let _ = std::fs::remove_file(held.way(FACTS));
             return Err(error);
         }
         Ok(record)
@@ -110,6 +121,7 @@ impl Record {
     pub fn abandoned(&self, host: &Host) -> Abandoned {
         Abandoned {
             path: self.folder.join(FACTS),
+            roots: self.roots.clone(),
             facts: self.facts(host, None),
         }
     }
@@ -121,6 +133,10 @@ impl Record {
 
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    pub fn roots(&self) -> &Roots {
+        &self.roots
     }
 
     /// A file or model that was read.
@@ -136,7 +152,8 @@ impl Record {
         let path = self.folder.join(METRICS);
         let failed = |error| Error::io("write", &path, error);
         if self.metrics.is_none() {
-            self.metrics = Some(File::create_new(&path).map_err(failed)?);
+            let new = files::create_new(&self.roots, &path)?;
+            self.metrics = Some(new.ok_or_else(|| failed(ErrorKind::AlreadyExists.into()))?);
         }
         let line = format!("{}\n", plain::json(&Value::Object(map)));
         match &mut self.metrics {
@@ -147,7 +164,11 @@ impl Record {
 
     /// Writes run.json; without an outcome the run is said to be under way.
     pub fn write(&self, host: &Host, outcome: Option<&Outcome>) -> Result<()> {
-        write_facts(&self.folder.join(FACTS), &self.facts(host, outcome))
+        write_facts(
+            &self.roots,
+            &self.folder.join(FACTS),
+            &self.facts(host, outcome),
+        )
     }
 
     /// What run.json says.
@@ -195,22 +216,22 @@ impl Record {
 }
 
 /// Refuses a folder with files that a run would write over, or through, where they are links.
-fn refuse_strangers(folder: &Path) -> Result<()> {
-    let there = |name: &&str| std::fs::symlink_metadata(folder.join(name)).is_ok();
+fn refuse_strangers(folder: &Folder) -> Result<()> {
+    let there = |name: &&str| std::fs::symlink_metadata(folder.way(name)).is_ok();
     match [SCRIPT, METRICS, REPORT].iter().find(|name| there(name)) {
         None => Ok(()),
         Some(name) => Err(Error::failed_with_hint(
             format!(
                 "{} holds `{name}` already, which is of no run",
-                folder.display()
+                folder.path().display()
             ),
             "give a new folder with --run-dir, or move the file away",
         )),
     }
 }
 
-fn write_facts(path: &Path, facts: &Value) -> Result<()> {
-    files::write_bytes(path, facts_text(facts).as_bytes())
+fn write_facts(roots: &Roots, path: &Path, facts: &Value) -> Result<()> {
+    files::write_bytes(roots, path, facts_text(facts).as_bytes())
 }
 
 fn facts_text(facts: &Value) -> String {

@@ -13,6 +13,7 @@ use std::path::Path;
 
 pub use self::bins::counted_in_bins;
 pub use self::draw::TELLABLE;
+use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::plain::one_line;
 
@@ -66,8 +67,8 @@ impl Chart {
         draw::png(&self.shown(), width, height)
     }
 
-    /// Writes an image in the format of the path's extension, svg or png.
-    pub fn save(&self, path: &Path) -> Result<()> {
+    /// Writes an image below the roots, in the format of the path's extension, svg or png.
+    pub fn save(&self, roots: &Roots, path: &Path) -> Result<()> {
         let extension = path
             .extension()
             .map(|e| e.to_string_lossy().to_lowercase())
@@ -77,7 +78,7 @@ impl Chart {
             "png" => self.to_png(1200, 675)?,
             other => return Err(Error::unknown("image format", other, ["svg", "png"])),
         };
-        crate::files::write_bytes(path, &bytes)
+        crate::files::write_bytes(roots, path, &bytes)
     }
 
     /// The chart with a title, labels and names that are safe to draw: they come from data.

@@ -7,6 +7,7 @@ use crate::control::Control;
 use crate::display::Output;
 use crate::doorway::{Found, Roots};
 use crate::error::{Error, Result};
+use crate::place;
 
 /// Which paths a script may touch. Roots are canonical folders or files.
 #[derive(Clone, Debug, Default)]
@@ -155,8 +156,15 @@ impl Host {
         usable.then_some(root)
     }
 
+    /// Where scripts may write.
+    pub fn write_roots(&self) -> Roots {
+        Roots::of(self.access.write.iter().cloned())
+    }
+
     /// The absolute form of a path that a script wants to write, if it may. The file need not exist yet.
     pub fn writable(&self, path: &str) -> Result<PathBuf> {
+        place::check_name(Path::new(path))?;
+        place::refuse_ours(Path::new(path))?;
         let full = normal_form(&self.absolute(path));
         let real = real_form(&full).map_err(|error| Error::io("write", path, error))?;
         match self.access.write.iter().any(|root| real.starts_with(root)) {

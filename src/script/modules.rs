@@ -93,15 +93,17 @@ impl Library {
             ));
         }
         let file = format!("{path}.rhai");
-        let beside_script = self.host.script_folder.as_ref().and_then(|folder| {
+        let beside_script = self.host.script_folder.as_ref().map(|folder| {
             let roots = Roots::of([folder.clone()]);
-            roots.open(&folder.join(&file)).ok()
+            roots.open(&folder.join(&file))
         });
-        let elsewhere = || {
-            let opened = self.host.roots(&file).open(&self.host.absolute(&file));
-            opened.map_err(|error| error.about(&file))
+        let opened = match beside_script {
+            // What is there and may not be read is not to be taken from elsewhere without a word.
+            Some(Err(error)) if !error.is_missing() => Err(error),
+            Some(Ok(opened)) => Ok(opened),
+            _ => self.host.roots(&file).open(&self.host.absolute(&file)),
         };
-        self.file_text(beside_script.map_or_else(elsewhere, Ok)?)
+        self.file_text(opened.map_err(|error| error.about(&file))?)
     }
 
     /// A module's text; the run's record learns of it.

@@ -18,11 +18,14 @@ use crate::files;
 use crate::folders::{self, Aside, Held};
 use crate::model::Tensors;
 use crate::model::lineage::StepRecord;
+use crate::place;
 
 /// Where checkpoints go, how often, and how many stay.
 #[derive(Clone, Debug)]
 pub struct Keeping {
     pub folder: PathBuf,
+    /// Below which the folder must really lie when something is written into it.
+    pub roots: Roots,
     /// Updates between two checkpoints; there is always one after the last update.
     pub every: usize,
     /// The latest so many stay.
@@ -80,9 +83,8 @@ impl Keeping {
     /// Makes the folder, holds it until what is returned is dropped, sweeps what a killed run left half-written, and refuses
     /// to mix two runs.
     pub fn prepare(&self) -> Result<Held> {
-        std::fs::create_dir_all(&self.folder)
-            .map_err(|error| Error::io("create", &self.folder, error))?;
-        let held = folders::try_hold(&self.folder).ok_or_else(|| {
+        let folder = place::folder(&self.roots, &self.folder)?;
+        let held = folders::try_hold(&folder.way("")).ok_or_else(|| {
             Error::failed_with_hint(
                 format!(
                     "another finetuning is under way in {}",
@@ -91,8 +93,8 @@ impl Keeping {
                 "wait until it has ended, or give another dir",
             )
         })?;
-        folders::sweep(&self.folder, KIND, &NAMES)?;
-        for path in folders::entries(&self.folder)? {
+        folders::sweep(&self.roots, &self.folder, KIND, &NAMES)?;
+        for path in folders::entries(&folder.way(""))? {
             files::sweep_aside(&path)?;
         }
         if !self.resume && !self.checkpoints()?.is_empty() {
@@ -124,10 +126,10 @@ impl Keeping {
     pub fn save(&self, run: &Value, checkpoint: &Checkpoint) -> Result<()> {
         let name = format!("checkpoint-{:08}", checkpoint.progress.step);
         let target = self.folder.join(name);
-        let aside = Aside::new(&self.folder, KIND)?;
+        let aside = Aside::new(&self.roots, &self.folder, KIND)?;
         let mut hashes = BTreeMap::new();
         let mut write = |name: &str, bytes: Vec<u8>| -> Result<()> {
-            files::write_bytes(&aside.path().join(name), &bytes)?;
+            files::write_bytes(&aside.roots(), &aside.path().join(name), &bytes)?;
             hashes.insert(name.to_string(), files::sha256(&bytes));
             Ok(())
         };
@@ -145,7 +147,7 @@ impl Keeping {
         };
         let text = serde_json::to_string_pretty(&state)
             .map_err(|error| Error::failed(format!("a checkpoint cannot be written: {error}")))?;
-        files::write_bytes(&aside.path().join(STATE), text.as_bytes())?;
+        files::write_bytes(&aside.roots(), &aside.path().join(STATE), text.as_bytes())?;
         // The same step of the same run: what is there has the same content, or was found broken.
         aside.put(&target, &owned)?;
         self.prune(&target)
@@ -160,7 +162,7 @@ impl Keeping {
         kept.truncate(kept.len().saturating_sub(self.keep.max(1)));
         for old in later.iter().chain(&kept) {
             if let Ok(names) = owned(old) {
-                folders::remove_at_once(old, KIND, &names)?;
+                folders::remove_at_once(&self.roots, old, KIND, &names)?;
             }
         }
         Ok(())

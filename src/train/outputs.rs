@@ -23,10 +23,13 @@ pub struct Outputs {
     pub log: Option<PathBuf>,
     /// A folder for an event file that TensorBoard reads.
     pub tensorboard: Option<PathBuf>,
+    /// Below which the log and the events must really lie when they are written.
+    pub roots: Roots,
 }
 
 /// The logs under way.
 pub struct Logs {
+    roots: Roots,
     lines: Option<(PathBuf, File)>,
     events: Option<EventWriter>,
 }
@@ -39,16 +42,20 @@ impl Logs {
                 refuse_strangers(path, is_log)?;
                 refuse_strangers(&history_path(path), is_history)?;
                 // What a killed run wrote after its checkpoint is written again, the same.
-                files::write_bytes(path, log_text(before)?.as_bytes())?;
-                Some((path.clone(), files::append(path)?))
+                files::write_bytes(&outputs.roots, path, log_text(before)?.as_bytes())?;
+                Some((path.clone(), files::append(&outputs.roots, path)?))
             }
             None => None,
         };
         let events = match &outputs.tensorboard {
-            Some(folder) => Some(EventWriter::create(folder, now())?),
+            Some(folder) => Some(EventWriter::create(&outputs.roots, folder, now())?),
             None => None,
         };
-        Ok(Self { lines, events })
+        Ok(Self {
+            roots: outputs.roots.clone(),
+            lines,
+            events,
+        })
     }
 
     pub fn step(&mut self, record: &StepRecord) -> Result<()> {
@@ -81,10 +88,10 @@ impl Logs {
         let Some((path, _)) = self.lines else {
             return Ok(());
         };
-        files::write_bytes(&path, log_text(log)?.as_bytes())?;
+        files::write_bytes(&self.roots, &path, log_text(log)?.as_bytes())?;
         let history = serde_json::to_string_pretty(&history(log, progress, steps))
             .map_err(|error| Error::failed(format!("the history cannot be written: {error}")))?;
-        files::write_bytes(&history_path(&path), history.as_bytes())
+        files::write_bytes(&self.roots, &history_path(&path), history.as_bytes())
     }
 }
 
@@ -116,13 +123,37 @@ fn refuse_strangers(path: &Path, is_ours: fn(&str) -> bool) -> Result<()> {
     }
 }
 
-/// Whether every line is a step; the last one may be torn, where its process was killed.
+/// Whether every line is a step as we write it; the last one may be torn, where its process was killed.
 fn is_log(text: &str) -> bool {
-    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-    whole
-        .lines()
-        .all(|line| serde_json::from_str::<StepRecord>(line).is_ok())
-        && (text.is_empty() || text.starts_with('{'))
+    let (whole, torn) = text.rsplit_once('\n').unwrap_or(("", text));
+    let is_step = |line: &str| {
+        let record = serde_json::from_str::<StepRecord>(line).ok();
+        let written = record.and_then(|record| log_line(&record).ok());
+        written.is_some_and(|written| written.trim_end() == line)
+    };
+    whole.lines().all(is_step) && is_beginning_of_step(torn)
+}
+
+/// Whether a line is the beginning of a step: it names what a step names, in that order, as far as it goes.
+fn is_beginning_of_step(line: &str) -> bool {
+    const KEYS: [&str; 8] = [
+        "{\"step\":",
+        ",\"epoch\":",
+        ",\"loss\":",
+        ",\"learning_rate\":",
+        ",\"grad_norm\":",
+        ",\"tokens\":",
+        ",\"tokens_per_second\":",
+        ",\"validation_loss\":",
+    ];
+    let mut rest = line;
+    for key in KEYS {
+        let Some(behind) = rest.strip_prefix(key) else {
+            return key.starts_with(rest);
+        };
+        rest = behind.trim_start_matches(|c: char| c.is_ascii_digit() || "+-.enul".contains(c));
+    }
+    "}".starts_with(rest)
 }
 
 /// Whether a text is a history of ours: transformers' own has more in it.

@@ -5,10 +5,12 @@
 //! `tensorflow/core/util/event.proto` in protocol buffers' wire format, of which a scalar needs three kinds of field.
 
 use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::doorway::Roots;
 use crate::error::{Error, Result};
+use crate::files;
 
 /// What the first event of a file says.
 const VERSION: &str = "brain.Event:2";
@@ -22,26 +24,21 @@ pub struct EventWriter {
 }
 
 impl EventWriter {
-    /// Begins a new file in `folder`, which is made where it is not there; `wall_time` is in seconds since 1970.
-    pub fn create(folder: &Path, wall_time: f64) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+    /// Begins a new file in `folder` below the roots, which is made where it is not there; `wall_time` is in seconds since 1970.
+    pub fn create(roots: &Roots, folder: &Path, wall_time: f64) -> Result<Self> {
         for number in 0..MOST {
             // TensorBoard looks for "tfevents" and reads a folder's files in the order of their names.
             let name = format!("events.out.tfevents.{:010}.ebb.{number}", wall_time as u64);
             let path = folder.join(name);
-            match File::create_new(&path) {
-                Ok(file) => {
-                    let out = BufWriter::new(file);
-                    let mut writer = Self { path, out };
-                    let mut event = Vec::new();
-                    put_double(&mut event, 1, wall_time);
-                    put_bytes(&mut event, 3, VERSION.as_bytes());
-                    writer.record(&event)?;
-                    writer.flush()?;
-                    return Ok(writer);
-                }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::io("write", path, error)),
+            if let Some(file) = files::create_new(roots, &path)? {
+                let out = BufWriter::new(file);
+                let mut writer = Self { path, out };
+                let mut event = Vec::new();
+                put_double(&mut event, 1, wall_time);
+                put_bytes(&mut event, 3, VERSION.as_bytes());
+                writer.record(&event)?;
+                writer.flush()?;
+                return Ok(writer);
             }
         }
         Err(Error::failed(format!(

@@ -1,6 +1,8 @@
 //! Checkpoints in one process: what they keep, what they refuse, and the settings that go by the validation loss.
 
+use ebb::doorway::Roots;
 use ebb::error::{Error, Result};
+use ebb::folders;
 use ebb::model::Model;
 use ebb::train::checkpoint::Keeping;
 use ebb::train::options::{Duration, Method, Options, Precision};
@@ -15,12 +17,13 @@ fn keeping(folder: &Path) -> Outputs {
     Outputs {
         checkpoints: Some(Keeping {
             folder: folder.to_path_buf(),
+            roots: Roots::anywhere(),
             every: 2,
             keep: 2,
             resume: true,
         }),
         log: Some(folder.join("log.jsonl")),
-        tensorboard: None,
+        ..Outputs::default()
     }
 }
 
@@ -214,8 +217,10 @@ fn a_broken_checkpoint_is_passed_over_for_the_one_before() {
 #[test]
 fn what_a_killed_run_left_half_written_is_swept() {
     let folder = tempfile::tempdir().unwrap();
-    let left = folder.path().join(".ebb-checkpoint-abc");
+    let name = ".ebb-checkpoint-0123456789abcdef";
+    let left = folder.path().join(name);
     std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join(folders::MARK), folders::mark(name)).unwrap();
     std::fs::write(left.join("variables.safetensors"), "half").unwrap();
     let log = folder.path().join(".ebb-aside-0123456789abcdef");
     std::fs::write(&log, "half").unwrap();
@@ -242,7 +247,8 @@ fn what_a_stranger_keeps_beside_checkpoints_stays() {
         ("checkpoint-00000099", "model.safetensors"),
         ("checkpoint-9", "state.json"),
         (".ebb-notes", "variables.safetensors"),
-        (".ebb-checkpoint-mine", "notes.txt"),
+        (".ebb-checkpoint-mine", "log.jsonl"),
+        (".ebb-checkpoint-0123456789abcdef", "log.jsonl"),
     ];
     for (name, file) in strangers {
         std::fs::create_dir(folder.path().join(name)).unwrap();
@@ -286,6 +292,9 @@ fn a_log_that_no_finetuning_wrote_is_not_written_over() {
     for (name, text) in [
         ("log.jsonl", "{\"mine\": 1}\n"),
         ("log.jsonl", "years of work"),
+        ("log.jsonl", "{\"epoch\": 1, \"loss\": 2.5}"),
+        ("log.jsonl", "{\"step\":1,\"epoch\":0.5,\"loss\":2.5}"),
+        ("log.jsonl", "{ not one of ours"),
         (
             "trainer_state.json",
             "{\"global_step\": 500, \"log_history\": []}",

@@ -444,3 +444,157 @@ fn roots_are_canonical_and_what_the_system_shows_of_itself_is_below_none() {
     );
     assert!(Roots::anywhere().find(&place.path("here/a")).is_err());
 }
+
+/// Exchanges two names in one step, as another process might.
+#[cfg(target_os = "linux")]
+fn exchange(one: &Path, other: &Path) {
+    use std::ffi::CString;
+    use std::os::unix::ffi::OsStrExt;
+    let name = |path: &Path| CString::new(path.as_os_str().as_bytes()).unwrap();
+    let (one, other, here) = (name(one), name(other), libc::AT_FDCWD);
+    // SAFETY: both are texts that end in a zero byte and live through the call.
+    let result = unsafe {
+        libc::renameat2(
+            here,
+            one.as_ptr(),
+            here,
+            other.as_ptr(),
+            libc::RENAME_EXCHANGE,
+        )
+    };
+    assert_eq!(result, 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn links_that_are_swapped_while_files_are_written_take_nothing_outside() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("here/cur")).unwrap();
+    std::fs::create_dir(place.path("away")).unwrap();
+    std::fs::create_dir(place.path("away/n")).unwrap();
+    place.link("../away", "here/link");
+    let stop = AtomicBool::new(false);
+    let seen = AtomicBool::new(false);
+    let writes = [
+        r#"f.write("cur/n/x.csv")"#,
+        r#"f.write("cur/new/x.csv")"#,
+        r#"f.plot(#{ x: "a", y: "a" }).save("cur/n/x.svg")"#,
+        r#"m.save("cur/n/m")"#,
+        r#"m.finetune(["a cat"], #{ steps: 1, method: "head", dir: "cur/n/d", resume: true, tensorboard: "cur/n/t" })"#,
+    ];
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                exchange(&place.path("here/cur"), &place.path("here/link"));
+            }
+        });
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let entries = std::fs::read_dir(place.path("away")).unwrap().count();
+                let inner = std::fs::read_dir(place.path("away/n")).unwrap().count();
+                if entries != 1 || inner != 0 {
+                    seen.store(true, Ordering::Relaxed);
+                }
+            }
+        });
+        let _stop = Stop(&stop);
+        let host = Host::quiet(place.path("here"));
+        let mut session = Session::new(Rc::new(host), "test.rhai");
+        let begin = r#"let f = frame(#{ a: [1.0, 2.0] }); let m = load_model("ebb/tiny");"#;
+        let _ = session.evaluate("", begin).unwrap();
+        let mut written = 0;
+        for round in 0..120 {
+            for (number, write) in writes.iter().enumerate() {
+                if number < 3 || round % 10 == 0 {
+                    written += usize::from(session.evaluate("", write).is_ok());
+                }
+            }
+        }
+        assert!(written > 0);
+    });
+    assert!(
+        !seen.load(Ordering::Relaxed),
+        "something was outside for a moment"
+    );
+    assert_eq!(std::fs::read_dir(place.path("away")).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(place.path("away/n")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_report_goes_to_the_place_that_was_checked() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("outside/deep")).unwrap();
+    place.link("../outside/deep", "here/dl");
+    place.write("here/x.rhai", "1");
+    let run = |report: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_ebb"))
+            .args(["run", "x.rhai", "--report", report])
+            .current_dir(place.path("here"))
+            .env("XDG_DATA_HOME", place.path("data"))
+            .output();
+        output.unwrap().status.success()
+    };
+    assert!(run("dl/../esc.html"));
+    assert!(place.path("here/esc.html").exists() && !place.path("outside/esc.html").exists());
+    assert!(!run("dl/esc.html"));
+    assert!(!place.path("outside/deep/esc.html").exists());
+    // Whoever types a place outside means it.
+    assert!(run("../outside/typed.html"));
+    assert!(place.path("outside/typed.html").exists());
+}
+
+#[test]
+fn a_module_that_is_there_and_refused_is_not_taken_from_elsewhere() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("here/sub")).unwrap();
+    place.write("here/helper.rhai", "fn word() { \"another\" }");
+    place.write("here/other.rhai", "fn word() { \"other\" }");
+    place.write(
+        "outside/helper.rhai",
+        format!("fn word() {{ \"{SECRET}\" }}"),
+    );
+    let run = |module: &str| {
+        let host = Host {
+            script_folder: Some(place.path("here/sub")),
+            ..Host::quiet(place.path("here"))
+        };
+        let mut session = Session::new(Rc::new(host), "test.rhai");
+        let text = format!("import \"{module}\" as h; h::word()");
+        let value = session
+            .evaluate("", &text)
+            .map_err(|error| error.message.clone());
+        value.map(|value| value.to_string())
+    };
+    assert_eq!(run("other").unwrap(), "other");
+    place.link("../../outside/helper.rhai", "here/sub/helper.rhai");
+    let told = run("helper").unwrap_err();
+    assert!(told.contains("is not allowed"), "{told}");
+    std::fs::remove_file(place.path("here/sub/helper.rhai")).unwrap();
+    let made = Command::new("mkfifo")
+        .arg(place.path("here/sub/helper.rhai"))
+        .status();
+    assert!(made.unwrap().success());
+    let told = run("helper").unwrap_err();
+    assert!(told.contains("a pipe"), "{told}");
+    std::fs::remove_file(place.path("here/sub/helper.rhai")).unwrap();
+    assert_eq!(run("helper").unwrap(), "another");
+}
+
+#[test]
+fn a_long_chain_of_folders_is_searched_in_one_pass() {
+    let place = Place::new();
+    // As long as a path may be.
+    let room = 4000 - place.path("here").as_os_str().len();
+    let deepest = format!("here/{}", "d/".repeat(room / 2));
+    std::fs::create_dir_all(place.path(&deepest)).unwrap();
+    place.write(&format!("{deepest}s.jsonl"), "{\"a\": 1}\n");
+    let started = std::time::Instant::now();
+    assert_eq!(place.run("read(\"**/s.jsonl\").len()"), Ok(json!(1)));
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    // And it stops where that is wished.
+    let stop = std::sync::Arc::new(AtomicBool::new(true));
+    let control = ebb::control::Control::new(std::sync::Arc::new(ebb::control::Silent), stop);
+    let roots = Roots::of([place.path("here")]);
+    let found = ebb::frame::read::files_of("**/s.jsonl", &place.path("here"), &roots, &control);
+    assert!(matches!(found, Err(Error::Interrupted)));
+}

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use ebb::doorway::Roots;
 use ebb::model::chat::{ChatTemplate, Message};
 use ebb::model::load;
 use ebb::random::Stream;
@@ -118,6 +119,7 @@ fn checkpoints(seed: u64, budget: Duration) -> (u64, u64) {
     let outputs = Outputs {
         checkpoints: Some(Keeping {
             folder: folder.path().to_path_buf(),
+            roots: Roots::anywhere(),
             every: 1,
             keep: 1,
             resume: true,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use glob::Pattern;
 
 use super::{FORMATS, format_of};
+use crate::control::Control;
 use crate::doorway::{Entry, EntryKind, Found, Roots};
 use crate::error::{Error, Result};
 
@@ -31,7 +32,7 @@ impl Files {
 
 /// The files that a path names: itself, a folder's data files (JSON lines before others, where they are mixed), or a
 /// glob's matches. Relative paths start at `from`.
-pub fn files_of(path: &str, from: &Path, roots: &Roots) -> Result<Files> {
+pub fn files_of(path: &str, from: &Path, roots: &Roots, control: &Control) -> Result<Files> {
     match roots.find(&from.join(path)) {
         Ok(Found::Folder(folder)) => Ok(Files {
             files: files_in(path, &folder, roots)?,
@@ -41,12 +42,12 @@ pub fn files_of(path: &str, from: &Path, roots: &Roots) -> Result<Files> {
             files: vec![file],
             folder: None,
         }),
-        Err(_) if path.contains(['*', '?', '[']) => matches_of(path, from, roots),
+        Err(_) if path.contains(['*', '?', '[']) => matches_of(path, from, roots, control),
         Err(error) => Err(error.about(path)),
     }
 }
 
-fn matches_of(path: &str, from: &Path, roots: &Roots) -> Result<Files> {
+fn matches_of(path: &str, from: &Path, roots: &Roots, control: &Control) -> Result<Files> {
     let (folder, rest) = divided(path);
     let steps = steps(path, rest)?;
     let folder = match roots.find(&from.join(folder)) {
@@ -55,6 +56,7 @@ fn matches_of(path: &str, from: &Path, roots: &Roots) -> Result<Files> {
     };
     let mut search = Search {
         roots,
+        control,
         steps: &steps,
         seen: BTreeSet::new(),
         files: BTreeSet::new(),
@@ -103,6 +105,8 @@ fn steps(pattern: &str, rest: &str) -> Result<Vec<Step>> {
 
 struct Search<'a> {
     roots: &'a Roots,
+    /// Asked before each folder whether to stop.
+    control: &'a Control,
     steps: &'a [Step],
     /// Folders with the step that was looked for in them.
     seen: BTreeSet<(PathBuf, usize)>,
@@ -114,6 +118,7 @@ impl Search<'_> {
     fn follow(&mut self, folder: PathBuf) -> Result<()> {
         let mut ahead = vec![(folder, 0)];
         while let Some((folder, at)) = ahead.pop() {
+            self.control.check()?;
             let Some(step) = self.steps.get(at) else {
                 continue;
             };

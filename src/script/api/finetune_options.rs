@@ -150,6 +150,7 @@ pub fn outputs(options: &Options, host: &Host) -> Result<Outputs> {
     let checkpoints = match &folder {
         Some(folder) => Some(Keeping {
             folder: host.writable(folder)?,
+            roots: host.write_roots(),
             every: every.unwrap_or(100),
             keep: keep.unwrap_or(2),
             resume: resume.unwrap_or(false),
@@ -166,6 +167,7 @@ pub fn outputs(options: &Options, host: &Host) -> Result<Outputs> {
     Ok(Outputs {
         checkpoints,
         log,
+        roots: host.write_roots(),
         tensorboard: match options.text("tensorboard")? {
             Some(folder) => Some(host.writable(&folder)?),
             None => None,

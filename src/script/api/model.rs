@@ -1,6 +1,6 @@
 //! Models: loading, making, saving, and looking into them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use super::frame::Frame;
 use crate::aside::aside;
 use crate::doorway::Found;
 use crate::error::{Context, Error, Result};
+use crate::folders;
 use crate::generate;
 use crate::model::config::Config;
 use crate::model::load::{self, LoadOptions};
@@ -236,9 +237,24 @@ fn on_disk(host: &Host, source: &str) -> Result<Option<PathBuf>> {
             let is_gguf = file.extension().is_some_and(|end| end == "gguf");
             Ok(is_gguf.then_some(file))
         }
-        Err(error) if error.is_missing() => Ok(None),
+        Err(error) if error.is_missing() => refuse_moved_away(host, source).map(|()| None),
         Err(error) => Err(error),
     }
+}
+
+/// Says where a model stands whose replacement was killed on a file system that cannot exchange two names.
+fn refuse_moved_away(host: &Host, source: &str) -> Result<()> {
+    let old = folders::old_name(Path::new(source));
+    let old = old.to_string_lossy();
+    if !host.found(&old).is_ok_and(|found| found.is_folder()) {
+        return Ok(());
+    }
+    Err(Error::failed_with_hint(
+        format!(
+            "there is no model `{source}`: a save was ended while it replaced the one that stood there, which is in `{old}`"
+        ),
+        format!("rename `{old}` to `{source}`"),
+    ))
 }
 
 /// One line about a model.

@@ -67,7 +67,9 @@ fn register_save(engine: &mut Engine, host: &Rc<Host>) {
     engine.register_fn(
         "save",
         move |context: NativeCallContext, chart: Chart, path: &str| {
-            let saved = host.writable(path).and_then(|full| chart.save(&full));
+            let saved = host
+                .writable(path)
+                .and_then(|full| chart.save(&host.write_roots(), &full));
             saved.map(|()| chart).at(&context)
         },
     );

@@ -74,8 +74,10 @@ pub const RECORDS: &[Record] = &[
         |engine, host| {
             let host = host.clone();
             engine.register_fn("write", move |context: NativeCallContext, f: Frame, path: &str| {
-                let frame = f.0.clone();
-                let written = host.writable(path).and_then(|full| aside(move || write::file(&frame, &full)));
+                let (frame, roots) = (f.0.clone(), host.write_roots());
+                let written = host
+                    .writable(path)
+                    .and_then(|full| aside(move || write::file(&frame, &roots, &full)));
                 written.map(|()| f).at(&context)
             });
         },
@@ -161,7 +163,7 @@ fn types(options: &Options) -> Result<Vec<(String, Kind)>> {
 
 fn from_disk(host: &Host, path: &str, told: &ReadOptions) -> Result<DataFrame> {
     let roots = host.roots(path);
-    let found = read::files_of(path, &host.working_folder, &roots)?;
+    let found = read::files_of(path, &host.working_folder, &roots, &host.control)?;
     let mut frames = Vec::with_capacity(found.files.len());
     for file in &found.files {
         host.control.check()?;
