@@ -10,6 +10,7 @@ use super::{FAILED, signals};
 use crate::allocator::{self, Refusal};
 use crate::error::Error;
 use crate::memory;
+use crate::place;
 
 /// How often the size is looked at: memory is filled with some gigabytes a second.
 const EVERY: Duration = Duration::from_millis(20);
@@ -69,5 +70,6 @@ fn leave(error: &Error) -> ! {
     signals::close_record("failed", Some(error));
     let screen = Screen::new(Stream::Error, Bars::new());
     screen.remark(&screen.style().error(error));
+    place::abandon();
     std::process::exit(i32::from(FAILED))
 }

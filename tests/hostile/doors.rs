@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ebb::doorway::{Found, Roots};
 use ebb::error::Error;
+use ebb::files;
 use ebb::hub;
 use ebb::model::load::{self, LoadOptions};
 use ebb::script::engine::Session;
@@ -597,4 +598,30 @@ fn a_long_chain_of_folders_is_searched_in_one_pass() {
     let roots = Roots::of([place.path("here")]);
     let found = ebb::frame::read::files_of("**/s.jsonl", &place.path("here"), &roots, &control);
     assert!(matches!(found, Err(Error::Interrupted)));
+}
+
+#[test]
+fn a_root_to_write_in_may_be_a_file_or_yet_to_be_made() {
+    let place = Place::new();
+    let new = Roots::of([place.path("beside/new")]);
+    let write = |roots: &Roots, name: &str| files::write_bytes(roots, &place.path(name), b"x");
+    write(&new, "beside/new/deep/x.csv").unwrap();
+    let one = Roots::of([place.path("outside/one.csv")]);
+    write(&one, "outside/one.csv").unwrap();
+    write(&one, "outside/one.csv").unwrap();
+    for (roots, name) in [
+        (&new, "beside/x.csv"),
+        (&new, "beside/newer/x.csv"),
+        (&one, "outside/other.csv"),
+        (&one, "elsewhere/x.csv"),
+    ] {
+        let outcome = write(roots, name);
+        let told = outcome.unwrap_err().to_string();
+        assert!(
+            told.contains("write") && told.contains("is not allowed"),
+            "{told}"
+        );
+        assert!(!place.path(name).exists());
+    }
+    assert!(!place.path("elsewhere").exists());
 }
