@@ -17,7 +17,7 @@ mod watch;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::guard;
+use crate::{guard, place};
 
 /// The run did what it was asked to.
 const DONE: u8 = 0;
@@ -49,7 +49,10 @@ pub fn main() -> ExitCode {
         .skip(1)
         .map(|word| word.to_string_lossy().to_string())
         .collect();
-    ExitCode::from(on_a_large_stack(move || open(&words)))
+    let code = on_a_large_stack(move || open(&words));
+    // Work that was stopped may still be writing aside.
+    place::abandon();
+    ExitCode::from(code)
 }
 
 fn open(words: &[String]) -> u8 {

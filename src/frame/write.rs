@@ -10,21 +10,23 @@ use polars::prelude::*;
 use super::read::{Format, format_of};
 use crate::doorway::Roots;
 use crate::error::{Context, Error, Result};
-use crate::files;
+use crate::{aside, files};
 
 /// Writes a frame below the roots, in the format of the path's extension, gzipped where it ends in `.gz`.
 pub fn file(frame: &DataFrame, roots: &Roots, path: &Path) -> Result<()> {
     let (format, gzipped) = format_of(path)?;
-    files::write_whole(roots, path, |out| match gzipped {
-        false => table(frame, format, out, path),
-        true => {
+    files::write_whole(roots, path, |out| {
+        if gzipped {
             let mut packed = GzEncoder::new(out, Compression::default());
             table(frame, format, &mut packed, path)?;
             packed
                 .finish()
-                .map(|_| ())
-                .map_err(|error| Error::io("write", path, error))
+                .map_err(|error| Error::io("write", path, error))?;
+        } else {
+            table(frame, format, out, path)?;
         }
+        // What was stopped meanwhile replaces nothing.
+        aside::check()
     })
 }
 
