@@ -208,7 +208,9 @@ fn errors_in_rewritten_lines_keep_their_place() {
     assert_eq!((line, column), (Some(1), Some(17)));
     let (line, column, _) = at("let fs = [1]; let x = fs[0].map(\"k\", |r| fs); }");
     assert_eq!((line, column), (Some(1), Some(47)));
-    assert!(script_error("let xs = [1]; xs.for_each(|| xs.len())").contains("handed to"));
+    let error = cells(&["let xs = [1];\nxs.for_each(|| this += xs.len());"]).unwrap_err();
+    assert!(error.message.contains("handed to"), "{error:?}");
+    assert_eq!(error.line, Some(2), "{error:?}");
 }
 
 #[test]
@@ -852,4 +854,258 @@ fn functions_of_numbers_take_whole_numbers() {
     assert!(script_error("[].mean()").contains("at least one number"));
     assert!(script_error("[1, ()].sum()").contains("an array of numbers"));
     assert!(script_error("[9223372036854775807, 1].sum()").contains("64 bits"));
+}
+
+#[test]
+fn an_assignment_with_an_operator_finds_its_place_once() {
+    let next = "let arr = [100, 200]; let i = -1; let next = || { i += 1; i };";
+    for (text, expected) in [
+        ("arr[next.call()] /= 10; arr", json!([10.0, 200])),
+        ("arr[next.call()] *= 10; arr", json!([1000, 200])),
+        ("arr[next.call()] %= 30; arr", json!([10, 200])),
+        ("arr[next.call()] <<= 1; [arr, i]", json!([[200, 200], 0])),
+        (
+            "arr[next.call()] >>= 1 + 1; [arr, i]",
+            json!([[25, 200], 0]),
+        ),
+        (
+            "let m = #{ a: [arr] }; m.a[next.call()][next.call()] /= 2; [m.a, i]",
+            json!([[[100, 100.0]], 1]),
+        ),
+        ("arr[0] /= next.call() + 5; arr", json!([20.0, 200])),
+        (
+            "fn halve() { this /= 2; } let x = 3; x.halve(); x",
+            json!(1.5),
+        ),
+    ] {
+        assert_eq!(script(&format!("{next} {text}")), expected, "{text}");
+    }
+    let expression = "let e = col(\"n\"); e /= 2; frame(#{ n: [3] }).select(e.alias(\"h\"))[\"h\"]";
+    assert_eq!(script(expression), json!([1.5]));
+    let swapped = "let e = 6; e /= col(\"n\"); frame(#{ n: [3] }).select(e.alias(\"h\"))[\"h\"]";
+    assert_eq!(script(swapped), json!([2.0]));
+    assert!(
+        script_error("let a = \"x\"; a /= 2;")
+            .contains("the operator `/` does not work on string, integer")
+    );
+    assert!(script_error("const A = 3; A /= 2;").contains("constant"));
+    let error = cells(&["let a = [\"x\"];\na[0] /= 2;"]).unwrap_err();
+    assert_eq!((error.line, error.column), (Some(2), Some(6)), "{error:?}");
+}
+
+#[test]
+fn closures_read_what_any_method_of_a_record_is_handed_to_in_a_map() {
+    let begin = r#"let m = load_model("ebb/tiny"); let ms = #{ base: m }; let f = frame(#{ q: ["one two", "three four"] });"#;
+    for text in [
+        "ms.base.loss(f, #{ text: |r| ms.base.detokenize(ms.base.tokenize(r.q)) })",
+        "for k in ms.keys() { ms[k].perplexity(f, #{ text: |r| r.q + ms.len() }); }",
+        "let d = #{ m: m, f: f }; d.m.loss(d.f, #{ text: |r| r.q + d.f.len() })",
+        "ms.base.generate(f, #{ prompt: |r| r.q + ms.len(), max_new_tokens: 1 })",
+        "let d = #{ f: f }; d.f.map(\"k\", |r| d.f.len())",
+        "let d = #{ f: f }; d.f.filter_rows(|r| d.f.len() > 1)",
+    ] {
+        script(&format!("{begin} {text}; 0"));
+    }
+    for record in ebb::script::api::all() {
+        let takes = record
+            .signatures
+            .iter()
+            .filter(|form| form.contains("opts") || form.contains("closure"));
+        for form in takes {
+            let Some((on, method)) = form.split('(').next().and_then(|call| call.split_once('.'))
+            else {
+                continue;
+            };
+            let known = ebb::script::methods::receiver(method);
+            let passes = known == ebb::script::methods::Receiver::Unchanged || method == "sort";
+            assert!(passes || on.len() > 1, "{form}: {known:?}");
+        }
+    }
+}
+
+#[test]
+fn closures_read_the_array_that_they_change() {
+    for (text, expected) in [
+        (
+            "let xs = [3, 1, 2]; xs.sort(|x, y| (x - y) * xs.len()); xs",
+            json!([1, 2, 3]),
+        ),
+        (
+            "let xs = [3, 1, 2]; xs.sort(|x, y| xs[0] * (x - y))",
+            json!([1, 2, 3]),
+        ),
+        (
+            "let xs = [3, 1, 2]; [xs.retain(|x| x < xs.len()).len(), xs]",
+            json!([2, [1, 2]]),
+        ),
+        (
+            "let xs = [3, 1, 2]; xs.index_of(|x| x == xs.len() - 1)",
+            json!(2),
+        ),
+        (
+            "let xs = [3, 1, 2]; let n = 0; xs.for_each(|x| n += xs.len()); n",
+            json!(9),
+        ),
+        (
+            "let xs = [1, 2, 4]; xs.dedup(|a, b| b - a < xs.len() - 1); xs",
+            json!([1, 4]),
+        ),
+        (
+            "let d = #{ xs: [2, 1], n: 1 }; d.xs.sort(|x, y| (x - y) * d.n); d.xs",
+            json!([1, 2]),
+        ),
+        (
+            "let d = [[2, 1], [5]]; d[0].sort(|x, y| (x - y) * d.len()); d",
+            json!([[1, 2], [5]]),
+        ),
+        (
+            "let m = #{ a: 1, b: 2 }; m.retain(|k, v| v < m.len()); m",
+            json!({ "a": 1 }),
+        ),
+        (
+            "let xs = [1, 2]; xs.reduce_rev(|s, x| s * xs.len() + x)",
+            json!(5),
+        ),
+        (
+            "let counts = #{ cat: 3, dog: 5 }; let out = []; for k in counts.keys().sort(|x, y| counts[y] - counts[x]) { out.push(k); } out",
+            json!(["dog", "cat"]),
+        ),
+        (
+            "f[\"n\"].sort(|x, y| y - x + 0 * f.len())",
+            json!([4, 3, 2, 1]),
+        ),
+        ("f[\"n\"].index_of(|x| x == f.len())", json!(3)),
+        ("f[\"n\"].retain(|x| x < f.len())", json!([1, 2, 3])),
+        (
+            "let d = #{ f: f }; d.f[\"n\"].sort(|x, y| y - x + 0 * d.f.len())",
+            json!([4, 3, 2, 1]),
+        ),
+        (
+            "let d = #{ f: f }; d.f[\"n\"].reduce(|s, x| s + x * d.len())",
+            json!(10),
+        ),
+    ] {
+        assert_eq!(with_frame(text), expected, "{text}");
+    }
+    let error = cells(&["let xs = [2, 1];\nxs.sort(|a, b| missing + xs.len())"]).unwrap_err();
+    assert_eq!((error.line, error.column), (Some(2), Some(16)), "{error:?}");
+}
+
+#[test]
+fn what_is_worked_on_is_told_with_its_line() {
+    for (text, line) in [
+        ("let xs = [1];\nxs.for_each(|x| this += xs.len());", 2),
+        ("let xs = [1];\nlet n = |x| xs.len();\nxs.filter(n);", 3),
+        (
+            "let xs = [1];\nlet n = |x| x + 1;\nlet grow = |x|\n  xs.push(1);\nxs.map(grow);",
+            5,
+        ),
+    ] {
+        let error = cells(&[text]).unwrap_err();
+        assert!(error.message.contains("handed to"), "{text}: {error:?}");
+        assert_eq!(error.line, Some(line), "{text}: {error:?}");
+    }
+}
+
+#[test]
+fn reduce_begins_with_the_first_item() {
+    for (text, expected) in [
+        ("[1.0, 2.0].reduce(|a, b| a + b)", json!(3.0)),
+        ("[10, 2, 3].reduce(|a, b| a - b)", json!(5)),
+        ("[10, 2, 3].reduce_rev(|a, b| a - b)", json!(-9)),
+        ("[7].reduce(|a, b| a + b)", json!(7)),
+        ("[\"a\", \"b\"].reduce(|a, b| a + b)", json!("ab")),
+        ("[1, 2, 3].reduce(|a, b| a + b, 10)", json!(16)),
+        ("[].reduce(|a, b| a + b, 0)", json!(0)),
+        ("[5, 6, 7].reduce(|a, b, i| a + b * i)", json!(25)),
+        ("[5, 6, 7].reduce_rev(|a, b, i| a + b * i)", json!(13)),
+        ("const XS = [1, 2]; XS.reduce(|a, b| a + b)", json!(3)),
+        ("let k = 2; [1, 2].reduce(|a, b| (a + b) * k)", json!(6)),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    assert!(script_error("[].reduce(|a, b| a + b)").contains("a start value"));
+    assert!(script_error("() + 1.5").contains("does not work on nothing, number"));
+}
+
+#[test]
+fn a_missing_key_is_nothing_in_front_of_a_question() {
+    for (text, expected) in [
+        (
+            "let counts = #{}; for w in [\"a\", \"b\", \"a\"] { counts[w] = (counts[w] ?? 0) + 1; } counts",
+            json!({ "a": 2, "b": 1 }),
+        ),
+        (
+            "let m = #{ a: 1 }; [m.a ?? 0, m.b ?? 0, m[\"a\"] ?? 0]",
+            json!([1, 0, 1]),
+        ),
+        ("let m = #{ a: #{} }; m.a.b ?? m.a.c ?? 3", json!(3)),
+        ("let m = #{ a: () }; m.a ?? 2", json!(2)),
+        (
+            "let m = #{ a: #{ b: 1 } }; [m?.a?.b ?? 0, m?.c?.b ?? 0, m?.a?[\"x\"] ?? 5, m?[\"c\"]?.b ?? 6]",
+            json!([1, 0, 5, 6]),
+        ),
+        (
+            "let m = #{ a: [1, 2] }; [m.a[1] ?? 0, m.a[-1] ?? 0]",
+            json!([2, 2]),
+        ),
+        ("const M = #{ a: 1 }; M.b ?? 4", json!(4)),
+        (
+            "let m = #{}; let k = \"]\"; m[k + \"]\"] ?? `${m[\"[\"] ?? 1}`",
+            json!("1"),
+        ),
+        (
+            "let m = #{}; let read = |k| m[k] ?? 7; read.call(\"x\")",
+            json!(7),
+        ),
+        ("fn of() { this.a ?? 8 } let m = #{}; m.of()", json!(8)),
+        ("let f = frame(#{ n: [1] }); f[\"n\"] ?? 0", json!([1])),
+        (
+            "let f = frame(#{ n: [1, ()] }); f.map(\"k\", |r| r.n ?? 5)[\"k\"]",
+            json!([1, 5]),
+        ),
+        (
+            "let h = \"\"; try { [].reduce(|a, b| a) } catch (e) { h = e.hint ?? \"\"; } h.len() > 0",
+            json!(true),
+        ),
+        (
+            "let m = #{ xs: [] }; let d = #{ n: m }; d.n.xs.find(|x| d.n) ?? 3",
+            json!(3),
+        ),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    for text in [
+        "let m = #{}; m.the",
+        "let m = #{}; m[\"the\"]",
+        "let m = #{}; m.the.b ?? 0",
+    ] {
+        let said = script_error(text);
+        assert!(
+            said.contains("no property `the`") && said.contains("?? 0"),
+            "{text}: {said}"
+        );
+    }
+    assert!(script_error("let m = #{}; m[\"x\"] += 1;").contains("does not have yet"));
+    let frame = "frame(#{ n: [1] })";
+    assert!(script_error(&format!("let f = {frame}; f[\"x\"] ?? 0")).contains("x"));
+    assert!(script_error("[1][3] ?? 0").contains("out of bounds"));
+    assert!(script_error("let a = 5; a.nothing ?? 0").contains("no property `nothing` in integer"));
+    let error = cells(&["let m = [1];\nlet x = m[0] ?? 1; m[\"k\"] ?? missing"]).unwrap_err();
+    assert_eq!((error.line, error.column), (Some(2), Some(21)), "{error:?}");
+}
+
+#[test]
+fn a_text_beside_a_number_says_how_to_make_one_of_the_other() {
+    for text in [
+        "\"5\" > 3",
+        "frame(#{ s: [\"5\"] }).filter_rows(|r| r.s > 3)",
+        "\"a\" * 2",
+    ] {
+        assert!(script_error(text).contains("parse_float(text)"), "{text}");
+    }
+    assert_eq!(
+        script("frame(#{ s: [\"5\"] }).filter_rows(|r| r.s == 5).len()"),
+        json!(0)
+    );
 }

@@ -127,6 +127,33 @@ impl Text {
         (!out.contains("//") && !out.contains("/*")).then_some(out)
     }
 
+    /// Where the bracket closes that is the first to open from a place on.
+    pub fn closing(&self, at: Position) -> Option<Position> {
+        let code = self.code_from(at);
+        let mut depth = 0_usize;
+        for (place, character) in code {
+            match character {
+                '(' | '[' | '{' => depth += 1,
+                ')' | ']' | '}' => {
+                    depth = depth.checked_sub(1)?;
+                    if depth == 0 {
+                        return Some(place);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// What stands in the brackets of a call, from the call's name on; blanks stand for texts.
+    pub fn argument_of(&self, at: &Position) -> Option<String> {
+        let end = self.closing(*at)?;
+        let code = self.code_from(*at);
+        let inside = code.iter().take_while(|(place, _)| *place != end);
+        Some(inside.map(|(_, character)| *character).collect())
+    }
+
     /// The characters of code from a place on, each with its place; blanks stand for texts and comments.
     pub fn code_from(&self, at: Position) -> Vec<(Position, char)> {
         let from = at.line().unwrap_or(1).saturating_sub(1);

@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use rhai::{AST, ASTNode, Dynamic, Engine, Scope, Stmt};
+use rhai::{AST, ASTNode, Dynamic, Engine, EvalAltResult, Position, Scope, Stmt};
 
 use super::api;
 use super::bounds;
@@ -14,8 +14,10 @@ use super::calls;
 use super::edits::Edits;
 use super::failure::Failure;
 use super::host::{Event, Host};
+use super::missing;
 use super::modules::Library;
 use super::operators;
+use super::places;
 use super::report::{self, ScriptError};
 use super::rewrite;
 use super::unfinished;
@@ -134,6 +136,7 @@ impl Session {
         let value = aside::under(&control, || {
             self.engine
                 .eval_ast_with_scope::<Dynamic>(&mut self.scope, &merged)
+                .map_err(|error| places::placed(error, &merged))
         });
         let value = match value {
             Err(error) if matches!(*error, rhai::EvalAltResult::Return(..)) => match *error {
@@ -230,6 +233,7 @@ fn engine(host: &Rc<Host>) -> Engine {
         Some(Dynamic::from(Failure::from(&over)))
     });
     bounds::register(&mut engine);
+    missing::register(&mut engine);
     engine.set_module_resolver(Library::new(host.clone()));
     engine
 }
@@ -255,9 +259,9 @@ fn hand_out_records(engine: &mut Engine) {
         let Some((_, _, value)) = found else {
             return Ok(None);
         };
-        // What is being worked on cannot be asked for its kind.
-        if value.is_locked() {
-            return Ok(None);
+        // What is being worked on can be neither asked for its kind nor read; rhai would say so without a place.
+        if value.is_shared() && value.is_locked() {
+            return Err(EvalAltResult::ErrorDataRace(name.to_string(), Position::NONE).into());
         }
         depth.check(name, value)?;
         Ok((value.is_shared() && api::is_record(value)).then(|| value.clone()))

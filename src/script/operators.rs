@@ -5,9 +5,23 @@
 //! operator of ours, which the functions in `api/` give its meaning. rhai's fast paths could only be replaced for all
 //! operators together; this way the others keep theirs.
 
-use rhai::{Engine, Token};
+use rhai::{Dynamic, Engine, Token};
 
-/// `/`, for numbers with and without a fraction, and the same where `a /= b` stood.
+/// The function that gives its argument.
+pub const BY_VALUE: &str = "by_value__";
+/// The function that says whether parts of a value can be assigned: not of a frame's.
+pub const MAY_CHANGE: &str = "may_change__";
+/// The assignment that `/=` and its like are compiled to; what it is given is an [`Operand`].
+pub const IN_PLACE: &str = "^=";
+
+/// The right side of `/=` and its like, and the operator that it goes to.
+#[derive(Clone, Debug)]
+pub struct Operand {
+    pub operator: &'static str,
+    pub value: Dynamic,
+}
+
+/// `/`, for numbers with and without a fraction, and what makes the [`Operand`] where `a /= b` stood.
 pub const DIVIDE: [&str; 2] = ["÷", "divide_assign__"];
 pub const MODULO: [&str; 2] = ["﹪", "modulo_assign__"];
 pub const SHIFT_LEFT: [&str; 2] = ["≪", "shift_left_assign__"];

@@ -2,9 +2,10 @@
 //!
 //! rhai locks the variable at the head of a chain while its last method runs, so that in `fs[0].map("k", |row| fs.len())`
 //! the closure finds `fs` locked. In `by_value__(fs[0]).map("k", |row| fs.len())` the frame goes by value and nothing is
-//! locked; so chains whose methods take closures and change nothing are rewritten that way. `a /= b` becomes `a = a / b`,
-//! because rhai has a whole division of its own for `/=` (`%=`, `<<=` and `>>=` alike), and a `switch` takes 2.0 for 2. The text is edited within its
-//! lines, and [`Edits`] leads every position back to where it was.
+//! locked; so chains whose methods take closures and change nothing are rewritten that way. `/=` becomes an assignment of
+//! ours, because rhai has a whole division of its own for it (`%=`, `<<=` and `>>=` alike), a `switch` takes 2.0 for 2, and
+//! `counts[word] ?? 0` takes a missing key for nothing. The text is edited within its lines, and [`Edits`] leads every
+//! position back to where it was.
 
 use rhai::{
     AST, ASTFlags, ASTNode, Array, Dynamic, Engine, Expr, FnCallExpr, Map, OpAssignment,
@@ -12,26 +13,14 @@ use rhai::{
 };
 
 use super::edits::{Edit, Edits, Text};
-use super::operators;
+use super::methods::{self, Receiver};
+use super::missing;
+use super::operators::{self, BY_VALUE};
 use super::powers;
 use super::switches;
 
-/// The function that gives its argument.
-pub const BY_VALUE: &str = "by_value__";
-
-/// Methods that run a closure and change nothing.
-const TAKE_CLOSURES: &[&str] = &[
-    "map",
-    "filter",
-    "filter_rows",
-    "generate",
-    "finetune",
-    "reduce",
-    "some",
-    "all",
-    "find",
-    "find_map",
-];
+/// The name of a changed copy.
+const CHANGED: &str = "changed__";
 
 /// Compiles a text of a script, rewritten. `taken` says which names are functions of the script itself: those are called as
 /// they stand.
@@ -66,21 +55,32 @@ pub fn compile(
 fn edits_of(ast: &AST, source: &str, taken: &dyn Fn(&str) -> bool) -> Edits {
     let text = Text::new(source);
     let mut edits = Edits::default();
+    let on = |name: &str| {
+        if taken(name) {
+            Receiver::Unknown
+        } else {
+            methods::receiver(name)
+        }
+    };
     ast.walk(&mut |nodes: &[ASTNode]| {
         match nodes {
             [.., ASTNode::Stmt(Stmt::Assignment(parts))] => {
-                let (operator, sides) = parts.as_ref();
-                edits.0.extend(assignment(&text, operator, &sides.lhs));
+                let (operator, _) = parts.as_ref();
+                edits.0.extend(assignment(&text, operator));
             }
             [.., ASTNode::Stmt(Stmt::Switch(parts, at))] => {
                 edits
                     .0
                     .extend(switches::edits(&text, &parts.0, *at).unwrap_or_default());
             }
+            [.., ASTNode::Expr(Expr::Coalesce(operands, _))] => {
+                let last = operands.len().saturating_sub(1);
+                for operand in operands.iter().take(last) {
+                    edits.0.extend(missing::edits(&text, operand));
+                }
+            }
             [before @ .., ASTNode::Expr(chain)] if !goes_on(before.last(), chain) => {
-                edits
-                    .0
-                    .extend(calls(&text, chain, taken).unwrap_or_default());
+                edits.0.extend(calls(&text, chain, &on).unwrap_or_default());
             }
             _ => {}
         }
@@ -103,14 +103,13 @@ fn goes_on(parent: Option<&ASTNode>, expression: &Expr) -> bool {
     }
 }
 
-/// `a.b /= c` as `a.b = a.b / c`.
-fn assignment(text: &Text, operator: &OpAssignment, left: &Expr) -> Option<Edit> {
+/// `a.b /= c` as `a.b ^= () divide_assign__ c`: `^=` finds the place of `a.b` once, and what it is given divides.
+fn assignment(text: &Text, operator: &OpAssignment) -> Option<Edit> {
     let (_, _, _, symbol, ..) = operator.get_op_assignment_info()?;
     let at = operator.position();
-    let target = text.between(left.start_position(), at)?;
     let stands = text.starts_with(at, symbol);
     let compiled = operators::assigned(symbol).filter(|_| stands)?;
-    let inserted = format!("= {} {compiled} ", target.trim());
+    let inserted = format!("{} () {compiled} ", operators::IN_PLACE);
     let mut edit = Edit::insertion(at, &inserted, at)?;
     edit.removed = symbol.len();
     Some(edit)
@@ -158,7 +157,7 @@ fn links(chain: &Expr) -> Option<(&Expr, Vec<Link<'_>>)> {
 }
 
 /// The edits that hand what a chain's first method with a closure is called on over by value.
-fn calls(text: &Text, chain: &Expr, taken: &dyn Fn(&str) -> bool) -> Option<Vec<Edit>> {
+fn calls(text: &Text, chain: &Expr, on: &dyn Fn(&str) -> Receiver) -> Option<Vec<Edit>> {
     let (head, links) = links(chain)?;
     let (start, name, is_this) = match head {
         Expr::Variable(variable, _, start) if variable.2.is_empty() => {
@@ -172,7 +171,7 @@ fn calls(text: &Text, chain: &Expr, taken: &dyn Fn(&str) -> bool) -> Option<Vec<
         return None;
     }
     for (place, link) in links.iter().enumerate() {
-        let Some((call, at)) = link.method else {
+        let Some((call, at)) = &link.method else {
             continue;
         };
         let inside = links
@@ -184,23 +183,80 @@ fn calls(text: &Text, chain: &Expr, taken: &dyn Fn(&str) -> bool) -> Option<Vec<
             .args
             .iter()
             .any(|argument| matches!(argument, Expr::Stmt(_)));
+        let names_one = call
+            .args
+            .iter()
+            .any(|argument| matches!(argument, Expr::Variable(..)));
         // What a method gave belongs to nobody: whatever is called on it may change it.
         let on_value = place
             .checked_sub(1)
             .and_then(|before| links.get(before))
             .is_some_and(|before| before.method.is_some());
-        let unchanging = TAKE_CLOSURES.contains(&name) && !taken(name);
-        let may_lock = on_value || (unchanging && (inside || captures || is_this));
+        let locks = inside || captures || is_this;
+        let may_lock = on_value
+            || match on(name) {
+                Receiver::Unchanged => locks,
+                Receiver::Items => locks && !text.argument_of(at)?.contains("this"),
+                Receiver::Changed => {
+                    let before = place.checked_sub(1).and_then(|before| links.get(before));
+                    let path = Path {
+                        start: *start,
+                        last: before.map(|link| link.dot),
+                        end: link.dot,
+                    };
+                    if (captures || names_one)
+                        && let Some(edits) = changed(text, &path, at)
+                    {
+                        return Some(edits);
+                    }
+                    false
+                }
+                Receiver::Unknown => false,
+            };
         if !runs_script || !may_lock {
             continue;
         }
         // What stands behind the first such method goes on with its value, which nothing locks.
         return Some(vec![
-            Edit::insertion(*start, &format!("{BY_VALUE}("), at)?,
-            Edit::insertion(link.dot, ")", at)?,
+            Edit::insertion(*start, &format!("{BY_VALUE}("), *at)?,
+            Edit::insertion(link.dot, ")", *at)?,
         ]);
     }
     None
+}
+
+/// What a method is called on: from `start` to `end`, and where its last part begins.
+struct Path {
+    start: Position,
+    last: Option<Position>,
+    end: Position,
+}
+
+/// `a.b.sort(…)` whose closure reads `a`: a copy is sorted, and assigned where `a` holds what was sorted.
+fn changed(text: &Text, path: &Path, at: &Position) -> Option<Vec<Edit>> {
+    let target = text.between(path.start, path.end)?;
+    if target.contains(['(', '{', '`']) {
+        return None;
+    }
+    let target = target.trim();
+    // A map may bring a method of this name that gives something else.
+    let same = format!("type_of({CHANGED}) == type_of({target})");
+    let condition = match path.last {
+        None => same,
+        Some(last) => {
+            let holder = text.between(path.start, last)?;
+            format!("{}({}) && {same}", operators::MAY_CHANGE, holder.trim())
+        }
+    };
+    let assign = format!("if {condition} {{ {target} = {CHANGED}; }}");
+    let closing = text.closing(*at)?;
+    let mut end = Edit::insertion(closing, &format!("); {assign} {CHANGED} }})"), *at)?;
+    end.removed = 1;
+    Some(vec![
+        Edit::insertion(path.start, &format!("({{ let {CHANGED} = {BY_VALUE}("), *at)?,
+        Edit::insertion(path.end, ")", *at)?,
+        end,
+    ])
 }
 
 /// Methods that maps of the script bring themselves, where they may change the map that they are called on.

@@ -20,7 +20,11 @@ pub struct Known<'a> {
 
 /// What to try where `()` came in place of a value.
 const NOTHING_HINT: &str = "a value is `()`, nothing: push, insert, append and clear change what they are called on and give \
-     nothing, and so does a function whose last line ends with a semicolon; a frame's missing value is `()` too";
+     nothing, and so does a function whose last line ends with a semicolon; a frame's missing value is `()` too, and so is a \
+     key that a map does not have yet: counts[word] = (counts[word] ?? 0) + 1";
+
+/// What to try where a text stands beside a number.
+const TEXT_HINT: &str = "parse_float(text) and parse_int(text) make a number of a text, number.to_string() a text of a number";
 
 /// What is said about an error.
 #[derive(Default)]
@@ -78,7 +82,10 @@ pub fn of(error: &EvalAltResult, known: &Known) -> Said {
         ),
         ErrorArithmetic(text, _) => arithmetic(text),
         ErrorIndexingType(text, _) => indexing(text),
-        ErrorPropertyNotFound(name, _) => plain(format!("there is no property `{name}`")),
+        ErrorPropertyNotFound(name, _) => with_hint(
+            format!("there is no property `{name}`"),
+            format!("where it may be missing: map[key] ?? 0 takes another value, and {name:?} in map asks"),
+        ),
         ErrorDotExpr(text, _) => plain(property(text)),
         ErrorMismatchDataType(expected, got, _) => {
             let whole = expected == "i64" && got == "f64";
@@ -197,7 +204,13 @@ fn unknown_function(signature: &str, known: &Known) -> Said {
         return with_hint(work, NOTHING_HINT.to_string());
     }
     if !name.starts_with(|first: char| first.is_alphabetic() || first == '_') {
-        return plain(format!("the operator `{name}` does not work on {types}"));
+        let message = format!("the operator `{name}` does not work on {types}");
+        let texts =
+            types.contains("string") && (types.contains("integer") || types.contains("number"));
+        return Said {
+            hint: texts.then(|| TEXT_HINT.to_string()),
+            ..plain(message)
+        };
     }
     if known
         .scope

@@ -8,9 +8,8 @@ use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext};
 
 use super::expr::Expr;
 use crate::script::failure::ScriptResult;
-use crate::script::operators::COMPARISONS;
+use crate::script::operators::{BY_VALUE, COMPARISONS, MAY_CHANGE};
 use crate::script::record::Record;
-use crate::script::rewrite::BY_VALUE;
 use crate::script::switches::CASE;
 
 pub const RECORDS: &[Record] = &[Record::new(
@@ -71,7 +70,10 @@ fn register(engine: &mut Engine) {
     }
     engine
         .register_fn(CASE, case)
-        .register_fn(BY_VALUE, |value: Dynamic| value.flatten());
+        .register_fn(BY_VALUE, |value: Dynamic| value.flatten())
+        .register_fn(MAY_CHANGE, |value: Dynamic| {
+            value.is_array() || value.is_map()
+        });
     larger_and_smaller(engine);
 }
 

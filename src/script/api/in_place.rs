@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, FnPtr, FuncRegistration, ImmutableString, NativeCallContext};
 
 use super::comparisons;
 use crate::error::{Error, Result};
@@ -42,6 +42,8 @@ pub const RECORDS: &[Record] = &[
             "array.truncate(n)",
             "array.chop(n)",
             "array.retain(|item| condition)",
+            "array.reduce(|sum, item| value)",
+            "array.reduce(|sum, item| value, start)",
         ],
         "Changes the array in its variable and gives it",
         "let values = [3, 1, 2]; [values.sort(), values.reverse(), values.retain(|x| x > 1), values]",
@@ -49,7 +51,7 @@ pub const RECORDS: &[Record] = &[
     )
     .doc(
         "The closure of `sort` gives a number below, equal to or above 0, or true where a comes before b. Without one, numbers \
-         or texts are sorted. push, insert, append and clear change the array and give nothing.",
+         or texts are sorted. reduce without a start value begins with the first item, and reduce_rev with the last. push, insert, append and clear change the array and give nothing.",
     ),
 ];
 
@@ -146,6 +148,16 @@ fn register_arrays(engine: &mut Engine, _host: &std::rc::Rc<crate::script::host:
     });
     engine.register_fn("dedup", dedup);
     engine.register_fn("retain", retain);
+    for (name, from_end) in [("reduce", false), ("reduce_rev", true)] {
+        FuncRegistration::new(name)
+            .with_purity(true)
+            .register_into_engine(
+                engine,
+                move |context: NativeCallContext, array: &mut Array, closure: FnPtr| {
+                    reduce(&context, array, &closure, from_end)
+                },
+            );
+    }
 }
 
 /// Numbers or texts in order; NaN stands last.
@@ -233,6 +245,41 @@ fn comes_before(
         ))
         .at(context),
     }
+}
+
+/// `reduce` without a start value begins with the first item, or from the end with the last one.
+fn reduce(
+    context: &NativeCallContext,
+    array: &Array,
+    closure: &FnPtr,
+    from_end: bool,
+) -> ScriptResult<Dynamic> {
+    let mut places: Vec<usize> = (0..array.len()).collect();
+    if from_end {
+        places.reverse();
+    }
+    let mut items = places
+        .into_iter()
+        .filter_map(|place| Some((array.get(place)?.clone(), place)));
+    let Some((mut result, _)) = items.next() else {
+        let error = Error::invalid("reduce", "a start value, as there are no items", "none");
+        let error =
+            error.with_hint("write it behind the closure: array.reduce(|sum, x| sum + x, 0)");
+        return Err(error).at(context);
+    };
+    for (mut item, place) in items {
+        let place = i64::try_from(place).unwrap_or(i64::MAX).into();
+        let name = if from_end { "reduce_rev" } else { "reduce" };
+        result = closure.call_raw_with_extra_args(
+            name,
+            context,
+            Some(&mut item),
+            [result],
+            [place],
+            Some(1),
+        )?;
+    }
+    Ok(result)
 }
 
 /// Runs of equal items become one.

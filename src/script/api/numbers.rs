@@ -1,5 +1,7 @@
 //! Numbers: division with and without a fraction, and whole numbers out of others.
 
+use std::any::TypeId;
+
 use polars::prelude as pl;
 use rhai::{Dynamic, Engine, NativeCallContext};
 
@@ -8,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::frame::query;
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
-use crate::script::operators::{DIVIDE, MODULO, SHIFT_LEFT, SHIFT_RIGHT};
+use crate::script::operators::{DIVIDE, IN_PLACE, MODULO, Operand, SHIFT_LEFT, SHIFT_RIGHT};
 use crate::script::record::Record;
 
 pub const RECORDS: &[Record] = &[
@@ -21,6 +23,7 @@ pub const RECORDS: &[Record] = &[
             divisions(engine);
             remainders(engine);
             shifts(engine);
+            assignments(engine);
             engine.register_fn(
                 "div_floor",
                 |context: NativeCallContext, a: Dynamic, b: Dynamic| div_floor(&a, &b).at(&context),
@@ -49,26 +52,24 @@ pub const RECORDS: &[Record] = &[
 
 /// `/` between numbers, by the operators that it is compiled to.
 fn divisions(engine: &mut Engine) {
-    for name in DIVIDE {
-        engine
-            .register_fn(name, |a: i64, b: i64| a as f64 / b as f64)
-            .register_fn(name, |a: i64, b: f64| a as f64 / b)
-            .register_fn(name, |a: f64, b: i64| a / b as f64)
-            .register_fn(name, |a: f64, b: f64| a / b);
-    }
+    let [name, _] = DIVIDE;
+    engine
+        .register_fn(name, |a: i64, b: i64| a as f64 / b as f64)
+        .register_fn(name, |a: i64, b: f64| a as f64 / b)
+        .register_fn(name, |a: f64, b: i64| a / b as f64)
+        .register_fn(name, |a: f64, b: f64| a / b);
 }
 
 /// `%` between numbers: what whole division leaves, with the sign of the right side.
 fn remainders(engine: &mut Engine) {
-    for name in MODULO {
-        engine
-            .register_fn(name, |context: NativeCallContext, a: i64, b: i64| {
-                remainder(a, b).at(&context)
-            })
-            .register_fn(name, |a: i64, b: f64| float_remainder(a as f64, b))
-            .register_fn(name, |a: f64, b: i64| float_remainder(a, b as f64))
-            .register_fn(name, float_remainder);
-    }
+    let [name, _] = MODULO;
+    engine
+        .register_fn(name, |context: NativeCallContext, a: i64, b: i64| {
+            remainder(a, b).at(&context)
+        })
+        .register_fn(name, |a: i64, b: f64| float_remainder(a as f64, b))
+        .register_fn(name, |a: f64, b: i64| float_remainder(a, b as f64))
+        .register_fn(name, float_remainder);
 }
 
 fn remainder(a: i64, b: i64) -> Result<i64> {
@@ -90,17 +91,41 @@ fn float_remainder(a: f64, b: f64) -> f64 {
 
 /// `<<` and `>>`, where no bit is lost in silence.
 fn shifts(engine: &mut Engine) {
-    for name in SHIFT_LEFT {
-        engine.register_fn(name, |context: NativeCallContext, a: i64, n: i64| {
-            shift_left(a, n).at(&context)
+    let [name, _] = SHIFT_LEFT;
+    engine.register_fn(name, |context: NativeCallContext, a: i64, n: i64| {
+        shift_left(a, n).at(&context)
+    });
+    let [name, _] = SHIFT_RIGHT;
+    engine.register_fn(name, |context: NativeCallContext, a: i64, n: i64| {
+        let n = shift_by(n).at(&context)?;
+        ScriptResult::Ok(a >> n.min(63))
+    });
+}
+
+/// `a /= b` and its like: `a` is found once and gets what the operator gives.
+fn assignments(engine: &mut Engine) {
+    for [operator, assigned] in [DIVIDE, MODULO, SHIFT_LEFT, SHIFT_RIGHT] {
+        engine.register_fn(assigned, move |_: (), value: Dynamic| Operand {
+            operator,
+            value,
         });
     }
-    for name in SHIFT_RIGHT {
-        engine.register_fn(name, |context: NativeCallContext, a: i64, n: i64| {
-            let n = shift_by(n).at(&context)?;
-            ScriptResult::Ok(a >> n.min(63))
-        });
-    }
+    let kinds = [TypeId::of::<Dynamic>(), TypeId::of::<Operand>()];
+    engine.register_raw_fn(IN_PLACE, kinds, |context, arguments| {
+        if let [target, operand] = arguments
+            && let Some(operand) = std::mem::take(*operand).try_cast::<Operand>()
+        {
+            // The call may take its arguments with it, and where it fails the target stays what it was.
+            let (mut left, mut right) = (target.clone(), operand.value);
+            let sides = &mut [&mut left, &mut right];
+            let given = context.call_native_fn_raw(operand.operator, false, sides);
+            **target = given.map_err(|mut error| {
+                error.set_position(context.call_position());
+                error
+            })?;
+        }
+        Ok(Dynamic::UNIT)
+    });
 }
 
 fn shift_by(n: i64) -> Result<u32> {

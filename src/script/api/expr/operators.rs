@@ -44,16 +44,12 @@ fn arithmetic(engine: &mut Engine, _host: &Rc<Host>) {
     binary(engine, "*", |a, b| {
         pl::binary_expr(a, Operator::Multiply, b)
     });
-    for name in DIVIDE {
-        named(engine, name, "/", |a, b| {
-            pl::binary_expr(a, Operator::TrueDivide, b)
-        });
-    }
-    for name in MODULO {
-        named(engine, name, "%", |a, b| {
-            pl::binary_expr(a, Operator::Modulus, b)
-        });
-    }
+    named(engine, DIVIDE[0], "/", |a, b| {
+        pl::binary_expr(a, Operator::TrueDivide, b)
+    });
+    named(engine, MODULO[0], "%", |a, b| {
+        pl::binary_expr(a, Operator::Modulus, b)
+    });
     engine.register_fn("-", |e: Expr| bounded(-e.0));
 }
 
