@@ -13,6 +13,7 @@ pub mod load;
 mod manifest;
 mod marks;
 pub mod messages;
+mod methods;
 mod peft;
 mod python;
 mod residual;
