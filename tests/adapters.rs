@@ -14,7 +14,9 @@ use ebb::train::options::Method;
 use ebb::train::parameters::{kept, told_of_adapter};
 use serde_json::{Value, json};
 
-use crate::support::{bits, close, cpu, fixture, ids, json as expected, numbers, shared, tiny};
+use crate::support::{
+    bits, close, cpu, fixture, ids, json as expected, numbers, script_in, shared, tiny,
+};
 
 fn logits(model: &Model, ids: &[u32]) -> Vec<f64> {
     let logits = last_logits(model, ids).unwrap();
@@ -315,4 +317,37 @@ fn with_config(folder: &Path, key: &str, value: Value) -> PathBuf {
     settings[key] = value;
     std::fs::write(config, settings.to_string()).unwrap();
     path
+}
+
+#[test]
+fn an_adapter_that_is_loaded_knows_how_it_was_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let stages = |text: &str| {
+        let text = format!("{text}.lineage().stages");
+        script_in(folder.path(), &text).unwrap_or_else(|error| panic!("{text}: {error:?}"))
+    };
+    let before = stages(r#"load_model("ebb/tiny")"#);
+    let before = before.as_array().unwrap().len();
+    let made = r#"let rows = ["One egg.", "Two eggs."]; let lora = #{ steps: 1, batch_size: 1, method: "lora", rank: 2 };
+let base = load_model("ebb/tiny").finetune(rows, #{ steps: 1, batch_size: 1 }); base.save("base");"#;
+    let saved = stages(&format!(
+        r#"{made} let m = load_model("base").finetune(rows, lora); m.save("lo"); m"#
+    ));
+    assert_eq!(saved.as_array().unwrap().len(), before + 2);
+    assert_eq!(stages(r#"load_model("lo")"#), saved);
+    assert_eq!(
+        stages(r#"load_model("base", #{ adapter: "lo" })"#),
+        saved,
+        "over a base that is given"
+    );
+    // Trained on from there, and merged, the history goes along.
+    let twice = stages(
+        r#"let m = load_model("lo").finetune(["Three eggs."], #{ steps: 1, batch_size: 1, method: "lora", rank: 2 });
+m.save("again"); load_model("again")"#,
+    );
+    assert_eq!(twice.as_array().unwrap().len(), before + 3);
+    assert_eq!(
+        stages(r#"let m = load_model("again").merge(); m.save("merged"); load_model("merged")"#),
+        twice
+    );
 }

@@ -167,6 +167,22 @@ fn what_a_conversation_says_is_never_taken_for_a_template() {
     assert_eq!(text.unwrap(), "{{ 7 * 7 }} {% raw %} <b>&amp;</b>");
 }
 
+#[test]
+fn expressions_of_templates_are_written_as_jinja2_writes_them() {
+    let fixture = fixture_json("templates.json");
+    let mut other = Vec::new();
+    for pair in fixture["written"].as_array().unwrap() {
+        let expression = pair[0].as_str().unwrap();
+        let t = &fixture["t"];
+        let template = format!("{{% set t = {t} %}}{{{{ {expression} }}}}");
+        let ours = render(&template, &user("Hello"), &Value::Null, false).ok();
+        if ours.as_deref() != pair[1].as_str() {
+            other.push(format!("{expression}: {ours:?}, not {}", pair[1]));
+        }
+    }
+    assert!(other.is_empty(), "{}", other.join("\n"));
+}
+
 /// A model with a chat template in the folder `m`.
 fn speaking(folder: &std::path::Path) {
     script_in(folder, r#"load_model("ebb/tiny").save("m")"#).unwrap();

@@ -202,7 +202,8 @@ fn aggregates_leave_missing_values_out() {
     assert_eq!(one(r#"col("s").n_unique()"#), json!(3));
     assert_eq!(one(r#"col("i").first()"#), json!(7));
     assert_eq!(one(r#"col("i").last()"#), json!(null));
-    assert_eq!(one(r#"col("f").quantile(0.5)"#), json!(1.25));
+    assert_eq!(one(r#"col("f").quantile(0.5)"#), json!(2.0));
+    assert_eq!(one(r#"col("f").quantile(0.5, "linear")"#), json!(1.25));
     assert_eq!(one(r#"col("f").quantile(1)"#), json!(2.0));
     assert_eq!(one(r#"len()"#), json!(3));
     assert_eq!(one(r#"col("b").any()"#), json!(true));
@@ -297,7 +298,7 @@ fn numbers_by_row_and_along_the_rows() {
     assert_eq!(column(r#"col("i").abs()"#), json!([7, 2, null]));
     assert_eq!(column(r#"col("f").floor()"#), json!([0.0, 2.0, null]));
     assert_eq!(column(r#"col("f").ceil()"#), json!([1.0, 2.0, null]));
-    assert_eq!(column(r#"col("f").round()"#), json!([1.0, 2.0, null]));
+    assert_eq!(column(r#"col("f").round()"#), json!([0.0, 2.0, null]));
     assert_eq!(
         column(r#"(col("f") / 7).round(3)"#),
         json!([0.071, 0.286, null])
@@ -311,9 +312,13 @@ fn numbers_by_row_and_along_the_rows() {
     assert_eq!(column(r#"col("i").cum_sum()"#), json!([7, 5, null]));
     assert_eq!(column(r#"col("i").shift(1)"#), json!([null, 7, -2]));
     assert_eq!(column(r#"col("i").rank()"#), json!([2.0, 1.0, null]));
-    assert_eq!(column(r#"col("i").sort()"#), json!([-2, 7, null]));
+    assert_eq!(column(r#"col("i").sort()"#), json!([null, -2, 7]));
     assert_eq!(
         column(r#"col("i").sort(#{ descending: true })"#),
+        json!([null, 7, -2])
+    );
+    assert_eq!(
+        column(r#"col("i").sort(#{ descending: true, nulls_last: true })"#),
         json!([7, -2, null])
     );
     assert_eq!(column(r#"col("i").reverse()"#), json!([null, -2, 7]));
@@ -520,4 +525,138 @@ fn expressions_that_do_not_fit_are_sentences() {
         &["`alias` cannot be called with (Expr, integer)"],
     );
     fails_with(r#"lit([1])"#, &["lit", "an array"]);
+}
+
+/// The column that an expression makes of a column `x`.
+#[track_caller]
+fn of(x: &str, expression: &str) -> Value {
+    run(&format!(
+        r#"frame(#{{ x: {x} }}).select(({expression}).alias("out"))["out"]"#
+    ))
+}
+
+/// Numbers of polars 2.1 from Python.
+#[test]
+fn halves_and_quantiles_and_orders_are_those_of_polars() {
+    let halves = "[0.5, 1.5, 2.5, -0.5, -1.5]";
+    assert_eq!(
+        of(halves, r#"col("x").round()"#),
+        json!([0.0, 2.0, 2.0, -0.0, -2.0])
+    );
+    let hundredths = "[2.675, 0.125, 0.375, 1.005, 0.285]";
+    assert_eq!(
+        of(hundredths, r#"col("x").round(2)"#),
+        json!([2.68, 0.12, 0.38, 1.0, 0.28])
+    );
+    assert_eq!(
+        of(hundredths, r#"col("x").round(2, "half_away_from_zero")"#),
+        json!([2.68, 0.13, 0.38, 1.0, 0.28])
+    );
+    let shares = [0.1, 0.25, 0.3, 0.5, 0.75];
+    for (interpolation, expected) in [
+        ("nearest", [1.0, 2.0, 2.0, 3.0, 3.0]),
+        ("higher", [2.0, 2.0, 2.0, 3.0, 10.0]),
+        ("lower", [1.0, 1.0, 1.0, 2.0, 3.0]),
+        ("midpoint", [1.5, 1.5, 1.5, 2.5, 6.5]),
+        ("linear", [1.3, 1.75, 1.9, 2.5, 4.75]),
+        ("equiprobable", [1.0, 1.0, 2.0, 2.0, 3.0]),
+    ] {
+        for (share, expected) in shares.iter().zip(expected) {
+            let ours = of(
+                "[1, 2, 3, 10]",
+                &format!(r#"col("x").quantile({share}, "{interpolation}")"#),
+            );
+            let ours = ours[0].as_f64().unwrap();
+            assert!((ours - expected).abs() < 1e-12, "{interpolation} {share}");
+        }
+    }
+    fails_with(r#"col("x").quantile(0.5, "linea")"#, &["linea", "linear"]);
+    fails_with(
+        r#"col("x").round(1, "half_up")"#,
+        &["mode of round", "half_up"],
+    );
+    fails_with(r#"col("x").round(-1)"#, &["round", "from 0"]);
+}
+
+/// What polars 2.1 says of missing values, empty columns and the like.
+#[test]
+fn missing_values_and_empty_columns_are_as_in_polars() {
+    for (x, expression, expected) in [
+        (
+            "[1, (), 3]",
+            r#"col("x").is_in([1, 2])"#,
+            json!([true, null, false]),
+        ),
+        (
+            "[1, (), 3]",
+            r#"col("x").is_in([1, ()])"#,
+            json!([true, null, false]),
+        ),
+        ("[1, (), ()]", r#"col("x").n_unique()"#, json!([2])),
+        ("[1, (), ()]", r#"col("x").unique()"#, json!([1, null])),
+        ("[1, (), 2]", r#"col("x").cum_sum()"#, json!([1, null, 3])),
+        (
+            "[1, 1, 2, ()]",
+            r#"col("x").rank()"#,
+            json!([1.5, 1.5, 3.0, null]),
+        ),
+        ("[1, ()]", r#"col("x").fill_null(0.5)"#, json!([1.0, 0.5])),
+        ("[1, ()]", r#"col("x").fill_null("a")"#, json!(["1", "a"])),
+        ("[1.0]", r#"col("x").std()"#, json!([null])),
+        ("[1.7, -1.7]", r#"col("x").cast("int")"#, json!([1, -1])),
+        ("[(), 1]", r#"col("x").first()"#, json!([null])),
+        (
+            "[1, (), 3]",
+            r#"col("x").is_between(1, 2)"#,
+            json!([true, null, false]),
+        ),
+        (
+            r#"["", "a,,b", "abc", ()]"#,
+            r#"col("x").str_split(",")"#,
+            json!([[""], ["a", "", "b"], ["abc"], null]),
+        ),
+        (
+            r#"["abc", "é日x"]"#,
+            r#"col("x").str_slice(-2, 1)"#,
+            json!(["b", "日"]),
+        ),
+        (
+            r#"["abc", "é日x"]"#,
+            r#"col("x").str_slice(-5, 3)"#,
+            json!(["a", "é"]),
+        ),
+        (
+            r#"["abc", "é日x"]"#,
+            r#"col("x").str_slice(5, 2)"#,
+            json!(["", ""]),
+        ),
+        (r#"["aaa"]"#, r#"col("x").str_count("aa")"#, json!([1])),
+        (
+            r#"[["a", ()], ["b"], (), []]"#,
+            r#"col("x").list_join(",")"#,
+            json!(["a", "b", null, ""]),
+        ),
+        ("[-3, 3]", r#"col("x") % 2"#, json!([1, 1])),
+        ("[3, -3]", r#"col("x") % -2"#, json!([-1, -1])),
+        ("[-3.5]", r#"col("x") % 2"#, json!([0.5])),
+        ("[false, ()]", r#"col("x").any()"#, json!([false])),
+        ("[true, ()]", r#"col("x").all()"#, json!([true])),
+        ("[true, true]", r#"col("x").sum()"#, json!([2])),
+        (r#"["b", "a"]"#, r#"col("x").min()"#, json!(["a"])),
+        (
+            r#"["ab"]"#,
+            r#"col("x").str_extract("(x)?b", 1)"#,
+            json!([null]),
+        ),
+    ] {
+        assert_eq!(of(x, expression), expected, "{expression} of {x}");
+    }
+    let empty = |expression: &str| {
+        run(&format!(
+            r#"frame(#{{ x: [1.0] }}).filter(col("x") > 2).select(({expression}).alias("out"))["out"]"#
+        ))
+    };
+    assert_eq!(empty(r#"col("x").sum()"#), json!([0.0]));
+    assert_eq!(empty(r#"col("x").mean()"#), json!([null]));
+    assert_eq!(empty(r#"col("x").quantile(0.5)"#), json!([null]));
 }

@@ -389,3 +389,61 @@ fn unknown_sources_and_devices_are_told() {
         "{error}"
     );
 }
+
+/// The keys of transformers 5.23's `rope_parameters` after LlamaConfig read each of these maps: `rope_scaling` goes before
+/// `rope_parameters` where it holds anything, its base included.
+#[test]
+fn rope_scaling_goes_before_rope_parameters() {
+    use ebb::model::config::Config;
+    use ebb::model::config::rope::Scaling;
+    use serde_json::{Value, json};
+
+    let rope = |settings: Value| {
+        let mut map = json!({
+            "model_type": "llama", "vocab_size": 32, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "max_position_embeddings": 64,
+        });
+        for (key, value) in settings.as_object().unwrap() {
+            map[key] = value.clone();
+        }
+        let rope = Config::from_json(&map).unwrap().rope.unwrap();
+        (rope.theta, rope.scaling)
+    };
+    let parameters = json!({ "rope_type": "linear", "factor": 4.0, "rope_theta": 5e5 });
+    let linear = |factor: f64| Scaling::Linear { factor };
+    for (settings, theta, scaling) in [
+        (
+            json!({ "rope_parameters": parameters, "rope_scaling": { "type": "linear", "factor": 2.0 } }),
+            1e4,
+            linear(2.0),
+        ),
+        (
+            json!({ "rope_parameters": parameters, "rope_scaling": { "type": "linear", "factor": 2.0 }, "rope_theta": 7e4 }),
+            7e4,
+            linear(2.0),
+        ),
+        (
+            json!({ "rope_parameters": parameters, "rope_scaling": {} }),
+            5e5,
+            linear(4.0),
+        ),
+        (
+            json!({ "rope_parameters": parameters, "rope_scaling": null }),
+            5e5,
+            linear(4.0),
+        ),
+        (
+            json!({ "rope_scaling": { "type": "linear", "factor": 2.0, "rope_theta": 3e3 }, "rope_theta": 7e4 }),
+            3e3,
+            linear(2.0),
+        ),
+    ] {
+        assert_eq!(rope(settings.clone()), (theta, scaling), "{settings}");
+    }
+    let both = json!({
+        "model_type": "llama", "vocab_size": 32, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "max_position_embeddings": 64,
+        "rope_parameters": { "rope_type": "default", "rope_theta": 5e5 }, "rope_scaling": { "type": "nonsense" },
+    });
+    assert!(Config::from_json(&both).is_err());
+}

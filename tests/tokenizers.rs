@@ -223,3 +223,34 @@ fn no_broken_sentencepiece_file_brings_the_program_down() {
         }
     }
 }
+
+/// The older special_tokens_map.json writes tokens as plain maps; in tokenizer_config.json transformers takes maps only where
+/// they say what they are, and raises a TypeError otherwise.
+#[test]
+fn tokens_of_a_special_tokens_map_are_saved_as_transformers_reads_them() {
+    let from = fixture("tokenizers/opt");
+    let flags = |token: &str| json!({ "content": token, "single_word": false, "lstrip": false, "rstrip": false, "normalized": true });
+    let map = json!({
+        "bos_token": flags("</s>"), "eos_token": flags("</s>"), "unk_token": flags("</s>"), "pad_token": flags("<pad>"),
+        "additional_special_tokens": [flags("<pad>"), "</s>"],
+    });
+    let mut files = files_in(&from);
+    files.special_tokens = Some(map.to_string().into_bytes());
+    let made = tokenizer(&files).unwrap();
+    same_as_transformers(&made, "opt");
+    let place = tempfile::tempdir().unwrap();
+    made.save(&ebb::doorway::Roots::anywhere(), place.path())
+        .unwrap();
+    let saved = std::fs::read(place.path().join("tokenizer_config.json")).unwrap();
+    let saved: Value = serde_json::from_slice(&saved).unwrap();
+    for key in ["bos_token", "eos_token", "unk_token", "pad_token"] {
+        let token = &saved[key];
+        assert!(
+            token.is_string() || token["__type"] == "AddedToken",
+            "{key}: {token}"
+        );
+    }
+    let listed = &saved["additional_special_tokens"];
+    assert_eq!(listed[0]["__type"], "AddedToken");
+    assert_eq!(listed[1], "</s>");
+}

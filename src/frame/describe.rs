@@ -16,7 +16,8 @@ const STATISTICS: [&str; 9] = [
     "max",
 ];
 
-/// A frame with a row a statistic and a column a column; texts and lists have counts only.
+/// A frame with a row a statistic and a column a column, as polars' Python front has it: booleans have no deviation and no
+/// quartiles, a column of texts is told in texts (counts, the first and the last in order), lists have counts only.
 pub fn describe(frame: &DataFrame) -> Result<DataFrame> {
     let mut columns = vec![Column::new("statistic".into(), STATISTICS.as_slice())];
     for column in frame.columns() {
@@ -26,8 +27,15 @@ pub fn describe(frame: &DataFrame) -> Result<DataFrame> {
 }
 
 fn statistics(column: &Column) -> Result<Column> {
-    let nulls = column.null_count() as f64;
-    let mut values = vec![Some(column.len() as f64 - nulls), Some(nulls)];
+    let nulls = column.null_count();
+    let mut values = vec![
+        Some(column.len().saturating_sub(nulls) as f64),
+        Some(nulls as f64),
+    ];
+    if column.dtype() == &DataType::String {
+        return texts(column, nulls);
+    }
+    let is_boolean = column.dtype() == &DataType::Boolean;
     let numbers = match column.dtype() {
         DataType::Boolean => Some(column.cast(&DataType::Float64)),
         dtype if dtype.is_primitive_numeric() => Some(column.cast(&DataType::Float64)),
@@ -41,10 +49,31 @@ fn statistics(column: &Column) -> Result<Column> {
                 .f64()
                 .during("describe")?
                 .clone();
-            let quantile = |q: f64| numbers.quantile(q, QuantileMethod::Linear).ok().flatten();
-            values.extend([numbers.mean(), numbers.std(1), numbers.min()]);
+            let ordered = |value: Option<f64>| value.filter(|_| !is_boolean);
+            let quantile = |q: f64| {
+                let found = numbers.quantile(q, QuantileMethod::Nearest);
+                ordered(found.ok().flatten())
+            };
+            values.extend([numbers.mean(), ordered(numbers.std(1)), numbers.min()]);
             values.extend([quantile(0.25), quantile(0.5), quantile(0.75), numbers.max()]);
         }
+    }
+    Ok(Column::new(column.name().clone(), values))
+}
+
+fn texts(column: &Column, nulls: usize) -> Result<Column> {
+    let cells = column.as_materialized_series().str().during("describe")?;
+    let first = cells.iter().flatten().min();
+    let last = cells.iter().flatten().max();
+    let mut values = vec![None; STATISTICS.len()];
+    for (value, name) in values.iter_mut().zip(STATISTICS) {
+        *value = match name {
+            "count" => Some(column.len().saturating_sub(nulls).to_string()),
+            "null_count" => Some(nulls.to_string()),
+            "min" => first.map(str::to_string),
+            "max" => last.map(str::to_string),
+            _ => None,
+        };
     }
     Ok(Column::new(column.name().clone(), values))
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::marks::{Bounded, LONGEST, Marks};
 pub use super::messages::Message;
-use super::python;
+use super::{methods, python};
 use crate::allocator::{self, Metered};
 use crate::error::{Error, Result};
 use crate::memory;
@@ -319,8 +319,11 @@ fn environment() -> Environment<'static> {
     environment.set_lstrip_blocks(true);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(DEPTH);
-    environment.set_unknown_method_callback(python::method);
+    environment.set_unknown_method_callback(methods::method);
     environment.set_formatter(|out, _, value| Ok(python::write_text(out, value)?));
+    environment.add_filter("e", methods::escaped);
+    environment.add_filter("escape", methods::escaped);
+    environment.add_filter("round", methods::rounded);
     environment.add_filter("string", python::text);
     environment.add_filter("tojson", to_json);
     environment.add_filter("join", join);

@@ -33,8 +33,8 @@ impl Message {
         Self(map)
     }
 
-    /// A message from what data holds. A key without a value counts as absent, as tables give every row the keys of all;
-    /// only a `content` that is nothing stays, as it is written beside tool calls.
+    /// A message from what data holds. A key of it without a value counts as absent, as in transformers, which drops such
+    /// keys before it renders; those of maps within it stay.
     pub fn from_json(value: &Value) -> Result<Self> {
         let refuse = |expected: &str, got: String| Err(Error::invalid("a message", expected, got));
         let Some(map) = value.as_object() else {
@@ -58,11 +58,15 @@ impl Message {
                 python::shown(content),
             );
         }
-        let mut kept = without_nothing(map);
-        if map.get("content").is_some_and(Value::is_null) {
-            kept.insert("content".to_string(), Value::Null);
-        }
-        Ok(Self(kept))
+        let kept = map.iter().filter(|(_, value)| !value.is_null());
+        let kept = kept.map(|(key, value)| (key.clone(), value.clone()));
+        Ok(Self(kept.collect()))
+    }
+
+    /// The message with the keys of every map in it from the last to the first: what a template writes of it is another
+    /// text where the order counts.
+    pub fn reversed(&self) -> Self {
+        Self(reversed(&self.0))
     }
 
     pub fn is_of_the_assistant(&self) -> bool {
@@ -103,17 +107,17 @@ impl Message {
     }
 }
 
-/// A map without the keys that have no value, however deep.
-fn without_nothing(map: &Map<String, Value>) -> Map<String, Value> {
-    let kept = map.iter().filter(|(_, value)| !value.is_null());
-    kept.map(|(key, value)| (key.clone(), cleared(value)))
+fn reversed(map: &Map<String, Value>) -> Map<String, Value> {
+    let turned = map.iter().rev();
+    turned
+        .map(|(key, value)| (key.clone(), turned_around(value)))
         .collect()
 }
 
-fn cleared(value: &Value) -> Value {
+fn turned_around(value: &Value) -> Value {
     match value {
-        Value::Object(map) => Value::Object(without_nothing(map)),
-        Value::Array(items) => Value::Array(items.iter().map(cleared).collect()),
+        Value::Object(map) => Value::Object(reversed(map)),
+        Value::Array(items) => Value::Array(items.iter().map(turned_around).collect()),
         other => other.clone(),
     }
 }

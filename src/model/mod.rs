@@ -14,6 +14,7 @@ pub mod load;
 mod manifest;
 mod marks;
 pub mod messages;
+mod methods;
 mod peft;
 mod python;
 mod residual;

@@ -1,10 +1,9 @@
-//! Values as Python writes them, for chat templates that were written against jinja2: `str`, `repr` and `json.dumps`, and
-//! the methods of texts that minijinja's own imitation of Python lacks.
+//! Values as Python writes them, for chat templates that were written against jinja2: `str`, `repr` and `json.dumps`.
 
 use std::fmt::{self, Write};
 
-use minijinja::value::{ValueKind, from_args};
-use minijinja::{Error, ErrorKind, State, Value};
+use minijinja::value::ValueKind;
+use minijinja::{Error, ErrorKind, Value};
 
 /// How deep lists and maps may hold each other.
 const DEEPEST: usize = 64;
@@ -242,46 +241,5 @@ impl Json {
             }
         }
         out.push('"');
-    }
-}
-
-/// Methods by Python's names: those that minijinja-contrib has, and a few more of texts.
-pub fn method(
-    state: &State,
-    value: &Value,
-    name: &str,
-    arguments: &[Value],
-) -> Result<Value, Error> {
-    let Some(text) = value.as_str() else {
-        return minijinja_contrib::pycompat::unknown_method_callback(state, value, name, arguments);
-    };
-    match name {
-        "removeprefix" => {
-            let (prefix,): (&str,) = from_args(arguments)?;
-            Ok(Value::from(text.strip_prefix(prefix).unwrap_or(text)))
-        }
-        "removesuffix" => {
-            let (suffix,): (&str,) = from_args(arguments)?;
-            Ok(Value::from(text.strip_suffix(suffix).unwrap_or(text)))
-        }
-        "rsplit" => {
-            let (separator, most): (&str, Option<usize>) = from_args(arguments)?;
-            let mut parts: Vec<&str> = match most {
-                Some(most) => text.rsplitn(most.saturating_add(1), separator).collect(),
-                None => text.rsplit(separator).collect(),
-            };
-            parts.reverse();
-            Ok(parts.into_iter().map(Value::from).collect())
-        }
-        "partition" | "rpartition" => {
-            let (separator,): (&str,) = from_args(arguments)?;
-            let (found, missing) = match name {
-                "partition" => (text.split_once(separator), [text, "", ""]),
-                _ => (text.rsplit_once(separator), ["", "", text]),
-            };
-            let parts = found.map_or(missing, |(before, after)| [before, separator, after]);
-            Ok(parts.into_iter().map(Value::from).collect())
-        }
-        _ => minijinja_contrib::pycompat::unknown_method_callback(state, value, name, arguments),
     }
 }

@@ -47,7 +47,7 @@ fn by_difference(
     }
     let before = messages.get(..place).unwrap_or_default();
     if before.is_empty() {
-        return Ok(0..through.len());
+        return first(template, messages, &through).ok_or_else(refuse);
     }
     for prompt in [true, false] {
         let before = template.render(before, prompt)?;
@@ -56,4 +56,42 @@ fn by_difference(
         }
     }
     Err(refuse())
+}
+
+/// The bytes of a first turn, the words that begin it aside. Most templates cannot render nothing, so that the words are
+/// told by what two other texts in its place have in common; within it, the turn begins behind what makes the assistant speak.
+fn first(template: &ChatTemplate, messages: &[Message], through: &str) -> Option<Range<usize>> {
+    let standing_in = |content: &str| {
+        let message = Message::new("assistant", content);
+        template.render(&[message], false).ok()
+    };
+    let words = common(&standing_in("0")?, &standing_in("1")?).to_string();
+    let shared = common(&words, through);
+    if let Some(prompt) = prompt_of(template, messages)
+        && let Some(place) = shared.rfind(&prompt)
+    {
+        return Some(place + prompt.len()..through.len());
+    }
+    (shared.len() == words.len()).then_some(words.len()..through.len())
+}
+
+/// What the template writes behind a conversation to make the assistant speak.
+fn prompt_of(template: &ChatTemplate, messages: &[Message]) -> Option<String> {
+    let asked = [Message::new("user", "0")];
+    let talk = if template.render(&asked, false).is_ok() {
+        asked.as_slice()
+    } else {
+        messages
+    };
+    let with = template.render(talk, true).ok()?;
+    let without = template.render(talk, false).ok()?;
+    let prompt = with.strip_prefix(&without)?;
+    (!prompt.is_empty()).then(|| prompt.to_string())
+}
+
+/// What two texts begin with.
+fn common<'a>(one: &'a str, other: &str) -> &'a str {
+    let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b);
+    let bytes = same.map(|(character, _)| character.len_utf8()).sum();
+    one.get(..bytes).unwrap_or_default()
 }

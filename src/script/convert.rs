@@ -13,6 +13,7 @@ use crate::aside;
 use crate::error::{Context, Error, Result};
 use crate::frame::{json, nested, room};
 use crate::script::api::frame::Frame;
+use crate::script::order;
 
 /// A value in a few words for an error message: `the string "abc"`, `a map`, `3`.
 pub fn describe(value: &Dynamic) -> String {
@@ -49,10 +50,11 @@ pub fn from_cell(cell: &AnyValue) -> Dynamic {
             .into(),
         AnyValue::Struct(..) | AnyValue::StructOwned(_) => {
             let fields = json::fields(cell).into_iter();
-            let map: Map = fields
-                .map(|(name, item)| (name.into(), from_cell(&item)))
-                .collect();
-            map.into()
+            order::ordered(
+                fields
+                    .map(|(name, item)| (name.into(), from_cell(&item)))
+                    .collect(),
+            )
         }
         AnyValue::UInt64(number) => number.to_string().into(),
         other if other.is_float() => other.extract::<f64>().map_or(Dynamic::UNIT, Dynamic::from),
@@ -181,9 +183,12 @@ fn maps(name: &str, place: &str, values: &[Dynamic], rows: &[usize]) -> Result<S
         .collect();
     let mut names: Vec<Identifier> = Vec::new();
     let mut seen: HashSet<Identifier> = HashSet::new();
-    for key in maps.iter().flatten().flat_map(Map::keys) {
-        if seen.insert(key.clone()) {
-            names.push(key.clone());
+    for (value, map) in values.iter().zip(&maps) {
+        let entries = map.iter().flat_map(|map| order::entries(value, map));
+        for (key, _) in entries {
+            if seen.insert(key.clone()) {
+                names.push(key.clone());
+            }
         }
     }
     let mut fields = Vec::with_capacity(names.len());
@@ -290,9 +295,8 @@ fn json_at(value: &Dynamic, depth: usize) -> Result<Value> {
             .map(Value::Array);
     }
     if let Some(map) = value.clone().try_cast::<Map>() {
-        let entries = map
-            .iter()
-            .map(|(name, item)| Ok((name.to_string(), json_at(item, depth + 1)?)));
+        let entries = order::entries(value, &map).into_iter();
+        let entries = entries.map(|(name, item)| Ok((name.to_string(), json_at(item, depth + 1)?)));
         return entries.collect::<Result<_>>().map(Value::Object);
     }
     Ok(match value.type_name() {

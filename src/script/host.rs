@@ -1,6 +1,7 @@
 //! What the script functions share during a session: permissions, parameters, the seed, progress, and what was shown.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::control::Control;
@@ -69,6 +70,8 @@ pub struct Host {
     pub library: Vec<PathBuf>,
     /// The Hub's cache folder and token, handed in by the door.
     pub hub: crate::hub::Settings,
+    /// Notes that are told once, however often what they are about happens.
+    pub told: RefCell<HashSet<String>>,
     /// Told of every event, in order.
     pub listener: RefCell<Box<dyn FnMut(Event)>>,
 }
@@ -96,6 +99,7 @@ impl Host {
             run_folder: None,
             library: Vec::new(),
             hub: crate::hub::Settings::default(),
+            told: RefCell::default(),
             listener: RefCell::new(Box::new(|_| {})),
         }
     }
@@ -103,6 +107,13 @@ impl Host {
     /// Tells the run about `event`.
     pub fn tell(&self, event: Event) {
         (self.listener.borrow_mut())(event);
+    }
+
+    /// Tells the run about something, the first time.
+    pub fn tell_once(&self, note: String) {
+        if self.told.borrow_mut().insert(note.clone()) {
+            self.tell(Event::Note(note));
+        }
     }
 
     /// What the command line gave for a parameter, as typed.

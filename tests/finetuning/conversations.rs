@@ -259,3 +259,157 @@ fn reasoning_is_seen_under_the_names_that_templates_know() {
         assert_eq!(template.render(&one, false).unwrap(), expected);
     }
 }
+
+/// What the assistant says of a talk that it begins.
+fn said_first(template: &str) -> Vec<String> {
+    let talk = messages(json!([
+        { "role": "assistant", "content": "Hello I start" },
+        { "role": "user", "content": "ok" },
+        { "role": "assistant", "content": "bye" },
+    ]));
+    let settings = json!({ "bos_token": "<s>", "eos_token": "</s>" });
+    let template = ChatTemplate::new(template, &settings).unwrap();
+    let (text, turns) = turns::of_the_assistant(&template, &talk).unwrap();
+    turns
+        .into_iter()
+        .map(|turn| text[turn].to_string())
+        .collect()
+}
+
+#[test]
+fn the_words_before_a_first_turn_of_the_assistant_are_none_of_it() {
+    let said = ["Hello I start</s>\n", "bye</s>\n"];
+    let turn = "[{{ m.role }}]{{ m.content }}{{ eos_token }}\n";
+    let prompt = "{% if add_generation_prompt %}[assistant]{% endif %}";
+    let plain = format!("{{{{ bos_token }}}}{{% for m in messages %}}{turn}{{% endfor %}}{prompt}");
+    assert_eq!(said_first(&plain), said);
+    // Words of a system that is not there, and a look at the first message.
+    let opening =
+        "{% if messages[0].role != 'system' %}[system]Be kind.{{ eos_token }}\n{% endif %}";
+    let with_system = format!("{opening}{{% for m in messages %}}{turn}{{% endfor %}}{prompt}");
+    assert_eq!(said_first(&with_system), said);
+    // What a template writes of a turn behind the prompt is the turn's, as in later ones.
+    let thinking = format!(
+        "{{% for m in messages %}}[{{{{ m.role }}}}]{{% if m.role == 'assistant' %}}<think></think>{{% endif %}}{{{{ m.content }}}}{{{{ eos_token }}}}\n{{% endfor %}}{prompt}"
+    );
+    assert_eq!(
+        said_first(&thinking),
+        [
+            "<think></think>Hello I start</s>\n",
+            "<think></think>bye</s>\n"
+        ]
+    );
+    let without_prompt =
+        format!("{{{{ bos_token }}}}{{% for m in messages %}}{turn}{{% endfor %}}");
+    assert_eq!(said_first(&without_prompt)[0], said[0]);
+}
+
+/// Rows as transformers 5.23 renders them: keys in the order that the file gives, a `content` that is null as if it were
+/// not there.
+#[test]
+fn the_order_of_keys_and_a_content_of_nothing_are_as_in_transformers() {
+    let folder = tempfile::tempdir().unwrap();
+    script_in(folder.path(), r#"load_model("ebb/tiny").save("m")"#).unwrap();
+    let template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% if m.tool_calls %}{{ m.tool_calls[0] | tojson }}{% endif %}{% endfor %}";
+    std::fs::write(folder.path().join("m/chat_template.jinja"), template).unwrap();
+    let row = r#"{"messages": [{"role": "user", "content": "add"}, {"role": "assistant", "content": null, "tool_calls": [{"name": "add", "arguments": {"x": 3, "b": 1}}]}]}"#;
+    std::fs::write(folder.path().join("talks.jsonl"), row).unwrap();
+    let expected = "<user>add<assistant>{\"name\": \"add\", \"arguments\": {\"x\": 3, \"b\": 1}}";
+    let run = |text: &str| {
+        let text = format!(r#"let m = load_model("m"); let f = read("talks.jsonl"); {text}"#);
+        script_in(folder.path(), &text).unwrap_or_else(|error| panic!("{text}: {error:?}"))
+    };
+    for conversation in [
+        r#"f["messages"][0]"#,
+        "f.row(0).messages",
+        "f.rows()[0].messages",
+        "{ let talk = f.row(0).messages; talk[0].content = \"add\"; talk }",
+        "f.map(\"messages\", |row| row.messages).row(0).messages",
+        "frame(f.rows()).row(0).messages",
+        "{ f.write(\"again.jsonl\"); read(\"again.jsonl\").row(0).messages }",
+        "{ frame(f.rows()).write(\"b.jsonl\"); read(\"b.jsonl\").row(0).messages }",
+    ] {
+        let chat = format!("m.chat({conversation}, #{{ generation_prompt: false }})");
+        assert_eq!(run(&chat), expected, "{conversation}");
+    }
+    let loss = run(r#"m.loss(f, #{ chat: "messages" })[0]"#);
+    for other in [
+        r#"m.loss(f, #{ chat: |row| row.messages })[0]"#,
+        r#"m.loss([f["messages"][0]], #{ chat: true })[0]"#,
+        r#"m.loss(f["messages"][0], #{ chat: true })"#,
+        r#"m.loss(f["messages"], #{ chat: true })[0]"#,
+    ] {
+        assert_eq!(run(other), loss, "{other}");
+    }
+}
+
+/// What a script that renders messages is told.
+fn told(template: &str, rows: &str, text: &str) -> Vec<String> {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use ebb::script::engine::Session;
+    use ebb::script::host::{Event, Host};
+
+    let folder = tempfile::tempdir().unwrap();
+    script_in(folder.path(), r#"load_model("ebb/tiny").save("m")"#).unwrap();
+    std::fs::write(folder.path().join("m/chat_template.jinja"), template).unwrap();
+    std::fs::write(folder.path().join("talks.jsonl"), rows).unwrap();
+    let notes = Rc::new(RefCell::new(Vec::new()));
+    let heard = notes.clone();
+    let host = Host::quiet(folder.path().to_path_buf());
+    *host.listener.borrow_mut() = Box::new(move |event| {
+        if let Event::Note(note) = event {
+            heard.borrow_mut().push(note);
+        }
+    });
+    let text = format!(r#"let m = load_model("m"); let f = read("talks.jsonl"); {text}"#);
+    let mut session = Session::new(Rc::new(host), "test.rhai");
+    if let Err(error) = session.evaluate("", &text) {
+        panic!("{text}: {error:?}");
+    }
+    drop(session);
+    notes.take()
+}
+
+#[test]
+fn what_a_table_or_a_map_cannot_keep_of_messages_is_told() {
+    let whole = "{% for m in messages %}{{ m.role }}{% if m.tool_calls %}{{ m.tool_calls[0] | tojson }}{% endif %}{% endfor %}";
+    let parts = "{% for m in messages %}{{ m.role }}{% if m.tool_calls %}{{ m.tool_calls[0].name }}{% endif %}{% endfor %}";
+    let row = r#"{"messages": [{"role": "assistant", "tool_calls": [{"name": "add", "arguments": {"x": 3, "b": null}}]}]}"#;
+    let literal = r#"m.chat([#{ role: "assistant", tool_calls: [#{ name: "add", arguments: #{ x: 3, b: () } }] }]);"#;
+    let twice = format!("{literal} {literal}");
+    let of_the_script = told(whole, row, &twice);
+    assert_eq!(of_the_script.len(), 1, "{of_the_script:?}");
+    assert!(
+        of_the_script[0].contains("order of the alphabet"),
+        "{of_the_script:?}"
+    );
+    assert_eq!(told(parts, row, literal), Vec::<String>::new());
+    for text in [
+        r#"m.chat(f["messages"][0]);"#,
+        r#"m.loss(f, #{ chat: "messages" });"#,
+        r#"m.generate(f, #{ chat: true, prompt: "messages", max_new_tokens: 1 });"#,
+    ] {
+        let of_the_table = told(whole, row, text);
+        assert_eq!(of_the_table.len(), 1, "{text}: {of_the_table:?}");
+        assert!(of_the_table[0].contains("`b`"), "{of_the_table:?}");
+    }
+    let full = row.replace("null", "1");
+    assert_eq!(
+        told(whole, &full, r#"m.chat(f["messages"][0]);"#),
+        Vec::<String>::new()
+    );
+}
+
+/// An argument that a script writes as () is null, as transformers has it: only keys of the message itself are dropped.
+#[test]
+fn nothing_within_a_map_of_the_script_is_null() {
+    let folder = tempfile::tempdir().unwrap();
+    let rendered = script_in(
+        folder.path(),
+        r#"let talk = [#{ role: "assistant", content: (), name: (), tool_calls: [#{ a: () }] }];
+load_model("ebb/tiny").chat(talk, #{ template: "{{ messages[0].keys() | list }} {{ messages[0].tool_calls | tojson }}" })"#,
+    );
+    assert_eq!(rendered.unwrap(), "['role', 'tool_calls'] [{\"a\": null}]");
+}

@@ -301,6 +301,8 @@ fn malformed_json_is_told_with_its_line() {
         b"{\"a\":\"\xff\"}\n",
         &["line 1", "malformed JSON"],
     );
+    read_fails("a.csv", b"a\xff,b\n1,2\n", &["a.csv, line 1", "no UTF-8"]);
+    read_fails("a.tsv", b"a\tb\n1\t\xe9\n", &["a.tsv, line 2", "no UTF-8"]);
     read_fails("a.json", "[{\"a\":1},\n{\"a\":2]", &["a.json, line 2"]);
     read_fails(
         "a.json",

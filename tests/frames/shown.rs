@@ -4,7 +4,7 @@ use ebb::display::Output;
 use ebb::script::display::CellValue;
 use ebb::script::engine::Session;
 use ebb::script::host::Host;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::run;
 
@@ -26,15 +26,25 @@ fn describe_gives_the_usual_statistics() {
             2.5,
             (5.0_f64 / 3.0).sqrt(),
             1.0,
-            1.75,
-            2.5,
-            3.25,
+            2.0,
+            3.0,
+            3.0,
             4.0,
         ],
         1e-12,
         "describe",
     );
-    assert_eq!(described[0]["t"], json!(4.0));
+    // A column of texts is told in texts, as in polars, and a boolean has a mean, a least and a greatest.
+    let t: Vec<&Value> = (0..9).map(|row| &described[row]["t"]).collect();
+    assert_eq!(
+        json!(t),
+        json!(["4", "1", null, null, "a", null, null, null, "d"])
+    );
+    let booleans = run(r#"frame(#{ b: [true, false, true, ()] }).describe()["b"]"#);
+    assert_eq!(
+        booleans,
+        json!([3.0, 1.0, 2.0 / 3.0, null, 0.0, null, null, null, 1.0])
+    );
     assert_eq!(described[2]["t"], json!(null));
     assert_eq!(described[5]["statistic"], json!("25%"));
     assert_eq!(

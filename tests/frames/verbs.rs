@@ -181,19 +181,19 @@ fn sorting_keeps_the_order_of_equal_rows() {
     let f = r#"frame(#{ k: [2, 1, 2, 1, ()], id: [0, 1, 2, 3, 4] })"#;
     assert_eq!(
         run(&format!(r#"{f}.sort("k")["id"]"#)),
-        json!([1, 3, 0, 2, 4])
+        json!([4, 1, 3, 0, 2])
     );
     assert_eq!(
         run(&format!(r#"{f}.sort("k", #{{ descending: true }})["id"]"#)),
-        json!([0, 2, 1, 3, 4])
+        json!([4, 0, 2, 1, 3])
     );
     assert_eq!(
         run(&format!(r#"{f}.sort(["k", -col("id")])["id"]"#)),
-        json!([3, 1, 2, 0, 4])
+        json!([4, 3, 1, 2, 0])
     );
     assert_eq!(
-        run(&format!(r#"{f}.sort("k", #{{ nulls_last: false }})["id"]"#)),
-        json!([4, 1, 3, 0, 2])
+        run(&format!(r#"{f}.sort("k", #{{ nulls_last: true }})["id"]"#)),
+        json!([1, 3, 0, 2, 4])
     );
 }
 

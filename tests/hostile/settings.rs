@@ -37,6 +37,7 @@ fn configurations_that_cannot_be_are_told() {
         json!({ "rope_type": "magic" }),
         "rotary scaling",
     );
+    refused("rope_scaling", json!({ "type": "magic" }), "rotary scaling");
     refused("hidden_act", json!("swoosh"), "activation");
     let spoilt = Spoilt::new();
     for broken in ["", "{", "[]", "null", "7"] {

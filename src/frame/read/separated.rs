@@ -19,6 +19,7 @@ use crate::error::{Context, Error, Result};
 const EXACT: f64 = (1_u64 << 53) as f64;
 
 pub fn read(path: &Path, bytes: &[u8], separator: u8, options: &ReadOptions) -> Result<DataFrame> {
+    refuse_other_encodings(path, bytes)?;
     let found = records(bytes, separator)
         .map_err(|(line, message)| Error::malformed(path, Some(line), message))?;
     let file = File {
@@ -44,6 +45,17 @@ pub fn read(path: &Path, bytes: &[u8], separator: u8, options: &ReadOptions) -> 
         .collect();
     let columns = columns.into_iter().collect::<Result<Vec<Column>>>()?;
     DataFrame::new(height, columns).during(format!("reading {}", path.display()))
+}
+
+/// Refuses bytes that are no UTF-8, which polars would put another character in place of in the heading.
+fn refuse_other_encodings(path: &Path, bytes: &[u8]) -> Result<()> {
+    let Err(error) = std::str::from_utf8(bytes) else {
+        return Ok(());
+    };
+    let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    let message = "a byte that is no UTF-8; save the file as UTF-8";
+    Err(Error::malformed(path, Some(line), message))
 }
 
 /// A column with the type that is asked for it, or that its cells have.

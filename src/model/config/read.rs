@@ -257,8 +257,9 @@ fn gpt_neox(map: &Map<String, Value>) -> Result<Config> {
         ..LLAMA
     };
     let mut map = map.clone();
-    if !map.contains_key("rotary_pct") && !map.contains_key("rope_parameters") {
-        map.insert("rotary_pct".to_string(), Value::from(0.25));
+    // What the rotary settings say themselves goes before it.
+    if !map.contains_key("rotary_pct") && !map.contains_key("partial_rotary_factor") {
+        map.insert("partial_rotary_factor".to_string(), Value::from(0.25));
     }
     let mut config = common(Family::GptNeox, &map, &names)?;
     config.activation = activation(&map, "hidden_act", "gelu")?;

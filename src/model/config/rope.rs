@@ -43,7 +43,7 @@ pub enum Scaling {
 
 impl Rope {
     /// From the map of config.json: transformers 5 keeps everything under `rope_parameters`, older files have `rope_theta`
-    /// at the top and the scaling under `rope_scaling`. `dims` is the size of a head, `kind` a kind of layer where
+    /// at the top and the scaling under `rope_scaling`, which goes before `rope_parameters` where it holds anything. `dims` is the size of a head, `kind` a kind of layer where
     /// `rope_parameters` has one map each.
     pub fn from_json(
         map: &Map<String, Value>,
@@ -52,14 +52,22 @@ impl Rope {
         kind: Option<&str>,
     ) -> Result<Self> {
         let empty = Map::new();
-        let parameters = map.get("rope_parameters").and_then(Value::as_object);
-        let parameters = match (parameters, kind) {
+        let held = |key: &str| {
+            let held = map.get(key).and_then(Value::as_object);
+            held.filter(|held| !held.is_empty())
+        };
+        let (scaling, parameters) = (held("rope_scaling"), held("rope_parameters"));
+        if scaling.is_some() && parameters.is_some() && kind.is_some() {
+            return Err(Error::failed_with_hint(
+                "config.json has both rope_parameters and rope_scaling, and its layers have rotary settings of several kinds",
+                "leave out rope_scaling, so that rope_parameters says all",
+            ));
+        }
+        let parameters = match (scaling.or(parameters), kind) {
             (Some(all), Some(kind)) => all.get(kind).and_then(Value::as_object).or(Some(all)),
             (all, _) => all,
         };
-        let scaling = parameters
-            .or_else(|| map.get("rope_scaling").and_then(Value::as_object))
-            .unwrap_or(&empty);
+        let scaling = parameters.unwrap_or(&empty);
         let has = |source: &Map<String, Value>, key: &str| source.contains_key(key);
         let from = |key: &str, default: f64| match parameters {
             Some(all) if has(all, key) => number(all, key, default),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::lineage::{Lineage, Stage};
 use super::load::source::Files;
 use super::load::tensors::TensorFile;
 use super::load::{LoadOptions, base_at, bundled};
@@ -132,6 +133,7 @@ fn put_over(base: Model, files: &Files, settings: &Value) -> Result<Model> {
         name: std::mem::take(&mut lineage.source),
         sha256: lineage.sha256.take(),
     };
+    lineage.stages = stages(files, lineage.stages)?;
     lineage.source = format!("{} over {}", files.source, base_source.name);
     lineage.sha256 = Some(sha256);
     Weights::dense(adapted.adapter.weights.clone()).refuse_not_finite()?;
@@ -139,6 +141,19 @@ fn put_over(base: Model, files: &Files, settings: &Value) -> Result<Model> {
     let model = Model::new(adapted.config, tokenizer, adapted.weights, adapter, lineage)?;
     model.weights().refuse_not_finite()?;
     Ok(model.over(base_source))
+}
+
+/// The stages of the base, then those of the adapter's own: its ebb.json holds both where it is ours, as they were when it
+/// was saved. A note that cannot be read is no reason to refuse the weights.
+fn stages(files: &Files, of_base: Vec<Stage>) -> Result<Vec<Stage>> {
+    let Some(bytes) = files.read("ebb.json")? else {
+        return Ok(of_base);
+    };
+    let noted: Lineage = serde_json::from_slice(&bytes).unwrap_or_default();
+    let shared = of_base.iter().zip(&noted.stages);
+    let shared = shared.take_while(|(one, other)| one == other).count();
+    let own = noted.stages.into_iter().skip(shared);
+    Ok(of_base.into_iter().chain(own).collect())
 }
 
 /// The adapter's tensors, and the hash of their file.

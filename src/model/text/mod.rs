@@ -282,6 +282,7 @@ impl TextTokenizer {
                 settings.insert(key.to_string(), Value::String(token));
             }
         }
+        special::name_the_kind(&mut settings);
         settings
             .entry("tokenizer_class")
             .or_insert_with(|| Value::String("PreTrainedTokenizerFast".to_string()));

@@ -17,6 +17,9 @@ const NAMES: [&str; 7] = [
     "mask_token",
 ];
 
+/// Where settings have further special tokens.
+const EXTRA: [&str; 2] = ["extra_special_tokens", "additional_special_tokens"];
+
 /// A token that is never cut.
 pub struct Added {
     content: String,
@@ -113,6 +116,28 @@ pub fn settings(
     Ok(settings)
 }
 
+/// Says of tokens that are maps what they are, as transformers wants it in tokenizer_config.json: the older
+/// special_tokens_map.json has them without.
+pub fn name_the_kind(settings: &mut Map<String, Value>) {
+    let name = |token: &mut Value| {
+        if let Some(map) = token.as_object_mut()
+            && map.get("content").is_some_and(Value::is_string)
+        {
+            map.entry("__type").or_insert_with(|| json!("AddedToken"));
+        }
+    };
+    for key in NAMES {
+        settings.get_mut(key).into_iter().for_each(name);
+    }
+    for key in EXTRA {
+        match settings.get_mut(key) {
+            Some(Value::Array(tokens)) => tokens.iter_mut().for_each(name),
+            Some(Value::Object(tokens)) => tokens.values_mut().for_each(name),
+            _ => {}
+        }
+    }
+}
+
 /// Names the usual tokens of a class where the settings say nothing and the vocabulary has them.
 pub fn fill(settings: &mut Map<String, Value>, usual: &[(&str, &str)], vocabulary: &Vocabulary) {
     for (key, token) in usual {
@@ -124,8 +149,7 @@ pub fn fill(settings: &mut Map<String, Value>, usual: &[(&str, &str)], vocabular
 
 /// Further special tokens that have no name of their own.
 fn extra(settings: &Map<String, Value>) -> Vec<Added> {
-    let lists = ["extra_special_tokens", "additional_special_tokens"];
-    let values = lists.iter().filter_map(|key| settings.get(*key));
+    let values = EXTRA.iter().filter_map(|key| settings.get(*key));
     let tokens = values.flat_map(|value| match value {
         Value::Array(tokens) => tokens.iter().collect(),
         Value::Object(tokens) => tokens.values().collect(),

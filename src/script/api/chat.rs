@@ -8,6 +8,8 @@ use crate::model::Model;
 use crate::model::chat::Message;
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
+use crate::script::host::Host;
+use crate::script::messages::Passage;
 use crate::script::options::Options;
 use crate::script::record::Record;
 
@@ -16,32 +18,47 @@ pub const RECORDS: &[Record] = &[Record::new(
     &["m.chat(messages) -> string", "m.chat(messages, opts)"],
     "A conversation as the text that a chat model was trained on, by the model's own template",
     r#"load_model("ebb/tiny").chat("Hello", #{ template: "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}" })"#,
-    |engine: &mut Engine, _| {
-        engine.register_fn("chat", |context: NativeCallContext, m: Model, messages: Dynamic| {
-            chat(&m, &messages, Options::none("chat")).at(&context)
+    |engine: &mut Engine, host| {
+        let plain = host.clone();
+        engine.register_fn("chat", move |context: NativeCallContext, m: Model, messages: Dynamic| {
+            chat(&plain, &m, &messages, Options::none("chat")).at(&context)
         });
+        let host = host.clone();
         engine.register_fn(
             "chat",
-            |context: NativeCallContext, m: Model, messages: Dynamic, opts: Map| -> ScriptResult<String> {
-                chat(&m, &messages, Options::new("chat", opts)).at(&context)
+            move |context: NativeCallContext, m: Model, messages: Dynamic, opts: Map| -> ScriptResult<String> {
+                chat(&host, &m, &messages, Options::new("chat", opts)).at(&context)
             },
         );
     },
 )
 .doc(
     "Messages: an array of maps #{ role, content } (\"system\", \"user\", \"assistant\"), or a string, which the user says. \
-     A message goes to the template whole: `name`, `tool_calls`, reasoning and what else it has; a key whose value is () \
-     counts as absent, except `content`. A `content` that is a list of parts becomes their text where the template wants text. \
+     A message goes to the template whole: `name`, `tool_calls`, reasoning and what else it has; a key of it whose value is \
+     () counts as absent. Maps within a message keep the order of their keys where they come from a frame; a map written in \
+     the script has none. A `content` that is a list of parts becomes their text where the template wants text. \
      Options: `generation_prompt` (true: the text ends where the assistant begins to speak), `template` (another than the \
      model's). `generate` with `chat: true` does this by itself.",
 )];
 
-fn chat(model: &Model, messages: &Dynamic, options: Options) -> Result<String> {
+fn chat(host: &Host, model: &Model, messages: &Dynamic, options: Options) -> Result<String> {
     let prompt = options.boolean("generation_prompt")?.unwrap_or(true);
     let template = options.text("template")?;
     options.finish()?;
     let template = model.tokenizer().chat_template(template.as_deref())?;
-    template.render(&messages_of("chat", messages)?, prompt)
+    let mut passage = Passage::default();
+    let messages = messages_from("chat", &passage.of_script(messages)?)?;
+    let text = template.render(&messages, prompt)?;
+    passage.look_at(&template, &messages, prompt, &text);
+    tell(host, &passage, "chat");
+    Ok(text)
+}
+
+/// Tells what became of messages on their way to the template.
+pub fn tell(host: &Host, passage: &Passage, operation: &str) {
+    for note in passage.notes(operation) {
+        host.tell_once(note);
+    }
 }
 
 /// Whether a value is one conversation: an array of maps.
@@ -51,11 +68,6 @@ pub fn is_conversation(value: &Dynamic) -> bool {
 }
 
 /// The messages of a conversation; a string is one of the user.
-pub fn messages_of(operation: &str, value: &Dynamic) -> Result<Vec<Message>> {
-    messages_from(operation, &convert::to_json(value)?)
-}
-
-/// The same from what a frame holds.
 pub fn messages_from(operation: &str, value: &Value) -> Result<Vec<Message>> {
     match value {
         Value::String(content) => Ok(vec![Message::new("user", content)]),

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
+use serde_json::Value;
 
-use super::chat::{is_conversation, messages_from, messages_of};
+use super::chat::{self, is_conversation, messages_from};
 use super::frame::Frame;
 use super::model::{ids_array, prompt_ids};
 use super::texts;
@@ -15,6 +16,7 @@ use crate::model::chat::Message;
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host};
+use crate::script::messages::Passage;
 use crate::script::options::Options;
 use crate::script::record::Record;
 
@@ -65,7 +67,7 @@ fn run(
     options.finish().at(context)?;
     let single = given.is_string() || is_ids(given) || (chat && is_conversation(given));
     let prompts = match chat {
-        true => spoken_to(context, model, given, column, single)?,
+        true => spoken_to(context, host, model, given, column, single)?,
         false => prompts_of(context, model, given, column)?,
     };
     let outcome = generate::generate(model, &prompts, &settings, &host.control).at(context)?;
@@ -129,36 +131,41 @@ fn array_of(given: &Dynamic) -> Result<Array> {
 /// The prompts of conversations: rendered by the model's template, which writes the special tokens itself.
 fn spoken_to(
     context: &NativeCallContext,
+    host: &Host,
     model: &Model,
     given: &Dynamic,
     column: Option<Dynamic>,
     single: bool,
 ) -> ScriptResult<Vec<Vec<u32>>> {
     const OPERATION: &str = "generate with chat: true";
-    let conversations: Vec<Vec<Message>> = match (given.clone().try_cast::<Frame>(), single) {
+    let mut passage = Passage::default();
+    let values: Vec<Value> = match (given.clone().try_cast::<Frame>(), single) {
         (Some(frame), _) => {
             let how = column.unwrap_or_else(|| "prompt".into());
             let operation = "the prompts of generate";
-            let values = texts::values_of_frame(context, &frame.0, &how, operation)?;
-            let messages = values.iter().map(|value| messages_from(OPERATION, value));
-            messages.collect::<Result<_>>().at(context)?
+            texts::conversations_of_frame(context, &frame.0, &how, operation, &mut passage)?
         }
-        (None, true) => vec![messages_of(OPERATION, given).at(context)?],
+        (None, true) => vec![passage.of_script(given).at(context)?],
         (None, false) => {
             let given = array_of(given).at(context)?;
-            let messages = given.iter().map(|value| messages_of(OPERATION, value));
-            messages.collect::<Result<_>>().at(context)?
+            let values = given.iter().map(|value| passage.of_script(value));
+            values.collect::<Result<_>>().at(context)?
         }
     };
-    let render = || {
+    let conversations = values.iter().map(|value| messages_from(OPERATION, value));
+    let conversations: Vec<Vec<Message>> = conversations.collect::<Result<_>>().at(context)?;
+    let mut render = || {
         let template = model.tokenizer().chat_template(None)?;
         let prompts = conversations.iter().map(|messages| {
             let text = template.render(messages, true)?;
+            passage.look_at(&template, messages, true, &text);
             model.tokenizer().encode_plain(&text)
         });
         prompts.collect::<Result<_>>()
     };
-    render().at(context)
+    let prompts = render().at(context)?;
+    chat::tell(host, &passage, "generate");
+    Ok(prompts)
 }
 
 fn settings(options: &Options, seed: u64) -> Result<generate::Options> {

@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Map, NativeCallContext};
 use serde_json::Value;
 
-use super::chat::messages_from;
+use super::chat::{self, messages_from};
 use super::frame::Frame;
 use super::model::token_ids;
 use super::texts;
@@ -13,6 +13,7 @@ use crate::model::{Model, turns};
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host};
+use crate::script::messages::Passage;
 use crate::script::options::Options;
 use crate::train::examples::{self, Example, Noted, Source};
 
@@ -82,6 +83,7 @@ impl Columns {
     pub fn sources(
         &self,
         context: &NativeCallContext,
+        host: &Host,
         model: &Model,
         data: &Dynamic,
         function: &str,
@@ -91,7 +93,7 @@ impl Columns {
                 Error::invalid(function, "a frame or an array", convert::describe(data))
             });
             let array = array.at(context)?;
-            return self.of_array(model, &array, function).at(context);
+            return self.of_array(host, model, &array, function).at(context);
         };
         let place = |option: &str| format!("option `{option}` of {function}");
         if let (Some(prompt), Some(completion)) = (&self.prompt, &self.completion) {
@@ -113,11 +115,21 @@ impl Columns {
             let made = texts::of_frame(context, &frame.0, &how, &place(option))?;
             return Ok(made.into_iter().map(Source::Text).collect());
         }
-        let values = texts::values_of_frame(context, &frame.0, &how, &place(option))?;
-        self.conversations(model, &values, function).at(context)
+        let mut passage = Passage::default();
+        let place = place(option);
+        let values = texts::conversations_of_frame(context, &frame.0, &how, &place, &mut passage)?;
+        let sources = self.conversations(model, &values, function, &mut passage);
+        chat::tell(host, &passage, function);
+        sources.at(context)
     }
 
-    fn of_array(&self, model: &Model, array: &Array, function: &str) -> Result<Vec<Source>> {
+    fn of_array(
+        &self,
+        host: &Host,
+        model: &Model,
+        array: &Array,
+        function: &str,
+    ) -> Result<Vec<Source>> {
         if matches!(self.chat, Chat::At(_)) {
             return Err(Error::failed_with_hint(
                 format!("{function}: `chat` names a column, and the data is no frame"),
@@ -128,8 +140,12 @@ impl Columns {
             let made = texts::of_array(array, function)?;
             return Ok(made.into_iter().map(Source::Text).collect());
         }
-        let values = array.iter().map(convert::to_json);
-        self.conversations(model, &values.collect::<Result<Vec<_>>>()?, function)
+        let mut passage = Passage::default();
+        let values = array.iter().map(|value| passage.of_script(value));
+        let values = values.collect::<Result<Vec<_>>>()?;
+        let sources = self.conversations(model, &values, function, &mut passage);
+        chat::tell(host, &passage, function);
+        sources
     }
 
     /// Conversations as the template writes them; texts are what it wrote.
@@ -138,6 +154,7 @@ impl Columns {
         model: &Model,
         values: &[Value],
         function: &str,
+        passage: &mut Passage,
     ) -> Result<Vec<Source>> {
         let mut template = None;
         let mut sources = Vec::with_capacity(values.len());
@@ -161,17 +178,14 @@ impl Columns {
                 Some(template) => template,
                 None => template.insert(model.tokenizer().chat_template(None)?),
             };
-            sources.push(if self.assistant_only {
+            let (text, trained) = if self.assistant_only {
                 let (text, turns) = turns::of_the_assistant(template, &messages)?;
-                let trained = Some(turns);
-                Source::Rendered { text, trained }
+                (text, Some(turns))
             } else {
-                let text = template.render(&messages, false)?;
-                Source::Rendered {
-                    text,
-                    trained: None,
-                }
-            });
+                (template.render(&messages, false)?, None)
+            };
+            passage.look_at(template, &messages, false, &text);
+            sources.push(Source::Rendered { text, trained });
         }
         Ok(sources)
     }
@@ -194,7 +208,7 @@ pub fn to_train_on(
         tell_cut(host, cut, rows.len(), limit);
         return Ok(rows);
     }
-    let sources = columns.sources(context, model, data, "finetune")?;
+    let sources = columns.sources(context, host, model, data, "finetune")?;
     let (rows, noted) = examples::tokenize(model.tokenizer(), &sources, limit).at(context)?;
     tell_cut(host, noted.cut, rows.len(), limit);
     tell_seams(host, &noted, rows.len());

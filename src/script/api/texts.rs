@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::expr::Expr;
 use crate::error::{Context, Error, Result};
-use crate::frame::{json, query};
+use crate::frame::query;
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
+use crate::script::messages::Passage;
 
 /// One text a row of `frame`: `how` is a column's name, an expression or template, or a closure over the row.
 pub fn of_frame(
@@ -29,25 +30,26 @@ pub fn of_frame(
     by_expression(frame, how, operation).at(context)
 }
 
-/// One value a row of `frame`, by a column's name, an expression or a closure; keys keep the frame's order.
-pub fn values_of_frame(
+/// One conversation a row of `frame`, by a column's name, an expression or a closure; keys keep the frame's order.
+pub fn conversations_of_frame(
     context: &NativeCallContext,
     frame: &DataFrame,
     how: &Dynamic,
     operation: &str,
+    passage: &mut Passage,
 ) -> ScriptResult<Vec<Value>> {
     if let Some(closure) = how.clone().try_cast::<FnPtr>() {
         let mut values = Vec::with_capacity(frame.height());
         for index in 0..frame.height() {
             let row = convert::row(frame, index).at(context)?;
             let made: Dynamic = closure.call_within_context(context, (row,))?;
-            values.push(convert::to_json(&made).at(context)?);
+            values.push(passage.of_script(&made).at(context)?);
         }
         return Ok(values);
     }
     let column = column_of(frame, how, operation).at(context)?;
     let cells = column.as_materialized_series().iter();
-    Ok(cells.map(|cell| json::value(&cell)).collect())
+    Ok(cells.map(|cell| passage.of_cell(&cell)).collect())
 }
 
 fn column_of(frame: &DataFrame, how: &Dynamic, operation: &str) -> Result<Column> {

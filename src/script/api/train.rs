@@ -169,7 +169,7 @@ fn losses(
     } else {
         given.clone()
     };
-    let sources = columns.sources(context, model, &data, "loss")?;
+    let sources = columns.sources(context, host, model, &data, "loss")?;
     let score_all = || -> Result<Vec<f64>> {
         let rows = sources.iter().map(|source| scored(model, source));
         let rows = rows.collect::<Result<Vec<_>>>()?;

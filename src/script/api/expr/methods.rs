@@ -95,23 +95,24 @@ pub const RECORDS: &[Record] = &[
         &[
             "e.unique()",
             "e.sort()",
-            "e.sort(#{ descending })",
+            "e.sort(#{ descending, nulls_last })",
             "e.reverse()",
         ],
-        "The distinct values in the order in which they appear, sorted values, values in reverse order",
+        "The distinct values in the order in which they appear, sorted values (missing ones first), values in reverse order",
         r#"frame(#{ x: ["b", "a", "b"] }).select(col("x").unique().sort())"#,
         |engine, _| {
             method(engine, "unique", |e| e.unique_stable());
             method(engine, "reverse", |e| e.reverse());
-            method(engine, "sort", |e| sort(e, false));
+            method(engine, "sort", |e| sort(e, false, false));
             engine.register_fn(
                 "sort",
                 |context: NativeCallContext, e: Expr, options: Map| {
                     let run = || {
                         let options = Options::new("sort", options);
                         let descending = options.boolean("descending")?.unwrap_or(false);
+                        let nulls_last = options.boolean("nulls_last")?.unwrap_or(false);
                         options.finish()?;
-                        Ok::<_, Error>(sort(e.0, descending))
+                        Ok::<_, Error>(sort(e.0, descending, nulls_last))
                     };
                     run().at(&context).and_then(bounded)
                 },
@@ -120,17 +121,30 @@ pub const RECORDS: &[Record] = &[
     ),
     Record::new(
         "Expr.quantile",
-        &["e.quantile(q) -> Expr"],
-        "The value below which a share q of the rows lies (linear between rows)",
+        &[
+            "e.quantile(q) -> Expr",
+            "e.quantile(q, interpolation) -> Expr",
+        ],
+        "The value below which a share q of the rows lies: that of the nearest row, or as `interpolation` says",
         r#"frame(#{ x: [1, 2, 3, 4, 5] }).select(col("x").quantile(0.5))"#,
         |engine, _| {
             engine.register_fn(
                 "quantile",
                 |context: NativeCallContext, e: Expr, q: Dynamic| {
-                    quantile(e.0, &q).at(&context).and_then(bounded)
+                    quantile(e.0, &q, "nearest").at(&context).and_then(bounded)
+                },
+            );
+            engine.register_fn(
+                "quantile",
+                |context: NativeCallContext, e: Expr, q: Dynamic, interpolation: &str| {
+                    quantile(e.0, &q, interpolation).at(&context).and_then(bounded)
                 },
             );
         },
+    )
+    .doc(
+        "`interpolation` has polars' names: \"nearest\", \"higher\", \"lower\", \"midpoint\", \"linear\" (as numpy's), \
+         \"equiprobable\".",
     ),
     Record::new(
         "Expr.over",
@@ -227,6 +241,7 @@ pub const RECORDS: &[Record] = &[
             "e.ceil()",
             "e.round()",
             "e.round(decimals)",
+            "e.round(decimals, mode)",
             "e.exp()",
             "e.log()",
             "e.sqrt()",
@@ -246,11 +261,23 @@ pub const RECORDS: &[Record] = &[
             method(engine, "cum_sum", |e| e.cum_sum(false));
             method(engine, "rank", |e| e.rank(AVERAGE_RANK, None));
             engine.register_fn("shift", |e: Expr, n: i64| bounded(e.0.shift(pl::lit(n))));
-            method(engine, "round", |e| round(e, 0));
-            engine.register_fn("round", |e: Expr, decimals: i64| {
-                bounded(round(e.0, decimals))
-            });
+            method(engine, "round", |e| e.round(0, pl::RoundMode::HalfToEven));
+            engine.register_fn(
+                "round",
+                |context: NativeCallContext, e: Expr, decimals: i64| {
+                    round(e.0, decimals, "half_to_even").at(&context).and_then(bounded)
+                },
+            );
+            engine.register_fn(
+                "round",
+                |context: NativeCallContext, e: Expr, decimals: i64, mode: &str| {
+                    round(e.0, decimals, mode).at(&context).and_then(bounded)
+                },
+            );
         },
+    )
+    .doc(
+        "`round` puts a half to the even neighbour, as Python does; `mode` is \"half_to_even\" or \"half_away_from_zero\".",
     ),
     Record::new(
         "Expr.field",
@@ -280,26 +307,55 @@ pub const RECORDS: &[Record] = &[
     ),
 ];
 
-fn sort(e: pl::Expr, descending: bool) -> pl::Expr {
+fn sort(e: pl::Expr, descending: bool, nulls_last: bool) -> pl::Expr {
     let how = pl::SortOptions::default()
         .with_order_descending(descending)
-        .with_nulls_last(true)
+        .with_nulls_last(nulls_last)
         .with_maintain_order(true);
     e.sort(how)
 }
 
-fn round(e: pl::Expr, decimals: i64) -> pl::Expr {
-    let decimals = decimals.clamp(0, 15) as u32;
-    e.round(decimals, pl::RoundMode::HalfAwayFromZero)
+fn round(e: pl::Expr, decimals: i64, mode: &str) -> Result<pl::Expr> {
+    let mode = match mode {
+        "half_to_even" => pl::RoundMode::HalfToEven,
+        "half_away_from_zero" => pl::RoundMode::HalfAwayFromZero,
+        other => {
+            let known = ["half_to_even", "half_away_from_zero"];
+            return Err(Error::unknown("mode of round", other, known));
+        }
+    };
+    let decimals = u32::try_from(decimals).map_err(|_| {
+        Error::invalid("round", "a number of decimals from 0", decimals.to_string())
+    })?;
+    Ok(e.round(decimals, mode))
 }
 
-fn quantile(e: pl::Expr, q: &Dynamic) -> Result<pl::Expr> {
+fn quantile(e: pl::Expr, q: &Dynamic, interpolation: &str) -> Result<pl::Expr> {
+    let method = match interpolation {
+        "nearest" => pl::QuantileMethod::Nearest,
+        "higher" => pl::QuantileMethod::Higher,
+        "lower" => pl::QuantileMethod::Lower,
+        "midpoint" => pl::QuantileMethod::Midpoint,
+        "linear" => pl::QuantileMethod::Linear,
+        "equiprobable" => pl::QuantileMethod::Equiprobable,
+        other => {
+            let known = [
+                "nearest",
+                "higher",
+                "lower",
+                "midpoint",
+                "linear",
+                "equiprobable",
+            ];
+            return Err(Error::unknown("interpolation of quantile", other, known));
+        }
+    };
     let share = q
         .as_float()
         .ok()
         .or_else(|| q.as_int().ok().map(|q| q as f64));
     match share.filter(|share| (0.0..=1.0).contains(share)) {
-        Some(share) => Ok(e.quantile(pl::lit(share), pl::QuantileMethod::Linear)),
+        Some(share) => Ok(e.quantile(pl::lit(share), method)),
         None => Err(Error::invalid(
             "quantile",
             "a number from 0 to 1",

@@ -78,7 +78,7 @@ pub const RECORDS: &[Record] = &[
             });
         },
     )
-    .doc("Options: `descending` (false), `nulls_last` (true)."),
+    .doc("Options: `descending` (false), `nulls_last` (false: rows without a value come first)."),
     Record::new(
         "Frame.drop",
         &["f.drop(names) -> Frame"],
@@ -204,7 +204,7 @@ fn known_names(operation: &str, frame: &DataFrame, given: &Dynamic) -> Result<Ve
 
 fn sort(frame: &DataFrame, by: &Dynamic, options: Options) -> Result<DataFrame> {
     let descending = options.boolean("descending")?.unwrap_or(false);
-    let nulls_last = options.boolean("nulls_last")?.unwrap_or(true);
+    let nulls_last = options.boolean("nulls_last")?.unwrap_or(false);
     options.finish()?;
     let by = expr::list("sort", by)?;
     let how = SortMultipleOptions::default()
