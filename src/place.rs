@@ -47,7 +47,12 @@ fn reach(roots: &Roots, path: &Path) -> Result<Folder> {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                 return Err(Error::io("create", next, error));
             }
-            _ => folder = held(roots, &next).map_err(|error| writing(error, path))?,
+            _ => {
+                folder = held(roots, &next).map_err(|error| match error {
+                    Error::Io { source, .. } => Error::io("create", &next, source),
+                    error => writing(error, path),
+                })?;
+            }
         }
     }
     Ok(folder)

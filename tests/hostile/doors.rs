@@ -485,8 +485,13 @@ fn links_that_are_swapped_while_files_are_written_take_nothing_outside() {
     ];
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
+            // Now and then for long enough that a write may be done in between.
+            for turn in 0.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
                 exchange(&place.path("here/cur"), &place.path("here/link"));
+                std::thread::sleep(std::time::Duration::from_micros(turn % 50 * 40));
             }
         });
         scope.spawn(|| {
