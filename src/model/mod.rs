@@ -9,6 +9,7 @@ pub mod config;
 pub mod decoder;
 mod gguf;
 mod growth;
+mod jinja;
 pub mod lineage;
 pub mod load;
 mod manifest;
