@@ -198,9 +198,24 @@ fn marked(folder: &Path) -> Option<String> {
     (is_plain_file(&folder.join(MARK)) && mark(name) == text).then(|| name.to_string())
 }
 
-/// Whether a name in a folder is that of a mark of ours.
+/// Whether a name in a folder is that of a mark of ours, or of one that a process was killed over.
 pub fn is_mark(folder: &Path, name: &str) -> bool {
-    name == MARK && marked(folder).is_some()
+    let path = folder.join(MARK);
+    let text = || Roots::below(folder).text(&path);
+    name == MARK && is_plain_file(&path) && text().is_ok_and(|text| begins_a_mark(&text))
+}
+
+/// Whether a text is a mark, or what was written of one.
+fn begins_a_mark(text: &str) -> bool {
+    const BEGINNING: &str = "ebb writes ";
+    let Some(rest) = text.strip_prefix(BEGINNING) else {
+        return BEGINNING.starts_with(text);
+    };
+    let (name, _) = rest.split_once(' ').unwrap_or((rest, ""));
+    let is_a_name = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
+    is_a_name && mark(name).starts_with(text)
 }
 
 /// Looks at what is to be replaced while no other process replaces it; nothing there is nothing to look at.
@@ -370,7 +385,7 @@ pub fn remove_at_once(roots: &Roots, folder: &Path, kind: &str, names: &[String]
 }
 
 /// Removes the folders `.ebb-KIND-…` in `parent` that killed processes left: nobody holds them, their marks say that they
-/// are folders aside, and all in them is known. One that is empty has lost its mark, or never got it.
+/// are folders aside, and all in them is known. One that is empty, or holds the beginning of a mark, was never filled.
 pub fn sweep(roots: &Roots, parent: &Path, kind: &str, known: &[&str]) -> Result<()> {
     let prefix = format!(".ebb-{kind}-");
     let parent = place::folder(roots, parent)?;
@@ -385,7 +400,8 @@ pub fn sweep(roots: &Roots, parent: &Path, kind: &str, known: &[&str]) -> Result
         let Ok(names) = known_entries(&path, known) else {
             continue;
         };
-        if names.is_empty() || marked(&path) == Some(name_of(&path)) {
+        let never_begun = names.iter().all(|name| name == MARK);
+        if never_begun || marked(&path) == Some(name_of(&path)) {
             remove(&way, &names)?;
         }
     }
@@ -471,6 +487,17 @@ mod tests {
 
     fn all(folder: &Path) -> Result<Vec<String>> {
         known_entries(folder, &["a"])
+    }
+
+    #[test]
+    fn a_mark_is_known_by_what_was_written_of_it() {
+        let whole = mark(".ebb-save-abcdefghijklmnop");
+        for length in 0..=whole.len() {
+            assert!(begins_a_mark(&whole[..length]), "{:?}", &whole[..length]);
+        }
+        for other in ["mine", "ebb writes x and keeps it", "ebb writes a\nb", "\n"] {
+            assert!(!begins_a_mark(other), "{other:?}");
+        }
     }
 
     #[test]
