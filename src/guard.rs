@@ -78,3 +78,31 @@ fn source(file: &str) -> &str {
         .and_then(|(_, rest)| rest.split_once('/'));
     crates.map_or(file, |(_, inside)| inside)
 }
+
+#[cfg(test)]
+#[allow(clippy::panic, clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_sentence_of_its_caller() {
+        let error = caught(|| -> () { panic!("told") }).unwrap_err();
+        assert!(
+            error.to_string().starts_with("ebb itself failed: "),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("report it"));
+        assert_eq!(guarded(|| 7), Some(7));
+    }
+
+    #[test]
+    fn sources_are_told_without_the_folders_they_were_built_in() {
+        let built = "/home/x/.cargo/registry/src/index.crates.io-1949/polars-core-0.55.2/src/a.rs";
+        assert_eq!(source(built), "polars-core-0.55.2/src/a.rs");
+        assert_eq!(source("src/guard.rs"), "src/guard.rs");
+        assert_eq!(
+            left_out("activate 'list_arithmetic, ' feature"),
+            Some("list_arithmetic")
+        );
+    }
+}

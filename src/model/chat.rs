@@ -15,6 +15,7 @@ use super::jinja::{self, MARK, Raised};
 use super::marks::{Bounded, LONGEST, Marks};
 pub use super::messages::Message;
 use super::python;
+use super::text::special;
 use crate::allocator::{self, Metered};
 use crate::error::{Error, Result};
 use crate::memory;
@@ -31,16 +32,6 @@ const MOST_SIGNS: usize = 1 << 15;
 const STACK: usize = 1 << 28;
 /// The name under which the environment keeps the template.
 const NAME: &str = "chat";
-/// The tokens that a template may use as variables, as transformers names them.
-const SPECIAL_TOKENS: [&str; 7] = [
-    "bos_token",
-    "eos_token",
-    "unk_token",
-    "sep_token",
-    "pad_token",
-    "cls_token",
-    "mask_token",
-];
 
 /// A text, and what stands in it between marks.
 type Rendered = (String, Vec<(usize, String)>);
@@ -90,7 +81,7 @@ impl ChatTemplate {
                 .map_err(|error| sentence("read", &error))?;
             Ok(environment)
         })?;
-        let tokens = SPECIAL_TOKENS.iter().filter_map(|name| {
+        let tokens = special::NAMES.iter().filter_map(|name| {
             let token = settings.get(*name)?;
             let text = token.as_str().or_else(|| token.get("content")?.as_str())?;
             Some((name.to_string(), Value::from(text)))

@@ -3,7 +3,7 @@
 pub mod files;
 pub mod parts;
 mod sentencepiece;
-mod special;
+pub mod special;
 
 use std::path::Path;
 

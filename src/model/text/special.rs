@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use super::parts::{self, Vocabulary};
 use crate::error::{Error, Result};
 
-/// The names under which settings have tokens, in transformers' order.
-const NAMES: [&str; 7] = [
+/// The names under which settings have tokens, in transformers' order; chat templates use them as variables.
+pub const NAMES: [&str; 7] = [
     "bos_token",
     "eos_token",
     "unk_token",
