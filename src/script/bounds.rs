@@ -9,7 +9,7 @@ use std::cell::Cell;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext, Position};
 
 use super::failure::{At, ScriptResult, raise_at};
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// Deeper than any honest value, and quick to reach.
 const DEEPEST: usize = 1000;
@@ -50,6 +50,16 @@ impl Depth {
     }
 }
 
+/// The length that `pad` is to reach; below zero it is reached already.
+fn padded(length: i64, most: usize, unit: &str) -> Result<usize> {
+    let length = usize::try_from(length).unwrap_or(0);
+    if length > most {
+        let expected = format!("at most {most} {unit}");
+        return Err(Error::invalid("pad", expected, length.to_string()));
+    }
+    Ok(length)
+}
+
 /// Appends copies of an item until the array has `length` elements.
 fn pad(
     context: NativeCallContext,
@@ -57,16 +67,7 @@ fn pad(
     length: i64,
     item: Dynamic,
 ) -> ScriptResult<Array> {
-    let most = context.engine().max_array_size();
-    let length = usize::try_from(length).unwrap_or(0);
-    if length > most {
-        return Err(Error::invalid(
-            "pad",
-            format!("at most {most} elements"),
-            length.to_string(),
-        ))
-        .at(&context);
-    }
+    let length = padded(length, context.engine().max_array_size(), "elements").at(&context)?;
     if length > array.len() {
         array.resize(length, item);
     }
@@ -80,16 +81,7 @@ fn pad_text(
     length: i64,
     with: &str,
 ) -> ScriptResult<ImmutableString> {
-    let most = context.engine().max_string_size();
-    let length = usize::try_from(length).unwrap_or(0);
-    if length > most {
-        return Err(Error::invalid(
-            "pad",
-            format!("at most {most} characters"),
-            length.to_string(),
-        ))
-        .at(&context);
-    }
+    let length = padded(length, context.engine().max_string_size(), "characters").at(&context)?;
     let missing = length.saturating_sub(text.chars().count());
     text.make_mut().extend(with.chars().cycle().take(missing));
     Ok(text.clone())
