@@ -5,7 +5,7 @@ use ebb::model::turns;
 use ebb::train::examples::{Source, example};
 use serde_json::{Value, json};
 
-use crate::support::{script_in, stories};
+use crate::support::{close, script_in, shared, stories};
 
 fn messages(value: Value) -> Vec<Message> {
     let array = value.as_array().unwrap().iter();
@@ -412,4 +412,23 @@ fn nothing_within_a_map_of_the_script_is_null() {
 load_model("ebb/tiny").chat(talk, #{ template: "{{ messages[0].keys() | list }} {{ messages[0].tool_calls | tojson }}" })"#,
     );
     assert_eq!(rendered.unwrap(), "['role', 'tool_calls'] [{\"a\": null}]");
+}
+
+/// transformers 5.23 on the ids that its own apply_chat_template gives: 7.9418511. The tolerance is rounding in f32.
+#[test]
+fn a_rendered_talk_is_trained_on_as_transformers_tokenizes_it() {
+    let Some(model) = shared("cases/chat_training/model") else {
+        return;
+    };
+    let script = format!(
+        r#"let m = load_model({:?});
+        let text = m.chat([#{{ role: "user", content: "Hello" }}, #{{ role: "assistant", content: "Hi" }}], #{{ generation_prompt: false }});
+        let first = |options| m.finetune([text], options).log()["loss"][0];
+        [first.call(#{{ steps: 1 }}), first.call(#{{ steps: 1, chat: true }}), m.loss([text])[0], m.loss([text], #{{ chat: true }})[0]]"#,
+        model.canonicalize().unwrap().display().to_string()
+    );
+    let place = tempfile::tempdir().unwrap();
+    let losses = script_in(place.path(), &script).unwrap();
+    let losses: Vec<f64> = serde_json::from_value(losses).unwrap();
+    close(&losses, &[7.941_851_1; 4], 1e-5, "losses");
 }
