@@ -111,9 +111,8 @@ impl Angles {
             Tensor::from_vec(all, (TIME, half), &Device::Cpu)
         };
         let positions: Vec<u32> = (0..BATCH * TIME).map(|i| (i % TIME) as u32).collect();
-        let hidden: Vec<f32> = (0..TIME * TIME)
-            .map(|i| if i % TIME > i / TIME { -1e30 } else { 0.0 })
-            .collect();
+        let hidden: Vec<f32> =
+            (0..TIME * TIME).map(|i| if i % TIME > i / TIME { -1e30 } else { 0.0 }).collect();
         Ok(Self {
             cos: table(f32::cos)?,
             sin: table(f32::sin)?,
@@ -139,13 +138,7 @@ impl Blocks for Ours {
         ops::rope(x, &angles.cos, &angles.sin, &angles.positions)
     }
     fn attention(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
-        ops::attention(
-            q,
-            k,
-            v,
-            1.0 / (HEAD_DIM as f64).sqrt(),
-            &AttentionSpan::default(),
-        )
+        ops::attention(q, k, v, 1.0 / (HEAD_DIM as f64).sqrt(), &AttentionSpan::default())
     }
     fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
         ops::swiglu(gate, up)
@@ -163,9 +156,7 @@ impl Blocks for Candle {
         let mut shape = x.dims().to_vec();
         shape.pop();
         shape.push(outputs);
-        x.reshape(((), inputs))?
-            .matmul(&weight.t()?)?
-            .reshape(shape)
+        x.reshape(((), inputs))?.matmul(&weight.t()?)?.reshape(shape)
     }
     fn embedding(ids: &Tensor, weight: &Tensor) -> Result<Tensor> {
         let rows = weight.index_select(&ids.flatten_all()?, 0)?;
@@ -173,8 +164,7 @@ impl Blocks for Candle {
     }
     fn rms_norm(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
         let mean = x.sqr()?.mean_keepdim(D::Minus1)?;
-        x.broadcast_div(&(mean + 1e-5)?.sqrt()?)?
-            .broadcast_mul(weight)
+        x.broadcast_div(&(mean + 1e-5)?.sqrt()?)?.broadcast_mul(weight)
     }
     fn rope(x: &Tensor, angles: &Angles) -> Result<Tensor> {
         candle_nn::rotary_emb::rope_slow(
@@ -280,10 +270,7 @@ fn blocks(angles: &Angles, ids: &Tensor, targets: &Tensor) -> Result<()> {
         ("linear 352 → 128", WIDTH, INNER),
         ("linear 128 → 2048", VOCABULARY, WIDTH),
     ] {
-        let (x, w) = (
-            variable("x", &[tokens, inputs])?,
-            variable("w", &[outputs, inputs])?,
-        );
+        let (x, w) = (variable("x", &[tokens, inputs])?, variable("w", &[outputs, inputs])?);
         compare_blocks(name, || Ours::linear(&x, &w), || Candle::linear(&x, &w))?;
     }
     let table = variable("embedding", &[VOCABULARY, WIDTH])?;
@@ -293,32 +280,13 @@ fn blocks(angles: &Angles, ids: &Tensor, targets: &Tensor) -> Result<()> {
         || Candle::embedding(ids, &table),
     )?;
     let norm = Var::ones(WIDTH, DType::F32, &Device::Cpu)?;
-    compare_blocks(
-        "rms_norm",
-        || Ours::rms_norm(&x, &norm),
-        || Candle::rms_norm(&x, &norm),
-    )?;
+    compare_blocks("rms_norm", || Ours::rms_norm(&x, &norm), || Candle::rms_norm(&x, &norm))?;
     let heads = |name| variable(name, &[BATCH, TIME, HEADS, HEAD_DIM]);
     let (q, k, v) = (heads("q")?, heads("k")?, heads("v")?);
-    compare_blocks(
-        "rope",
-        || Ours::rope(&q, angles),
-        || Candle::rope(&q, angles),
-    )?;
-    compare_blocks(
-        "attention",
-        || Ours::attention(&q, &k, &v),
-        || Candle::attention(&q, &k, &v),
-    )?;
-    let (gate, up) = (
-        variable("gate", &[tokens, INNER])?,
-        variable("up", &[tokens, INNER])?,
-    );
-    compare_blocks(
-        "swiglu",
-        || Ours::swiglu(&gate, &up),
-        || Candle::swiglu(&gate, &up),
-    )?;
+    compare_blocks("rope", || Ours::rope(&q, angles), || Candle::rope(&q, angles))?;
+    compare_blocks("attention", || Ours::attention(&q, &k, &v), || Candle::attention(&q, &k, &v))?;
+    let (gate, up) = (variable("gate", &[tokens, INNER])?, variable("up", &[tokens, INNER])?);
+    compare_blocks("swiglu", || Ours::swiglu(&gate, &up), || Candle::swiglu(&gate, &up))?;
     let logits = variable("logits", &[tokens, VOCABULARY])?;
     compare_blocks(
         "cross_entropy",
@@ -335,10 +303,9 @@ fn one_token() -> Result<()> {
         }
         Ok(())
     };
-    for (name, outputs, inputs) in [
-        ("1000 × one row 128 → 2048", VOCABULARY, WIDTH),
-        ("1000 × one row 576 → 1536", 1536, 576),
-    ] {
+    for (name, outputs, inputs) in
+        [("1000 × one row 128 → 2048", VOCABULARY, WIDTH), ("1000 × one row 576 → 1536", 1536, 576)]
+    {
         let x = variable("x", &[1, inputs])?.as_detached_tensor();
         let w = variable("w", &[outputs, inputs])?.as_detached_tensor();
         compare(
@@ -368,12 +335,7 @@ fn training_step(angles: &Angles, ids: &Tensor, targets: &Tensor) -> Result<()> 
     let moments = decoder
         .variables()
         .into_iter()
-        .map(|x| {
-            Ok((
-                Var::from_tensor(&x.zeros_like()?)?,
-                Var::from_tensor(&x.zeros_like()?)?,
-            ))
-        })
+        .map(|x| Ok((Var::from_tensor(&x.zeros_like()?)?, Var::from_tensor(&x.zeros_like()?)?)))
         .collect::<Result<Vec<_>>>()?;
     let settings = AdamW {
         learning_rate: 1e-4,

@@ -103,9 +103,7 @@ fn meter(before: usize, after: usize) {
     let Some((left, stands)) = METER.try_with(Cell::get).ok().flatten() else {
         return;
     };
-    let left = left
-        .saturating_add(before as i64)
-        .saturating_sub(after as i64);
+    let left = left.saturating_add(before as i64).saturating_sub(after as i64);
     METER.set(Some((left, stands)));
     if left < 0 && after > before && after >= STANDING {
         METER.set(None);

@@ -134,11 +134,7 @@ impl Roots {
         let held = self.hold(path)?;
         refuse_special(path, &held.facts)?;
         let file = system::readable(held.handle).map_err(|error| Error::io("read", path, error))?;
-        Ok(Opened {
-            len: held.facts.len(),
-            path: held.path,
-            file,
-        })
+        Ok(Opened { len: held.facts.len(), path: held.path, file })
     }
 
     /// The folder at a path, held.
@@ -192,11 +188,7 @@ impl Roots {
                 Ok(kind) if kind.is_symlink() => EntryKind::Link,
                 _ => EntryKind::Other,
             };
-            found.push(Entry {
-                path: held.path.join(&name),
-                name,
-                kind,
-            });
+            found.push(Entry { path: held.path.join(&name), name, kind });
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
@@ -211,11 +203,7 @@ impl Roots {
         let handle = system::hold(path).ok()?;
         let facts = handle.metadata().ok()?;
         let real = system::real_path(&handle, &facts, path)?;
-        (real == path && allows(roots, &real)).then_some(Held {
-            handle,
-            facts,
-            path: real,
-        })
+        (real == path && allows(roots, &real)).then_some(Held { handle, facts, path: real })
     }
 
     /// A handle on what a path means now, checked.
@@ -236,11 +224,7 @@ impl Roots {
             };
             return match &self.0 {
                 Some(roots) if !allows(roots, &real) => Err(not_allowed(path)),
-                _ => Ok(Held {
-                    handle,
-                    facts,
-                    path: real,
-                }),
+                _ => Ok(Held { handle, facts, path: real }),
             };
         }
         Err(Error::failed(format!(
@@ -258,9 +242,7 @@ impl Opened {
             memory::require_room(length, &format!("reading {}", path.display()))?;
         }
         let mut bytes = Vec::new();
-        self.file
-            .read_to_end(&mut bytes)
-            .map_err(|error| Error::io("read", path, error))?;
+        self.file.read_to_end(&mut bytes).map_err(|error| Error::io("read", path, error))?;
         Ok(bytes)
     }
 
@@ -276,17 +258,12 @@ impl Opened {
 }
 
 fn not_allowed(path: &Path) -> Error {
-    Error::NotAllowed {
-        operation: "read",
-        path: path.to_path_buf(),
-    }
+    Error::NotAllowed { operation: "read", path: path.to_path_buf() }
 }
 
 /// Whether a canonical path is below a root. What the system shows of itself is no data, whatever the roots.
 fn allows(roots: &[PathBuf], real: &Path) -> bool {
-    let of_system = ["/proc", "/sys", "/dev"]
-        .iter()
-        .any(|folder| real.starts_with(folder));
+    let of_system = ["/proc", "/sys", "/dev"].iter().any(|folder| real.starts_with(folder));
     let is_data = !of_system || real.starts_with("/dev/shm");
     is_data && roots.iter().any(|root| real.starts_with(root))
 }
@@ -335,11 +312,7 @@ fn place_of(path: &Path, roots: &[PathBuf]) -> Result<PathBuf> {
             return Err(not_allowed(path));
         }
     }
-    if allows(roots, &place) {
-        Ok(place)
-    } else {
-        Err(not_allowed(path))
-    }
+    if allows(roots, &place) { Ok(place) } else { Err(not_allowed(path)) }
 }
 
 /// The same where a path has prefixes and other separators: the nearest folder that is there decides.
@@ -350,9 +323,7 @@ fn place_of(path: &Path, roots: &[PathBuf]) -> Result<PathBuf> {
         let rest = full.strip_prefix(existing).ok()?;
         Some(existing.canonicalize().ok()?.join(rest))
     });
-    place
-        .filter(|place| allows(roots, place))
-        .ok_or_else(|| not_allowed(path))
+    place.filter(|place| allows(roots, place)).ok_or_else(|| not_allowed(path))
 }
 
 /// Refuses what is no regular file.

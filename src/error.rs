@@ -10,60 +10,31 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// A name that is not one of the known ones: a column, an option, a model, a file format.
     #[error("unknown {what} `{name}`{}", nearest_clause(.name, .known))]
-    Unknown {
-        what: &'static str,
-        name: String,
-        known: Vec<String>,
-    },
+    Unknown { what: &'static str, name: String, known: Vec<String> },
     /// A value that does not fit the operation.
     #[error("{operation}: expected {expected}, got {got}")]
-    Invalid {
-        operation: String,
-        expected: String,
-        got: String,
-        hint: Option<String>,
-    },
+    Invalid { operation: String, expected: String, got: String, hint: Option<String> },
     /// An operation that failed for a reason told in words.
     #[error("{message}")]
-    Failed {
-        message: String,
-        hint: Option<String>,
-    },
+    Failed { message: String, hint: Option<String> },
     /// A file that could not be opened, read, written or renamed.
     #[error("cannot {operation} {}: {}", .path.display(), io_reason(.source))]
-    Io {
-        operation: &'static str,
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Io { operation: &'static str, path: PathBuf, source: std::io::Error },
     /// A file whose contents are malformed, with the line where that is known.
     #[error("{}{}: {message}", .path.display(), line_clause(.line))]
-    Malformed {
-        path: PathBuf,
-        line: Option<usize>,
-        message: String,
-    },
+    Malformed { path: PathBuf, line: Option<usize>, message: String },
     /// A path that the run is not allowed to touch.
     #[error("{operation} {} is not allowed: a script may {operation} only under the working folder", .path.display())]
-    NotAllowed {
-        operation: &'static str,
-        path: PathBuf,
-    },
+    NotAllowed { operation: &'static str, path: PathBuf },
     /// The user asked to stop.
     #[error("stopped")]
     Interrupted,
     /// The tensor library refused; the text says which operation.
     #[error("{operation}: {source}")]
-    Tensor {
-        operation: String,
-        source: candle_core::Error,
-    },
+    Tensor { operation: String, source: candle_core::Error },
     /// The frame library refused.
     #[error("{operation}: {}", frame_reason(.source))]
-    Frame {
-        operation: String,
-        source: polars::error::PolarsError,
-    },
+    Frame { operation: String, source: polars::error::PolarsError },
 }
 
 impl Error {
@@ -83,18 +54,12 @@ impl Error {
 
     /// An [`Error::Failed`] without a hint.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self::Failed {
-            message: message.into(),
-            hint: None,
-        }
+        Self::Failed { message: message.into(), hint: None }
     }
 
     /// An [`Error::Failed`] that says what to try.
     pub fn failed_with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Failed {
-            message: message.into(),
-            hint: Some(hint.into()),
-        }
+        Self::Failed { message: message.into(), hint: Some(hint.into()) }
     }
 
     /// An [`Error::Unknown`]; the nearest of `known` becomes the hint.
@@ -112,11 +77,7 @@ impl Error {
 
     /// An [`Error::Io`] about `path`; `operation` is a verb such as "read".
     pub fn io(operation: &'static str, path: impl AsRef<Path>, source: std::io::Error) -> Self {
-        Self::Io {
-            operation,
-            path: path.as_ref().to_path_buf(),
-            source,
-        }
+        Self::Io { operation, path: path.as_ref().to_path_buf(), source }
     }
 
     /// An [`Error::Malformed`] about `path`, at a one-based line where it is known.
@@ -125,11 +86,7 @@ impl Error {
         line: Option<usize>,
         message: impl Into<String>,
     ) -> Self {
-        Self::Malformed {
-            path: path.as_ref().to_path_buf(),
-            line,
-            message: message.into(),
-        }
+        Self::Malformed { path: path.as_ref().to_path_buf(), line, message: message.into() }
     }
 
     /// Adds or replaces the hint, where the kind of error carries one.
@@ -163,11 +120,7 @@ impl Error {
                 names.sort();
                 let shown = names.iter().take(24).cloned().collect::<Vec<_>>();
                 let more = names.len().saturating_sub(shown.len());
-                let tail = if more > 0 {
-                    format!(" and {more} more")
-                } else {
-                    String::new()
-                };
+                let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
                 Some(format!("known {what}s: {}{tail}", shown.join(", ")))
             }
             Self::NotAllowed { operation, .. } => Some(format!(
@@ -184,10 +137,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
-                candidate,
-            )
+            (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate)
         })
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, _)| {
@@ -205,8 +155,7 @@ fn nearest_clause(name: &str, known: &[String]) -> String {
 }
 
 fn line_clause(line: &Option<usize>) -> String {
-    line.map(|number| format!(", line {number}"))
-        .unwrap_or_default()
+    line.map(|number| format!(", line {number}")).unwrap_or_default()
 }
 
 fn io_reason(source: &std::io::Error) -> String {
@@ -228,15 +177,9 @@ fn frame_reason(error: &polars::error::PolarsError) -> String {
     let text = error.to_string();
     let is_trace = |line: &&str| {
         let line = line.trim_start();
-        [
-            "This error occurred",
-            "Resolved plan",
-            "while evaluating",
-            "--->",
-            "Hint: ",
-        ]
-        .iter()
-        .any(|start| line.starts_with(start))
+        ["This error occurred", "Resolved plan", "while evaluating", "--->", "Hint: "]
+            .iter()
+            .any(|start| line.starts_with(start))
     };
     let lines: Vec<&str> = text
         .lines()
@@ -246,12 +189,7 @@ fn frame_reason(error: &polars::error::PolarsError) -> String {
         .collect();
     match lines.is_empty() {
         true => "polars refused without a reason".to_string(),
-        false => in_words(
-            &lines
-                .join(" ")
-                .replace("dyn int", "int")
-                .replace("dyn float", "float"),
-        ),
+        false => in_words(&lines.join(" ").replace("dyn int", "int").replace("dyn float", "float")),
     }
 }
 
@@ -293,36 +231,24 @@ pub trait Context<T> {
 
 impl<T> Context<T> for candle_core::Result<T> {
     fn during(self, operation: impl Into<String>) -> Result<T> {
-        self.map_err(|source| Error::Tensor {
-            operation: operation.into(),
-            source,
-        })
+        self.map_err(|source| Error::Tensor { operation: operation.into(), source })
     }
 }
 
 impl<T> Context<T> for polars::error::PolarsResult<T> {
     fn during(self, operation: impl Into<String>) -> Result<T> {
-        self.map_err(|source| Error::Frame {
-            operation: operation.into(),
-            source,
-        })
+        self.map_err(|source| Error::Frame { operation: operation.into(), source })
     }
 }
 
 impl From<candle_core::Error> for Error {
     fn from(source: candle_core::Error) -> Self {
-        Self::Tensor {
-            operation: "computing with tensors".to_string(),
-            source,
-        }
+        Self::Tensor { operation: "computing with tensors".to_string(), source }
     }
 }
 
 impl From<polars::error::PolarsError> for Error {
     fn from(source: polars::error::PolarsError) -> Self {
-        Self::Frame {
-            operation: "computing with a frame".to_string(),
-            source,
-        }
+        Self::Frame { operation: "computing with a frame".to_string(), source }
     }
 }

@@ -27,9 +27,7 @@ pub fn write_whole(
     let target = folder.way(&name);
     let (aside, _under_way) = written_aside(&folder, path, write)?;
     keep_permissions(aside.as_file(), &target);
-    aside
-        .persist(target)
-        .map_err(|error| Error::io("write", path, error.error))?;
+    aside.persist(target).map_err(|error| Error::io("write", path, error.error))?;
     sync_folder(&folder);
     Ok(())
 }
@@ -119,10 +117,7 @@ fn aside_in(folder: &Path) -> std::io::Result<AsideFile> {
             .prefix(ASIDE)
             .rand_bytes(RANDOM)
             .make_in(folder, |path| std::fs::File::create_new(path))?;
-        let is_busy = matches!(
-            aside.as_file().try_lock(),
-            Err(std::fs::TryLockError::WouldBlock)
-        );
+        let is_busy = matches!(aside.as_file().try_lock(), Err(std::fs::TryLockError::WouldBlock));
         if !is_busy && aside.path().exists() {
             return Ok(aside);
         }
@@ -165,9 +160,7 @@ pub fn append(roots: &Roots, path: &Path) -> Result<std::fs::File> {
     options.append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
-    options
-        .open(folder.way(name))
-        .map_err(|error| Error::io("write", path, error))
+    options.open(folder.way(name)).map_err(|error| Error::io("write", path, error))
 }
 
 /// A new file that grows; `None` where there is one of that name.
@@ -190,8 +183,7 @@ fn sync_folder(folder: &Folder) {
 /// [`write_whole`] for bytes at hand.
 pub fn write_bytes(roots: &Roots, path: &Path, bytes: &[u8]) -> Result<()> {
     write_whole(roots, path, |out| {
-        out.write_all(bytes)
-            .map_err(|error| Error::io("write", path, error))
+        out.write_all(bytes).map_err(|error| Error::io("write", path, error))
     })
 }
 

@@ -131,13 +131,7 @@ impl Aside {
             return self.put_in_two_steps(target, &way, owned);
         }
         // From here on the old one stands under the name aside, and goes only if all in it is ours.
-        let Self {
-            parent,
-            folder,
-            path,
-            under_way,
-            _lock,
-        } = self;
+        let Self { parent, folder, path, under_way, _lock } = self;
         drop(under_way);
         let old = folder.keep();
         match owned(&path) {
@@ -172,12 +166,7 @@ impl Aside {
             return Err(failed(error));
         }
         let _ = std::fs::remove_file(way.join(MARK));
-        let Self {
-            parent,
-            folder,
-            _lock,
-            ..
-        } = self;
+        let Self { parent, folder, _lock, .. } = self;
         let _ = folder.keep();
         sync(&parent.way(""));
         let names = owned(&old)?;
@@ -212,9 +201,7 @@ fn begins_a_mark(text: &str) -> bool {
         return BEGINNING.starts_with(text);
     };
     let (name, _) = rest.split_once(' ').unwrap_or((rest, ""));
-    let is_a_name = name
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
+    let is_a_name = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
     is_a_name && mark(name).starts_with(text)
 }
 
@@ -238,10 +225,7 @@ pub fn check(target: &Path, owned: Owned) -> Result<()> {
 
 fn busy(target: &Path) -> Error {
     Error::failed_with_hint(
-        format!(
-            "cannot replace {}: another process holds it",
-            target.display()
-        ),
+        format!("cannot replace {}: another process holds it", target.display()),
         "wait until it has ended, or save under another name",
     )
 }
@@ -437,10 +421,7 @@ pub fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// The last part of a path as text.
 pub fn name_of(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn is_name_of_ours(path: &Path, prefix: &str) -> bool {
@@ -510,10 +491,7 @@ mod tests {
         std::fs::write(aside.path().join("a"), "new").unwrap();
         aside.put_by(&target, &all, |_, _| Ok(false)).unwrap();
         assert_eq!(std::fs::read_to_string(target.join("a")).unwrap(), "new");
-        assert_eq!(
-            entries(place.path()).unwrap(),
-            std::slice::from_ref(&target)
-        );
+        assert_eq!(entries(place.path()).unwrap(), std::slice::from_ref(&target));
         // Killed between the steps: the old one is taken back.
         std::fs::rename(&target, old_name(&target)).unwrap();
         recover(&target, &all).unwrap();

@@ -29,10 +29,7 @@ pub fn fault() -> Error {
         );
     }
     Error::failed_with_hint(
-        format!(
-            "ebb itself failed: {}",
-            said.unwrap_or_else(|| "no reason is known".to_string())
-        ),
+        format!("ebb itself failed: {}", said.unwrap_or_else(|| "no reason is known".to_string())),
         "this is a fault of the program, not of the script: please report it with the script that shows it",
     )
 }
@@ -56,10 +53,7 @@ pub fn note_panics() {
 
 fn noted(info: &PanicHookInfo) -> String {
     let payload = info.payload();
-    let said = match (
-        payload.downcast_ref::<&str>(),
-        payload.downcast_ref::<String>(),
-    ) {
+    let said = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_string(),
         (None, Some(text)) => text.clone(),
         (None, None) => "a panic without words".to_string(),
@@ -73,9 +67,7 @@ fn noted(info: &PanicHookInfo) -> String {
 
 /// A source file by its crate, without the folders of the machine that built the program.
 fn source(file: &str) -> &str {
-    let crates = file
-        .split_once("/registry/src/")
-        .and_then(|(_, rest)| rest.split_once('/'));
+    let crates = file.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/'));
     crates.map_or(file, |(_, inside)| inside)
 }
 
@@ -87,10 +79,7 @@ mod tests {
     #[test]
     fn a_panic_is_a_sentence_of_its_caller() {
         let error = caught(|| -> () { panic!("told") }).unwrap_err();
-        assert!(
-            error.to_string().starts_with("ebb itself failed: "),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("ebb itself failed: "), "{error}");
         assert!(error.hint().unwrap().contains("report it"));
         assert_eq!(guarded(|| 7), Some(7));
     }
@@ -100,9 +89,6 @@ mod tests {
         let built = "/home/x/.cargo/registry/src/index.crates.io-1949/polars-core-0.55.2/src/a.rs";
         assert_eq!(source(built), "polars-core-0.55.2/src/a.rs");
         assert_eq!(source("src/guard.rs"), "src/guard.rs");
-        assert_eq!(
-            left_out("activate 'list_arithmetic, ' feature"),
-            Some("list_arithmetic")
-        );
+        assert_eq!(left_out("activate 'list_arithmetic, ' feature"), Some("list_arithmetic"));
     }
 }

@@ -66,10 +66,7 @@ pub fn check() -> Result<()> {
 pub fn exceeded(doing: &str) -> Error {
     Error::failed_with_hint(
         match limit() {
-            Some(limit) => format!(
-                "{doing} needs more than the run's {} of memory",
-                shown(limit)
-            ),
+            Some(limit) => format!("{doing} needs more than the run's {} of memory", shown(limit)),
             None => format!("{doing} needs more memory than there is"),
         },
         format!("work on less at a time; {RAISE}"),
@@ -138,12 +135,7 @@ pub fn available(device: &Device) -> Option<u64> {
 fn left_to_group() -> Option<u64> {
     let text = |name: &str| std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok();
     let versions = [
-        (
-            "memory.max",
-            "memory.current",
-            "memory.stat",
-            "inactive_file ",
-        ),
+        ("memory.max", "memory.current", "memory.stat", "inactive_file "),
         (
             "memory/memory.limit_in_bytes",
             "memory/memory.usage_in_bytes",
@@ -151,19 +143,15 @@ fn left_to_group() -> Option<u64> {
             "total_inactive_file ",
         ),
     ];
-    versions
-        .into_iter()
-        .find_map(|(most, taken, facts, files)| {
-            let number = |text: String| text.trim().parse::<u64>().ok();
-            let most = number(text(most)?)?;
-            let taken = text(taken).and_then(number).unwrap_or(0);
-            let facts = text(facts).unwrap_or_default();
-            let files = facts.lines().find_map(|line| line.strip_prefix(files));
-            let files = files
-                .and_then(|count| count.trim().parse().ok())
-                .unwrap_or(0);
-            Some(most.saturating_sub(taken.saturating_sub(files)))
-        })
+    versions.into_iter().find_map(|(most, taken, facts, files)| {
+        let number = |text: String| text.trim().parse::<u64>().ok();
+        let most = number(text(most)?)?;
+        let taken = text(taken).and_then(number).unwrap_or(0);
+        let facts = text(facts).unwrap_or_default();
+        let files = facts.lines().find_map(|line| line.strip_prefix(files));
+        let files = files.and_then(|count| count.trim().parse().ok()).unwrap_or(0);
+        Some(most.saturating_sub(taken.saturating_sub(files)))
+    })
 }
 
 /// Refuses to begin what needs more memory than there is, or more than the run may take.
@@ -185,11 +173,7 @@ pub fn require(bytes: u64, device: &Device, doing: &str, hint: &str) -> Result<(
     let needs = format!("{doing} needs about {} of memory", shown(bytes));
     Err(match (own, limit()) {
         (None, Some(limit)) => Error::failed_with_hint(
-            format!(
-                "{needs}, and {} of the run's {} are left",
-                shown(left),
-                shown(limit)
-            ),
+            format!("{needs}, and {} of the run's {} are left", shown(left), shown(limit)),
             format!("{hint}; {RAISE}"),
         ),
         _ => Error::failed_with_hint(format!("{needs}, and {} are left", shown(left)), hint),

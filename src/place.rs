@@ -104,10 +104,7 @@ pub fn check_name(path: &Path) -> Result<()> {
         return Ok(());
     };
     let shown: String = path.display().to_string().chars().take(80).collect();
-    Err(Error::failed_with_hint(
-        format!("cannot write {shown:?}: {why}"),
-        "give another name",
-    ))
+    Err(Error::failed_with_hint(format!("cannot write {shown:?}: {why}"), "give another name"))
 }
 
 /// A folder below a root, or above one that is yet to be made.
@@ -125,10 +122,7 @@ fn held(roots: &Roots, path: &Path) -> Result<Folder> {
 }
 
 fn not_allowed(path: &Path) -> Error {
-    Error::NotAllowed {
-        operation: "write",
-        path: path.to_path_buf(),
-    }
+    Error::NotAllowed { operation: "write", path: path.to_path_buf() }
 }
 
 /// The doorway's errors are about reading.

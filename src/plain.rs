@@ -8,9 +8,7 @@
 /// The text with what cannot be seen written out as `\u{1b}`: control characters and escape sequences, marks that reorder
 /// text, characters without width, and separators of lines other than the usual one. Line ends and tabs stay.
 pub fn printable(text: &str) -> String {
-    written_out(text, |character, out| {
-        out.extend(character.escape_unicode())
-    })
+    written_out(text, |character, out| out.extend(character.escape_unicode()))
 }
 
 /// The same on one line: line ends and tabs are written out too.
@@ -163,10 +161,7 @@ mod tests {
             ("é\u{fe00}é\u{e0153}", r"é\u{fe00}é\u{e0153}"),
             ("😀\u{e0153}", r"😀\u{e0153}"),
             ("葛\u{e0100}\u{e0101}", "葛\u{e0100}\\u{e0101}"),
-            (
-                "\u{13000}\u{13430}\u{13439}",
-                "\u{13000}\\u{13430}\\u{13439}",
-            ),
+            ("\u{13000}\u{13430}\u{13439}", "\u{13000}\\u{13430}\\u{13439}"),
         ] {
             assert_eq!(printable(text), shown);
         }

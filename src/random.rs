@@ -40,20 +40,14 @@ pub struct Stream {
 impl Stream {
     /// The stream `name` under `seed`. Two names give unrelated draws under the same seed.
     pub fn new(seed: u64, name: &str) -> Self {
-        Self {
-            key: halves(seed),
-            name: halves(fnv1a(name.as_bytes())),
-        }
+        Self { key: halves(seed), name: halves(fnv1a(name.as_bytes())) }
     }
 
     /// A stream within this one: for a row, a step, a layer.
     pub fn child(&self, index: u64) -> Self {
         let [low, high] = halves(index);
         let [a, b, c, d] = philox([low, high, self.name[0], self.name[1]], self.key);
-        Self {
-            key: [a, b],
-            name: [c, d],
-        }
+        Self { key: [a, b], name: [c, d] }
     }
 
     /// 64 random bits at a position.

@@ -25,14 +25,8 @@ fn logits(model: &Model, ids: &[u32]) -> Vec<f64> {
 
 /// A model with the adapter of a folder over it.
 fn over(base: &Path, adapter: &Path) -> Result<Model, String> {
-    let options = LoadOptions {
-        adapter: Some(adapter.to_path_buf()),
-        ..cpu()
-    };
-    let settings = ebb::hub::Settings {
-        offline: true,
-        ..Default::default()
-    };
+    let options = LoadOptions { adapter: Some(adapter.to_path_buf()), ..cpu() };
+    let settings = ebb::hub::Settings { offline: true, ..Default::default() };
     let source = base.display().to_string();
     load::open(&source, Some(base), &options, &settings)
         .map_err(|error| format!("{error} ({})", error.hint().unwrap_or_default()))
@@ -131,22 +125,13 @@ fn lora(targets: &[&str], rank: usize) -> Method {
 #[test]
 fn the_targets_of_an_adapter_are_a_set_and_other_settings_are_told() {
     let model = over(&fixture("tiny-llama"), &fixture("tiny-llama-lora")).unwrap();
-    for targets in [
-        ["q_proj", "v_proj", "down_proj"],
-        ["down_proj", "q_proj", "v_proj"],
-    ] {
+    for targets in [["q_proj", "v_proj", "down_proj"], ["down_proj", "q_proj", "v_proj"]] {
         assert!(kept(&model, &lora(&targets, 4)).unwrap().is_some());
-        assert!(
-            told_of_adapter(&model, &lora(&targets, 4))
-                .unwrap()
-                .is_none()
-        );
+        assert!(told_of_adapter(&model, &lora(&targets, 4)).unwrap().is_none());
     }
-    for other in [
-        lora(&["q_proj", "v_proj"], 4),
-        lora(&["q_proj", "v_proj", "down_proj"], 8),
-        Method::Full,
-    ] {
+    for other in
+        [lora(&["q_proj", "v_proj"], 4), lora(&["q_proj", "v_proj", "down_proj"], 8), Method::Full]
+    {
         assert!(kept(&model, &other).unwrap().is_none());
         let told = told_of_adapter(&model, &other).unwrap().unwrap();
         assert!(told.contains("is folded into the weights"), "{told}");
@@ -154,11 +139,7 @@ fn the_targets_of_an_adapter_are_a_set_and_other_settings_are_told() {
     assert!(told_of_adapter(&tiny(), &Method::Full).unwrap().is_none());
     // A regular expression that holds the same modules asks for the same adapter.
     let model = over(&fixture("tiny-llama"), &fixture("adapters/rslora")).unwrap();
-    assert!(
-        kept(&model, &lora(&["v_proj", "q_proj"], 4))
-            .unwrap()
-            .is_some()
-    );
+    assert!(kept(&model, &lora(&["v_proj", "q_proj"], 4)).unwrap().is_some());
 }
 
 /// A copy of an adapter with keys of its settings set.
@@ -212,30 +193,12 @@ fn what_is_not_computed_is_refused_by_its_key() {
         let error = over(&fixture("tiny-llama"), &path).err().expect(told);
         assert!(error.contains(told), "{error}");
     };
-    refused(
-        json!({ "target_modules": ["q_proj", "v_proj"] }),
-        "have no use for",
-    );
-    refused(
-        json!({ "target_modules": ".*(?=x)q_proj" }),
-        "regular expression",
-    );
-    refused(
-        json!({ "target_modules": ["nothing"] }),
-        "holds no module of this base",
-    );
-    refused(
-        json!({ "target_modules": ["embed_tokens"] }),
-        "beside an embedding",
-    );
-    refused(
-        json!({ "modules_to_save": ["lm_head"] }),
-        "lacks `base_model.model.lm_head.weight`",
-    );
-    refused(
-        json!({ "trainable_token_indices": [3] }),
-        "trainable_tokens_delta",
-    );
+    refused(json!({ "target_modules": ["q_proj", "v_proj"] }), "have no use for");
+    refused(json!({ "target_modules": ".*(?=x)q_proj" }), "regular expression");
+    refused(json!({ "target_modules": ["nothing"] }), "holds no module of this base");
+    refused(json!({ "target_modules": ["embed_tokens"] }), "beside an embedding");
+    refused(json!({ "modules_to_save": ["lm_head"] }), "lacks `base_model.model.lm_head.weight`");
+    refused(json!({ "trainable_token_indices": [3] }), "trainable_tokens_delta");
 }
 
 #[test]
@@ -248,9 +211,7 @@ fn files_of_torch_before_1_6_and_wrapped_names_are_read() {
     let weights = folder.path().join("model.safetensors");
     let plain = candle_core::safetensors::load(&weights, &candle_core::Device::Cpu).unwrap();
     for start in ["_orig_mod.", "module.", "module._orig_mod."] {
-        let wrapped = plain
-            .iter()
-            .map(|(name, tensor)| (format!("{start}{name}"), tensor.clone()));
+        let wrapped = plain.iter().map(|(name, tensor)| (format!("{start}{name}"), tensor.clone()));
         let wrapped: std::collections::HashMap<_, _> = wrapped.collect();
         candle_core::safetensors::save(&wrapped, &weights).unwrap();
         assert!(bits(&load::from_folder(folder.path(), &cpu()).unwrap()) == bits(&tiny()));
@@ -275,10 +236,7 @@ fn tensors_that_are_not_used_are_listed() {
     let cpu_device = candle_core::Device::Cpu;
     let mut all = candle_core::safetensors::load(&path, &cpu_device).unwrap();
     let one = candle_core::Tensor::zeros(4, candle_core::DType::F32, &cpu_device).unwrap();
-    for name in [
-        "score.weight",
-        "model.layers.0.self_attn.rotary_emb.inv_freq",
-    ] {
+    for name in ["score.weight", "model.layers.0.self_attn.rotary_emb.inv_freq"] {
         all.insert(name.to_string(), one.clone());
     }
     candle_core::safetensors::save(&all, &path).unwrap();

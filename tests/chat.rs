@@ -35,11 +35,7 @@ fn texts_equal_transformers_byte_for_byte_and_what_it_refuses_is_refused() {
                 let what = format!("{name}, {title}, prompt {prompt}");
                 match theirs[place].as_str() {
                     Some(text) => {
-                        assert_eq!(
-                            ours.unwrap_or_else(|e| panic!("{what}: {e}")),
-                            text,
-                            "{what}"
-                        );
+                        assert_eq!(ours.unwrap_or_else(|e| panic!("{what}: {e}")), text, "{what}");
                         equal += 1;
                     }
                     None => {
@@ -110,47 +106,23 @@ fn broken_templates_are_told_with_their_line() {
 
 #[test]
 fn the_date_is_written_as_strftime_writes_it() {
-    let text = render(
-        "{{ strftime_now('%d %b %Y') }}",
-        &user(""),
-        &Value::Null,
-        false,
-    )
-    .unwrap();
+    let text = render("{{ strftime_now('%d %b %Y') }}", &user(""), &Value::Null, false).unwrap();
     let words: Vec<&str> = text.split(' ').collect();
-    assert_eq!(
-        words.iter().map(|word| word.len()).collect::<Vec<_>>(),
-        [2, 3, 4]
-    );
+    assert_eq!(words.iter().map(|word| word.len()).collect::<Vec<_>>(), [2, 3, 4]);
 }
 
 #[test]
 fn a_template_can_neither_run_nor_write_nor_call_itself_without_end() {
     let endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
-    assert_eq!(
-        refused(endless),
-        "the chat template does not come to an end (line 1)"
-    );
+    assert_eq!(refused(endless), "the chat template does not come to an end (line 1)");
     let long = "{% for a in range(99999) %}{{ 'x' * 9999 }}{% endfor %}";
     assert!(refused(long).starts_with("the chat template writes more than 16 MiB"));
     let deep = "{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}";
-    assert!(
-        refused(deep).contains("recursion limit exceeded"),
-        "{}",
-        refused(deep)
-    );
+    assert!(refused(deep).contains("recursion limit exceeded"), "{}", refused(deep));
     let nested = "{% set ns = namespace(x=[]) %}{% for a in range(20000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x|tojson }}";
-    assert!(
-        refused(nested).contains("too large for tojson"),
-        "{}",
-        refused(nested)
-    );
+    assert!(refused(nested).contains("too large for tojson"), "{}", refused(nested));
     let dropped = "{% set ns = namespace(x=[]) %}{% for a in range(99999) %}{% set ns.x = [ns.x] %}{% endfor %}";
-    assert!(
-        refused(dropped).contains("does not come to an end"),
-        "{}",
-        refused(dropped)
-    );
+    assert!(refused(dropped).contains("does not come to an end"), "{}", refused(dropped));
     let brackets = format!("{{{{ {} }}}}", "[".repeat(100_000));
     assert!(refused(&brackets).contains("at most 32768 words and signs"));
     assert!(refused(&"x".repeat(2 << 20)).contains("at most 1048576 bytes"));
@@ -194,12 +166,7 @@ fn speaking(folder: &std::path::Path) {
 fn a_model_speaks_through_its_template() {
     let folder = tempfile::tempdir().unwrap();
     speaking(folder.path());
-    let run = |text: &str| {
-        script_in(
-            folder.path(),
-            &format!(r#"let m = load_model("m"); {text}"#),
-        )
-    };
+    let run = |text: &str| script_in(folder.path(), &format!(r#"let m = load_model("m"); {text}"#));
     assert_eq!(run(r#"m.chat("Hi")"#).unwrap(), "user: Hi\nassistant:");
     let turns = r#"[#{ role: "system", content: "Be kind." }, #{ role: "user", content: "Hi" }]"#;
     assert_eq!(
@@ -209,10 +176,7 @@ fn a_model_speaks_through_its_template() {
     let own = r##"m.chat("Hi", #{ template: "<{{ messages[0].content }}>" })"##;
     assert_eq!(run(own).unwrap(), "<Hi>");
     let options = "max_new_tokens: 8, seed: 1";
-    let spoken = run(&format!(
-        r#"m.generate("Hi", #{{ chat: true, {options} }})"#
-    ))
-    .unwrap();
+    let spoken = run(&format!(r#"m.generate("Hi", #{{ chat: true, {options} }})"#)).unwrap();
     let plain = run(&format!(r#"m.generate(m.chat("Hi"), #{{ {options} }})"#)).unwrap();
     assert_eq!(spoken, plain, "this tokenizer has no begin token");
     let many = format!(
@@ -233,11 +197,8 @@ fn conversations_that_are_none_are_told() {
     let folder = tempfile::tempdir().unwrap();
     speaking(folder.path());
     let refused = |text: &str| {
-        let error = script_in(
-            folder.path(),
-            &format!(r#"let m = load_model("m"); {text}"#),
-        )
-        .unwrap_err();
+        let error =
+            script_in(folder.path(), &format!(r#"let m = load_model("m"); {text}"#)).unwrap_err();
         format!("{} ({})", error.message, error.hint.unwrap_or_default())
     };
     let lacks = refused(r#"m.chat([#{ role: "user", text: "Hi" }])"#);
@@ -258,11 +219,6 @@ fn a_turn_ends_with_the_end_tokens_of_the_generation_config_too() {
     std::fs::write(&path, r#"{ "eos_token_id": [7, 9] }"#).unwrap();
     assert_eq!(load().tokenizer().end_ids(), [before, vec![7, 9]].concat());
     std::fs::write(&path, "{").unwrap();
-    let error = load::from_folder(&folder.path().join("m"), &cpu())
-        .err()
-        .unwrap();
-    assert!(
-        error.to_string().contains("generation_config.json"),
-        "{error}"
-    );
+    let error = load::from_folder(&folder.path().join("m"), &cpu()).err().unwrap();
+    assert!(error.to_string().contains("generation_config.json"), "{error}");
 }

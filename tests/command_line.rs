@@ -74,10 +74,7 @@ fn run(script: &str, words: &[&str]) -> Ran {
 #[test]
 fn the_version_is_printed() {
     let ran = Desk::new("").ebb(&["--version"]);
-    assert_eq!(
-        (ran.code, ran.out),
-        (0, format!("ebb {}\n", env!("CARGO_PKG_VERSION")))
-    );
+    assert_eq!((ran.code, ran.out), (0, format!("ebb {}\n", env!("CARGO_PKG_VERSION"))));
 }
 
 #[test]
@@ -126,21 +123,10 @@ fn parameters_take_values_in_every_form() {
     };
     assert_eq!(values(&[]), json!([240, 0.1, 0, "ebb/tiny", false]));
     assert_eq!(
-        values(&[
-            "--rows=-5",
-            "--phi",
-            "-2e-1",
-            "--seed",
-            "7",
-            "--model=-x",
-            "--loud"
-        ]),
+        values(&["--rows=-5", "--phi", "-2e-1", "--seed", "7", "--model=-x", "--loud"]),
         json!([-5, -0.2, 7, "-x", true])
     );
-    assert_eq!(
-        values(&["--rows", "-5", "--loud", "false"])[4],
-        json!(false)
-    );
+    assert_eq!(values(&["--rows", "-5", "--loud", "false"])[4], json!(false));
 }
 
 #[test]
@@ -154,10 +140,7 @@ fn a_command_line_that_makes_no_sense_is_exit_code_2() {
         (&["--rows"], "a value is required"),
         (&["stray"], "unexpected argument 'stray'"),
         (&["--report", "x.pdf"], "ends in .html"),
-        (
-            &["--allow-read", "absent"],
-            "there is no such file or folder",
-        ),
+        (&["--allow-read", "absent"], "there is no such file or folder"),
         (&["--threads", "0"], "0 is not in"),
         (&["--device", "tpu"], "expected auto, cpu or cuda:0"),
     ] {
@@ -168,10 +151,7 @@ fn a_command_line_that_makes_no_sense_is_exit_code_2() {
     }
     for (words, told) in [
         (&["run"][..], "SCRIPT"),
-        (
-            &["run", "absent.rhai"],
-            "cannot read absent.rhai: there is no such file or folder",
-        ),
+        (&["run", "absent.rhai"], "cannot read absent.rhai: there is no such file or folder"),
         (&["runn"], "a similar subcommand exists: 'run'"),
     ] {
         let ran = Desk::new("").ebb(words);
@@ -193,10 +173,7 @@ fn json_is_the_one_line_on_standard_output() {
         "print(\"aside\"); show(1);\nframe(#{ a: [1.5, 0.0/0.0], b: [\"x\", ()] })",
         &["--json"],
     );
-    assert_eq!(
-        ran.out,
-        "[{\"a\":1.5,\"b\":\"x\"},{\"a\":null,\"b\":null}]\n"
-    );
+    assert_eq!(ran.out, "[{\"a\":1.5,\"b\":\"x\"},{\"a\":null,\"b\":null}]\n");
     assert_eq!(ran.err.lines().next(), Some("aside"));
     assert_eq!(run("let x = 1;", &["--json"]).out, "null\n");
     let failed = run("print(1);\nabsent", &["--json"]);
@@ -221,11 +198,7 @@ fn a_wide_table_fits_with_what_it_leaves_out() {
     assert_eq!(ran.code, 0);
     let widest = ran.out.lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(100), "{}", ran.out);
-    assert!(
-        names.iter().all(|name| ran.out.contains(name)),
-        "{}",
-        ran.out
-    );
+    assert!(names.iter().all(|name| ran.out.contains(name)), "{}", ran.out);
 }
 
 /// Scripts that fail, with the screens their authors see.
@@ -285,12 +258,7 @@ fn a_run_leaves_a_record() {
     assert_eq!(record["parameters"], json!({ "n": 3 }));
     assert_eq!(record["seed"], 9);
     assert_eq!(record["inputs"][0]["sha256"].as_str().unwrap().len(), 64);
-    assert!(
-        record["inputs"][0]["name"]
-            .as_str()
-            .unwrap()
-            .ends_with("in.csv")
-    );
+    assert!(record["inputs"][0]["name"].as_str().unwrap().ends_with("in.csv"));
     assert_eq!(record["cells"][0]["line"], 1);
 }
 
@@ -319,10 +287,7 @@ fn without_a_folder_records_are_numbered() {
         .collect();
     names.sort();
     assert_eq!(names.len(), 2);
-    assert!(
-        names[0].ends_with("-x-1") && names[1].ends_with("-x-2"),
-        "{names:?}"
-    );
+    assert!(names[0].ends_with("-x-1") && names[1].ends_with("-x-2"), "{names:?}");
 }
 
 #[test]
@@ -333,10 +298,7 @@ fn a_script_reaches_only_what_it_was_given() {
     let (file, folder) = (file.to_str().unwrap(), other.path().to_str().unwrap());
     let by_parameter = "read(param(\"data\", \"none\", \"\")).len()";
     assert_eq!(run(by_parameter, &["--data", file]).code, 0);
-    assert_eq!(
-        run(by_parameter, &["--data", &format!("{folder}/*.csv")]).code,
-        0
-    );
+    assert_eq!(run(by_parameter, &["--data", &format!("{folder}/*.csv")]).code, 0);
     let by_name = format!("read({file:?}).len()");
     let refused = run(&by_name, &[]);
     assert_eq!(refused.code, 1);
@@ -347,15 +309,9 @@ fn a_script_reaches_only_what_it_was_given() {
         assert!(refused.err.contains("is not allowed"), "{}", refused.err);
     }
     assert_eq!(run(&by_name, &["--allow-read", folder]).code, 0);
-    let writes = format!(
-        "frame(#{{ a: [1] }}).write({:?}); 1",
-        format!("{folder}/new/out.csv")
-    );
+    let writes = format!("frame(#{{ a: [1] }}).write({:?}); 1", format!("{folder}/new/out.csv"));
     assert_eq!(run(&writes, &["--allow-read", folder]).code, 1);
-    assert_eq!(
-        run(&writes, &["--allow-write", &format!("{folder}/new")]).code,
-        0
-    );
+    assert_eq!(run(&writes, &["--allow-write", &format!("{folder}/new")]).code, 0);
 }
 
 #[test]
@@ -385,10 +341,7 @@ fn a_script_imports_what_stands_beside_it_and_the_record_has_its_hash() {
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let desk = Desk::new("for i in 0..20000 { print(\"a line that fills the pipe\"); }");
-    let mut child = desk
-        .command(&["run", "x.rhai", "--run-dir", "record"])
-        .spawn()
-        .unwrap();
+    let mut child = desk.command(&["run", "x.rhai", "--run-dir", "record"]).spawn().unwrap();
     drop(child.stdout.take());
     let ran = finished(child);
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -414,10 +367,8 @@ fn what_cannot_be_seen_is_written_out_at_every_door() {
     let desk = Desk::new("");
     let script = r#"let a = param("a", 1, "d"); #{ v: "\u009b2J\u202E\U000E0041" }"#;
     std::fs::write(desk.path().join(odd), script).unwrap();
-    let hides = |text: &str| {
-        text.chars()
-            .any(|c| !matches!(c, '\n' | ' '..='~' | '·' | '─' | '…' | '–'))
-    };
+    let hides =
+        |text: &str| text.chars().any(|c| !matches!(c, '\n' | ' '..='~' | '·' | '─' | '…' | '–'));
     for words in [
         vec!["run", odd, "--help"],
         vec!["run", odd],
@@ -437,28 +388,17 @@ fn what_cannot_be_seen_is_written_out_at_every_door() {
     assert!(!hides(&page), "the report");
     let record = std::fs::read_to_string(desk.path().join("record/run.json")).unwrap();
     assert!(!hides(&record), "{record}");
-    assert_eq!(
-        serde_json::from_str::<Value>(&record).unwrap()["script"],
-        odd
-    );
+    assert_eq!(serde_json::from_str::<Value>(&record).unwrap()["script"], odd);
     let ran = desk.ebb(&["run", odd, "--json"]);
     let value: Value = serde_json::from_str(&ran.out).unwrap();
-    assert!(
-        value["v"]
-            .as_str()
-            .unwrap()
-            .ends_with("\u{9b}2J\u{202e}\u{e0041}")
-    );
+    assert!(value["v"].as_str().unwrap().ends_with("\u{9b}2J\u{202e}\u{e0041}"));
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_under_the_output_is_a_sentence() {
     let desk = Desk::new("print(1);");
-    let full = std::fs::OpenOptions::new()
-        .write(true)
-        .open("/dev/full")
-        .unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut command = desk.command(&["run", "x.rhai"]);
     let ran = finished(command.stdout(full).spawn().unwrap());
     assert_eq!(ran.code, 1);
@@ -469,22 +409,13 @@ fn a_full_disk_under_the_output_is_a_sentence() {
 #[test]
 fn ctrl_c_stops_a_script_and_the_record_says_so() {
     let desk = Desk::new("print(\"begun\");\ntry { loop {} } catch { print(\"caught\"); }");
-    let mut child = desk
-        .command(&["run", "x.rhai", "--run-dir", "record"])
-        .spawn()
-        .unwrap();
+    let mut child = desk.command(&["run", "x.rhai", "--run-dir", "record"]).spawn().unwrap();
     let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     std::io::BufRead::read_line(&mut out, &mut line).unwrap();
     assert_eq!(line, "begun\n");
     let id = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     let ran = finished(child);
     assert_eq!(ran.code, 130);
     assert!(ran.err.starts_with("error: stopped"), "{}", ran.err);
@@ -497,12 +428,7 @@ fn the_prompt_reads_standard_input_piece_by_piece() {
     let mut child = desk.command(&[]).stdin(Stdio::piped()).spawn().unwrap();
     let typed =
         "let x = 3;\nfn f(n) {\n  n * x2\n}\nlet g = |n|\n  n + x;\ng.call(4)\nf(1)\n[1,\n 2]\n";
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(typed.as_bytes())
-        .unwrap();
+    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
     let ran = finished(child);
     assert_eq!(ran.out, "7\n[1, 2]\n");
     assert_eq!(ran.code, 1);
@@ -511,10 +437,7 @@ fn the_prompt_reads_standard_input_piece_by_piece() {
 
 #[test]
 fn the_prompt_takes_options_with_and_without_its_name() {
-    for words in [
-        &["--threads", "1", "--offline"][..],
-        &["repl", "--threads", "1"],
-    ] {
+    for words in [&["--threads", "1", "--offline"][..], &["repl", "--threads", "1"]] {
         let desk = Desk::new("");
         let mut child = desk.command(words).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(b"6 * 7\n").unwrap();

@@ -14,10 +14,7 @@ fn every_example_of_the_reference_runs() {
         let mut session =
             Session::new(Rc::new(Host::quiet(folder.path().to_path_buf())), "example");
         if let Err(error) = session.evaluate("", record.example) {
-            failures.push(format!(
-                "{}: {} {:?}",
-                record.name, error.message, error.notes
-            ));
+            failures.push(format!("{}: {} {:?}", record.name, error.message, error.notes));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
@@ -26,16 +23,8 @@ fn every_example_of_the_reference_runs() {
 #[test]
 fn every_record_says_what_it_does() {
     for record in api::all() {
-        assert!(
-            !record.signatures.is_empty(),
-            "{} has no signature",
-            record.name
-        );
+        assert!(!record.signatures.is_empty(), "{} has no signature", record.name);
         assert!(!record.example.is_empty(), "{} has no example", record.name);
-        assert!(
-            !record.summary.is_empty() && !record.summary.ends_with('.'),
-            "{}",
-            record.name
-        );
+        assert!(!record.summary.is_empty() && !record.summary.ends_with('.'), "{}", record.name);
     }
 }

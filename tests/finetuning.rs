@@ -22,20 +22,14 @@ use crate::support::{bits, close, json, numbers, quiet, stories, tiny, tiny_with
 fn texts() -> Vec<Example> {
     let expected = json("tiny_llama.json");
     let texts = expected["texts"].as_array().unwrap().iter();
-    let sources: Vec<Source> = texts
-        .map(|text| Source::Text(text.as_str().unwrap().to_string()))
-        .collect();
+    let sources: Vec<Source> =
+        texts.map(|text| Source::Text(text.as_str().unwrap().to_string())).collect();
     tokenize(tiny().tokenizer(), &sources, 128).unwrap().0
 }
 
 fn lora(rank: usize, targets: &[&str], dropout: f64) -> Method {
     let targets = targets.iter().map(|target| (*target).to_string()).collect();
-    Method::Lora {
-        rank,
-        alpha: 8.0,
-        dropout,
-        targets,
-    }
+    Method::Lora { rank, alpha: 8.0, dropout, targets }
 }
 
 /// The settings of the fixture's traces.
@@ -55,27 +49,13 @@ fn traced(method: Method) -> Options {
 fn compare(model: &Model, options: &Options, trace: &serde_json::Value, what: &str) {
     let trained = finetune(model, &texts(), &[], options, &quiet()).unwrap();
     let losses: Vec<f64> = trained.log().iter().map(|record| record.loss).collect();
-    let norms: Vec<f64> = trained
-        .log()
-        .iter()
-        .map(|record| record.grad_norm)
-        .collect();
+    let norms: Vec<f64> = trained.log().iter().map(|record| record.grad_norm).collect();
     let relative = |ours: Vec<f64>, theirs: Vec<f64>| -> Vec<f64> {
         ours.iter().zip(theirs).map(|(a, b)| a / b).collect()
     };
     // Rounding grows from step to step; the issue asks for 1e-4 relative over 20 steps.
-    close(
-        &relative(losses, numbers(&trace["losses"])),
-        &[1.0; 20],
-        1e-4,
-        what,
-    );
-    close(
-        &relative(norms, numbers(&trace["norms"])),
-        &[1.0; 20],
-        1e-3,
-        what,
-    );
+    close(&relative(losses, numbers(&trace["losses"])), &[1.0; 20], 1e-4, what);
+    close(&relative(norms, numbers(&trace["norms"])), &[1.0; 20], 1e-3, what);
 }
 
 #[test]
@@ -113,12 +93,7 @@ fn stories260k_follows_the_reference_losses() {
     let trained = finetune(&model, &rows.collect::<Vec<_>>(), &[], &options, &quiet()).unwrap();
     let losses: Vec<f64> = trained.log().iter().map(|record| record.loss).collect();
     // Published to four decimals.
-    close(
-        &losses,
-        &[17.7687, 16.6737, 15.4193, 15.1842, 13.9172],
-        1e-4,
-        "losses",
-    );
+    close(&losses, &[17.7687, 16.6737, 15.4193, 15.1842, 13.9172], 1e-4, "losses");
 }
 
 fn short(method: Method) -> Options {
@@ -137,25 +112,13 @@ type Trains = fn(&str) -> bool;
 fn every_method() -> Vec<(Method, Trains)> {
     vec![
         (Method::Full, |_| true),
-        (Method::LastBlock, |name| {
-            name.starts_with("model.layers.1.")
-        }),
+        (Method::LastBlock, |name| name.starts_with("model.layers.1.")),
         (Method::Head, |name| name == "lm_head.weight"),
-        (lora(2, &["q_proj", "v_proj"], 0.0), |name| {
-            name.contains("lora_")
-        }),
+        (lora(2, &["q_proj", "v_proj"], 0.0), |name| name.contains("lora_")),
         (
             lora(
                 2,
-                &[
-                    "q_proj",
-                    "k_proj",
-                    "v_proj",
-                    "o_proj",
-                    "gate_proj",
-                    "up_proj",
-                    "down_proj",
-                ],
+                &["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
                 0.1,
             ),
             |name| name.contains("lora_"),
@@ -171,23 +134,13 @@ fn each_method_changes_all_that_it_trains_and_nothing_else() {
         // The trainer itself refuses a parameter without a gradient; a changed weight shows that it arrived.
         let trained = finetune(&model, &texts(), &[], &short(method.clone()), &quiet()).unwrap();
         for (name, after) in bits(&trained) {
-            let old = before
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, bits)| bits);
+            let old = before.iter().find(|(known, _)| *known == name).map(|(_, bits)| bits);
             assert_eq!(old != Some(&after), trains(&name), "{method:?}: {name}");
             if name.contains("lora_B") {
-                assert!(
-                    after.iter().any(|bits| *bits != 0),
-                    "{method:?}: {name} is still zero"
-                );
+                assert!(after.iter().any(|bits| *bits != 0), "{method:?}: {name} is still zero");
             }
         }
-        assert_eq!(
-            bits(&model),
-            before,
-            "{method:?}: the model finetuned from has changed"
-        );
+        assert_eq!(bits(&model), before, "{method:?}: the model finetuned from has changed");
         assert_eq!(trained.lineage().stages.len(), 1);
     }
 }
@@ -197,10 +150,7 @@ fn results_do_not_depend_on_threads_and_repeat() {
     let method = lora(2, &["q_proj", "v_proj", "down_proj"], 0.2);
     for method in [Method::Full, method] {
         let run = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 bits(&finetune(&tiny(), &texts(), &[], &short(method.clone()), &quiet()).unwrap())
             })
@@ -215,10 +165,7 @@ fn results_do_not_depend_on_threads_and_repeat() {
 #[test]
 fn the_seed_decides_order_and_dropout() {
     let run = |seed: u64| {
-        let options = Options {
-            seed,
-            ..short(lora(2, &["q_proj"], 0.3))
-        };
+        let options = Options { seed, ..short(lora(2, &["q_proj"], 0.3)) };
         bits(&finetune(&tiny(), &texts(), &[], &options, &quiet()).unwrap())
     };
     assert!(run(1) == run(1));
@@ -228,18 +175,10 @@ fn the_seed_decides_order_and_dropout() {
 #[test]
 fn accumulated_batches_equal_one_large_batch() {
     let run = |batch_size: usize, gradient_accumulation: usize| {
-        let options = Options {
-            batch_size,
-            gradient_accumulation,
-            shuffle: false,
-            ..short(Method::Full)
-        };
+        let options =
+            Options { batch_size, gradient_accumulation, shuffle: false, ..short(Method::Full) };
         let trained = finetune(&tiny(), &texts(), &[], &options, &quiet()).unwrap();
-        trained
-            .log()
-            .iter()
-            .map(|record| record.loss)
-            .collect::<Vec<_>>()
+        trained.log().iter().map(|record| record.loss).collect::<Vec<_>>()
     };
     // The same sums in another order of additions.
     close(&run(6, 1), &run(2, 3), 1e-4, "losses");
@@ -251,10 +190,7 @@ fn accumulated_batches_equal_one_large_batch() {
             shuffle: false,
             ..short(Method::Full)
         };
-        finetune(&tiny(), &texts(), &[], &options, &quiet())
-            .unwrap()
-            .log()[0]
-            .loss
+        finetune(&tiny(), &texts(), &[], &options, &quiet()).unwrap().log()[0].loss
     };
     // Batches of unlike lengths weigh differently in the older convention.
     assert!((means(LossAverage::Token) - means(LossAverage::Batch)).abs() > 1e-3);
@@ -269,22 +205,10 @@ fn schedules_are_those_of_transformers() {
         ..Options::default()
     };
     let rates = |options: Options| {
-        (1..=5)
-            .map(|step| options.learning_rate_at(step, 5))
-            .collect::<Vec<_>>()
+        (1..=5).map(|step| options.learning_rate_at(step, 5)).collect::<Vec<_>>()
     };
-    close(
-        &rates(options(Schedule::Linear, 0)),
-        &[1.0, 0.8, 0.6, 0.4, 0.2],
-        1e-12,
-        "linear",
-    );
-    close(
-        &rates(options(Schedule::Constant, 2)),
-        &[0.0, 0.5, 1.0, 1.0, 1.0],
-        1e-12,
-        "constant",
-    );
+    close(&rates(options(Schedule::Linear, 0)), &[1.0, 0.8, 0.6, 0.4, 0.2], 1e-12, "linear");
+    close(&rates(options(Schedule::Constant, 2)), &[0.0, 0.5, 1.0, 1.0, 1.0], 1e-12, "constant");
     let half = |x: f64| 0.5 * (1.0 + (std::f64::consts::PI * x).cos());
     close(
         &rates(options(Schedule::Cosine, 0)),
@@ -297,21 +221,14 @@ fn schedules_are_those_of_transformers() {
 #[test]
 fn only_the_completion_of_a_pair_is_trained_on() {
     let model = tiny();
-    let pair = Source::Pair {
-        prompt: "The kettle".to_string(),
-        completion: " sings".to_string(),
-    };
+    let pair = Source::Pair { prompt: "The kettle".to_string(), completion: " sings".to_string() };
     let (rows, noted) = tokenize(model.tokenizer(), &[pair], 64).unwrap();
     let prompt = model.tokenizer().encode("The kettle").unwrap().len();
     assert_eq!((noted.cut, noted.across), (0, 0));
     assert!(rows[0].labels[..prompt].iter().all(|label| *label == -100));
     assert_eq!(rows[0].trained_tokens(), rows[0].ids.len() - prompt);
     assert_eq!(rows[0].ids.last(), model.tokenizer().end_ids().first());
-    assert_eq!(
-        rows[0].labels.last().copied(),
-        Some(0),
-        "the end token is learnt"
-    );
+    assert_eq!(rows[0].labels.last().copied(), Some(0), "the end token is learnt");
 }
 
 /// Asks to stop at a step.
@@ -323,20 +240,14 @@ struct Impatient {
 impl Impatient {
     fn control(at: u64) -> Control {
         let stop = Arc::new(AtomicBool::new(at == 0));
-        let impatient = Self {
-            stop: Arc::clone(&stop),
-            at,
-        };
+        let impatient = Self { stop: Arc::clone(&stop), at };
         Control::new(Arc::new(impatient), stop)
     }
 }
 
 impl Progress for Impatient {
     fn begin(&self, _label: &str, _total: u64, _unit: &str) -> Box<dyn Task> {
-        Box::new(Self {
-            stop: Arc::clone(&self.stop),
-            at: self.at,
-        })
+        Box::new(Self { stop: Arc::clone(&self.stop), at: self.at })
     }
 }
 
@@ -399,10 +310,7 @@ fn the_validation_loss_is_logged_when_due_and_falls() {
         .iter()
         .filter_map(|record| Some((record.step, record.validation_loss?)))
         .collect();
-    assert_eq!(
-        seen.iter().map(|(step, _)| *step).collect::<Vec<_>>(),
-        [10, 20, 30]
-    );
+    assert_eq!(seen.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [10, 20, 30]);
     assert!(seen[2].1 < seen[0].1);
 }
 
@@ -443,20 +351,13 @@ fn clipping_scales_the_gradient_that_the_update_takes() {
     assert_eq!(norm, same, "the norm is logged as it was before clipping");
     assert!(norm > 0.1 && free > 0.05, "{norm} {free}");
     assert!((clipped / 1e-2 - 1.0).abs() < 0.02, "{clipped}");
-    assert_eq!(
-        change(0.0),
-        change(norm * 2.0),
-        "a smaller norm is left alone"
-    );
+    assert_eq!(change(0.0), change(norm * 2.0), "a smaller norm is left alone");
 }
 
 #[test]
 fn many_steps_reserve_nothing_before_they_are_run() {
     let control = Impatient::control(0);
-    let options = Options {
-        duration: Duration::Steps(1_000_000_000_000),
-        ..short(Method::Full)
-    };
+    let options = Options { duration: Duration::Steps(1_000_000_000_000), ..short(Method::Full) };
     let outcome = finetune(&tiny(), &texts(), &[], &options, &control);
     assert!(matches!(outcome.err(), Some(Error::Interrupted)));
 }

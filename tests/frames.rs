@@ -28,11 +28,7 @@ pub fn error(script: &str) -> ScriptError {
 pub fn fails_with(script: &str, parts: &[&str]) {
     let error = error(script);
     for part in parts {
-        assert!(
-            error.message.contains(part),
-            "{script}: {:?} has no {part:?}",
-            error.message
-        );
+        assert!(error.message.contains(part), "{script}: {:?} has no {part:?}", error.message);
     }
 }
 

@@ -15,18 +15,12 @@ fn prompts(model: &Model) -> Vec<Vec<u32>> {
         "Nobody knows who left",
     ];
     let text = |i: usize| format!("{} {}", words[i % 6], words[(i / 6) % 6]);
-    (0..33)
-        .map(|i| model.tokenizer().encode(&text(i)).unwrap())
-        .collect()
+    (0..33).map(|i| model.tokenizer().encode(&text(i)).unwrap()).collect()
 }
 
 fn texts(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Vec<(Vec<u32>, String)> {
     let outcome = generate(model, prompts, options, &quiet()).unwrap();
-    outcome
-        .completions
-        .into_iter()
-        .map(|completion| (completion.ids, completion.text))
-        .collect()
+    outcome.completions.into_iter().map(|completion| (completion.ids, completion.text)).collect()
 }
 
 #[test]
@@ -34,15 +28,7 @@ fn a_row_has_the_same_text_in_batches_of_1_7_and_32() {
     let model = tiny();
     let prompts = prompts(&model);
     let run = |batch_size| {
-        texts(
-            &model,
-            &prompts,
-            &Options {
-                batch_size,
-                max_new_tokens: 20,
-                ..Options::default()
-            },
-        )
+        texts(&model, &prompts, &Options { batch_size, max_new_tokens: 20, ..Options::default() })
     };
     let alone = run(1);
     assert_eq!(alone, run(7));
@@ -55,11 +41,7 @@ fn real_prompts(model: &Model) -> Option<Vec<Vec<u32>>> {
     let prompt = |line: &str| {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
         let (context, question) = (&row["context"], &row["question"]);
-        let text = format!(
-            "{} {}",
-            context.as_str().unwrap(),
-            question.as_str().unwrap()
-        );
+        let text = format!("{} {}", context.as_str().unwrap(), question.as_str().unwrap());
         model.tokenizer().encode(&text).unwrap()
     };
     let prompts: Vec<Vec<u32>> = lines.lines().step_by(18).take(200).map(prompt).collect();
@@ -76,11 +58,7 @@ fn two_hundred_real_prompts_have_the_same_text_in_batches_of_1_7_and_32_in_sever
             return;
         };
         let run = |batch_size| {
-            let options = Options {
-                batch_size,
-                max_new_tokens: 24,
-                ..Options::default()
-            };
+            let options = Options { batch_size, max_new_tokens: 24, ..Options::default() };
             texts(&model, &prompts, &options)
         };
         let alone = run(1);
@@ -112,10 +90,7 @@ fn rows_that_wait_take_the_places_of_those_that_ended() {
         let alone = run(1);
         let lengths: std::collections::BTreeSet<usize> =
             alone.iter().map(|(ids, _)| ids.len()).collect();
-        assert!(
-            lengths.len() > 3,
-            "rows must end at different tokens: {lengths:?}"
-        );
+        assert!(lengths.len() > 3, "rows must end at different tokens: {lengths:?}");
         for batch_size in [2, 3, 4, 5, 8, 16, 40] {
             assert_eq!(alone, run(batch_size), "batches of {batch_size}");
         }
@@ -129,43 +104,24 @@ fn decoding_with_a_cache_equals_running_the_whole_text_each_time() {
     let mut naive = prompt.clone();
     for _ in 0..16 {
         let logits = last_logits(&model, &naive).unwrap();
-        let best = (0..logits.len())
-            .rev()
-            .max_by(|a, b| logits[*a].total_cmp(&logits[*b]))
-            .unwrap() as u32;
+        let best = (0..logits.len()).rev().max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap()
+            as u32;
         if model.tokenizer().end_ids().contains(&best) {
             break;
         }
         naive.push(best);
     }
-    let options = Options {
-        max_new_tokens: 16,
-        ..Options::default()
-    };
-    assert_eq!(
-        texts(&model, std::slice::from_ref(&prompt), &options)[0].0,
-        naive[prompt.len()..]
-    );
+    let options = Options { max_new_tokens: 16, ..Options::default() };
+    assert_eq!(texts(&model, std::slice::from_ref(&prompt), &options)[0].0, naive[prompt.len()..]);
 }
 
 #[test]
 fn a_stop_string_ends_the_row_and_is_cut_off() {
     let model = tiny();
     let prompt = vec![model.tokenizer().encode("Nobody knows").unwrap()];
-    let free = &texts(
-        &model,
-        &prompt,
-        &Options {
-            max_new_tokens: 30,
-            ..Options::default()
-        },
-    )[0];
+    let free = &texts(&model, &prompt, &Options { max_new_tokens: 30, ..Options::default() })[0];
     let stop: String = free.1.chars().skip(5).take(2).collect();
-    let options = Options {
-        max_new_tokens: 30,
-        stop: vec![stop.clone()],
-        ..Options::default()
-    };
+    let options = Options { max_new_tokens: 30, stop: vec![stop.clone()], ..Options::default() };
     let stopped = &texts(&model, &prompt, &options)[0];
     let place = free.1.find(&stop).unwrap();
     assert_eq!(stopped.1, free.1[..place]);
@@ -179,10 +135,7 @@ fn rows_end_at_the_limit_and_at_the_end_of_the_context() {
     let outcome = generate(
         &model,
         &[vec![50], long],
-        &Options {
-            max_new_tokens: 40,
-            ..Options::default()
-        },
+        &Options { max_new_tokens: 40, ..Options::default() },
         &quiet(),
     )
     .unwrap();
@@ -208,61 +161,27 @@ fn sampling_repeats_under_a_seed_and_does_not_depend_on_the_batch() {
     };
     assert_eq!(run(1, 1), run(1, 32));
     assert_ne!(run(1, 32), run(2, 32));
-    let one = Options {
-        temperature: 0.7,
-        top_k: 1,
-        max_new_tokens: 12,
-        ..Options::default()
-    };
-    let greedy = Options {
-        max_new_tokens: 12,
-        ..Options::default()
-    };
-    assert_eq!(
-        texts(&model, &prompts, &one),
-        texts(&model, &prompts, &greedy)
-    );
+    let one = Options { temperature: 0.7, top_k: 1, max_new_tokens: 12, ..Options::default() };
+    let greedy = Options { max_new_tokens: 12, ..Options::default() };
+    assert_eq!(texts(&model, &prompts, &one), texts(&model, &prompts, &greedy));
 }
 
 #[test]
 fn impossible_prompts_and_options_are_refused() {
     let model = tiny();
     let fails = |prompt: Vec<u32>, options: Options| {
-        generate(&model, &[prompt], &options, &quiet())
-            .unwrap_err()
-            .to_string()
+        generate(&model, &[prompt], &options, &quiet()).unwrap_err().to_string()
     };
     assert!(fails(Vec::new(), Options::default()).contains("prompt 0 is empty"));
     assert!(fails(vec![9999], Options::default()).contains("below 280"));
     assert!(
-        fails(
-            vec![5],
-            Options {
-                max_new_tokens: 0,
-                ..Options::default()
-            }
-        )
-        .contains("max_new_tokens")
+        fails(vec![5], Options { max_new_tokens: 0, ..Options::default() })
+            .contains("max_new_tokens")
     );
+    assert!(fails(vec![5], Options { top_p: 0.0, ..Options::default() }).contains("top_p"));
     assert!(
-        fails(
-            vec![5],
-            Options {
-                top_p: 0.0,
-                ..Options::default()
-            }
-        )
-        .contains("top_p")
-    );
-    assert!(
-        fails(
-            vec![5],
-            Options {
-                stop: vec![String::new()],
-                ..Options::default()
-            }
-        )
-        .contains("stop")
+        fails(vec![5], Options { stop: vec![String::new()], ..Options::default() })
+            .contains("stop")
     );
 }
 
@@ -273,11 +192,7 @@ fn a_row_that_reaches_the_end_of_the_context_keeps_its_text_and_cuts_no_other_sh
     let long: Vec<u32> = (0..60).map(|i| 40 + (i * 7) % 100).collect();
     let prompts = [long, vec![50, 60], vec![70; 9]];
     let run = |batch_size| {
-        let options = Options {
-            max_new_tokens: context - 2,
-            batch_size,
-            ..Options::default()
-        };
+        let options = Options { max_new_tokens: context - 2, batch_size, ..Options::default() };
         texts(&model, &prompts, &options)
     };
     let alone = run(1);
@@ -300,9 +215,7 @@ fn naive(model: &Model, prompt: &[u32], most: usize) -> Vec<u32> {
     while ids.len() < prompt.len() + most {
         let logits = last_logits(model, &ids).unwrap();
         let order = (0..logits.len()).rev();
-        let best = order
-            .max_by(|a, b| logits[*a].total_cmp(&logits[*b]))
-            .unwrap() as u32;
+        let best = order.max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap() as u32;
         if model.tokenizer().end_ids().contains(&best) {
             break;
         }
@@ -317,9 +230,7 @@ fn rows_of_a_batch_equal_decoding_without_a_cache_and_end_at_the_end_token() {
     let sources = ["Bread is warm.", "A small boat waits.", "The kettle sings."];
     let sources = sources.map(|text| ebb::train::examples::Source::Text(text.to_string()));
     let base = tiny();
-    let rows = ebb::train::examples::tokenize(base.tokenizer(), &sources, 128)
-        .unwrap()
-        .0;
+    let rows = ebb::train::examples::tokenize(base.tokenizer(), &sources, 128).unwrap().0;
     let options = ebb::train::options::Options {
         duration: ebb::train::options::Duration::Steps(60),
         batch_size: 3,
@@ -329,22 +240,13 @@ fn rows_of_a_batch_equal_decoding_without_a_cache_and_end_at_the_end_token() {
     let model = ebb::train::finetune(&base, &rows, &[], &options, &quiet()).unwrap();
     let words = ["Bread", "A small", "The kettle", "Seven lamps"];
     let prompts = words.map(|text| model.tokenizer().encode(text).unwrap());
-    let limit = Options {
-        max_new_tokens: 30,
-        ..Options::default()
-    };
+    let limit = Options { max_new_tokens: 30, ..Options::default() };
     let texts = texts(&model, &prompts, &limit);
     let mut ended = 0;
     for (prompt, (ids, text)) in prompts.iter().zip(&texts) {
         assert_eq!(*ids, naive(&model, prompt, 30));
-        assert!(
-            ids.iter()
-                .all(|id| !model.tokenizer().end_ids().contains(id))
-        );
-        assert_eq!(
-            *text,
-            model.tokenizer().decode_continuation(prompt, ids).unwrap()
-        );
+        assert!(ids.iter().all(|id| !model.tokenizer().end_ids().contains(id)));
+        assert_eq!(*text, model.tokenizer().decode_continuation(prompt, ids).unwrap());
         ended += usize::from(ids.len() < 30);
     }
     assert!(ended >= 3, "{texts:?}");
@@ -356,13 +258,8 @@ fn a_row_has_no_more_tokens_than_asked_for() {
     let model = tiny();
     let prompts = prompts(&model);
     for most in [1, 2, 9] {
-        let options = Options {
-            max_new_tokens: most,
-            ..Options::default()
-        };
-        let lengths = texts(&model, &prompts, &options)
-            .into_iter()
-            .map(|(ids, _)| ids.len());
+        let options = Options { max_new_tokens: most, ..Options::default() };
+        let lengths = texts(&model, &prompts, &options).into_iter().map(|(ids, _)| ids.len());
         assert_eq!(lengths.max(), Some(most));
     }
 }

@@ -25,16 +25,11 @@ fn every_kind_of_values_is_read_as_the_gguf_package_reads_it() {
     let model = model("kinds");
     let row = |name: &str, row: usize| -> Vec<f64> {
         let weight = model.weights().unpacked(name).unwrap().unwrap();
-        values(&weight.get(row).unwrap())
-            .into_iter()
-            .take(64)
-            .collect()
+        values(&weight.get(row).unwrap()).into_iter().take(64).collect()
     };
     let mut kinds = std::collections::BTreeSet::new();
     for (stored, value) in expected["values"].as_object().unwrap() {
-        let layer = stored
-            .strip_prefix("blk.")
-            .and_then(|rest| rest.split_once('.'));
+        let layer = stored.strip_prefix("blk.").and_then(|rest| rest.split_once('.'));
         let (name, place) = match (stored.as_str(), layer) {
             ("token_embd.weight", _) => ("model.embed_tokens.weight".to_string(), 3),
             ("output.weight", _) => ("lm_head.weight".to_string(), 3),
@@ -50,35 +45,19 @@ fn every_kind_of_values_is_read_as_the_gguf_package_reads_it() {
                     "ffn_down.weight" => ("mlp.down_proj", 3),
                     other => panic!("{other}"),
                 };
-                (
-                    format!("model.layers.{layer}.{}.weight", module.0),
-                    module.1,
-                )
+                (format!("model.layers.{layer}.{}.weight", module.0), module.1)
             }
             (other, None) => panic!("{other}"),
         };
         let theirs = numbers(&value[1]);
         let size = theirs.iter().fold(0.0f64, |size, x| size.max(x.abs()));
         // The products of f16 scales and small whole numbers, rounded once or twice.
-        close(
-            &row(&name, place)[..theirs.len()],
-            &theirs,
-            1e-6 * size.max(1e-3),
-            stored,
-        );
+        close(&row(&name, place)[..theirs.len()], &theirs, 1e-6 * size.max(1e-3), stored);
         kinds.insert(value[0].as_str().unwrap().to_string());
     }
     assert_eq!(kinds.len(), 13, "{kinds:?}");
-    let packed: Vec<String> = model
-        .weights()
-        .packed
-        .values()
-        .map(|matrix| matrix.kind())
-        .collect();
-    assert!(
-        packed.len() >= 11,
-        "matrices stay in their blocks: {packed:?}"
-    );
+    let packed: Vec<String> = model.weights().packed.values().map(|matrix| matrix.kind()).collect();
+    assert!(packed.len() >= 11, "matrices stay in their blocks: {packed:?}");
 }
 
 #[test]
@@ -89,11 +68,8 @@ fn logits_of_every_family_are_those_of_transformers() {
         let texts = expected["texts"].as_array().unwrap();
         for (text, theirs) in texts.iter().zip(logits.as_array().unwrap()) {
             let ids = model.tokenizer().encode(text.as_str().unwrap()).unwrap();
-            let ours: Vec<f64> = last_logits(&model, &ids)
-                .unwrap()
-                .into_iter()
-                .map(f64::from)
-                .collect();
+            let ours: Vec<f64> =
+                last_logits(&model, &ids).unwrap().into_iter().map(f64::from).collect();
             let theirs = numbers(theirs);
             let size = theirs.iter().fold(1.0f64, |size, x| size.max(x.abs()));
             close(&ours, &theirs, 2e-5 * size, name);
@@ -117,16 +93,9 @@ fn a_file_gives_its_tokenizer_and_template_and_is_saved_as_a_folder() {
     assert_eq!(out[1], "user: Hi\n");
     assert!(out[2].as_f64().unwrap().abs() < 1e-6);
     let tiny = crate::support::tiny();
-    let ids: Vec<u32> = out[3]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|id| id.as_u64().unwrap() as u32)
-        .collect();
-    assert_eq!(
-        ids,
-        tiny.tokenizer().encode("The kettle sings <end>").unwrap()
-    );
+    let ids: Vec<u32> =
+        out[3].as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect();
+    assert_eq!(ids, tiny.tokenizer().encode("The kettle sings <end>").unwrap());
 }
 
 #[test]
@@ -145,35 +114,17 @@ fn an_adapter_trains_over_blocks_and_is_merged_saved_and_loaded() {
     assert!(out[1] < 0.7 * out[0], "the loss falls: {out:?}");
     close(&out[3..4], &out[2..3], 1e-6, "the adapter over the file");
     close(&out[4..5], &out[2..3], 1e-4, "merged");
-    close(
-        &out[5..6],
-        &out[2..3],
-        1e-6,
-        "the adapter with the base that it names",
-    );
+    close(&out[5..6], &out[2..3], 1e-6, "the adapter with the base that it names");
 }
 
 #[test]
 fn packed_matrices_are_not_trained() {
     let model = model("kinds");
-    let rows = [ebb::train::examples::Example {
-        ids: vec![5, 6, 7],
-        labels: vec![5, 6, 7],
-    }];
-    let options = Options {
-        method: Method::Full,
-        duration: Duration::Steps(1),
-        ..Options::default()
-    };
-    let error = finetune(&model, &rows, &[], &options, &quiet())
-        .err()
-        .unwrap();
-    assert!(
-        error
-            .to_string()
-            .contains("quantized weights cannot be trained"),
-        "{error}"
-    );
+    let rows = [ebb::train::examples::Example { ids: vec![5, 6, 7], labels: vec![5, 6, 7] }];
+    let options =
+        Options { method: Method::Full, duration: Duration::Steps(1), ..Options::default() };
+    let error = finetune(&model, &rows, &[], &options, &quiet()).err().unwrap();
+    assert!(error.to_string().contains("quantized weights cannot be trained"), "{error}");
 }
 
 /// A llama of one block that does nothing, with the tokenizer of a tokenizer.json.
@@ -229,16 +180,8 @@ fn paragraphs() -> Vec<String> {
 fn same_tokens(model: &Model, tokenizer: &Value, begin: Option<u32>) {
     let theirs = tokenizers::Tokenizer::from_bytes(serde_json::to_vec(tokenizer).unwrap()).unwrap();
     for text in paragraphs() {
-        let expected = theirs
-            .encode(text.as_str(), false)
-            .unwrap()
-            .get_ids()
-            .to_vec();
-        assert_eq!(
-            model.tokenizer().encode_plain(&text).unwrap(),
-            expected,
-            "{text:?}"
-        );
+        let expected = theirs.encode(text.as_str(), false).unwrap().get_ids().to_vec();
+        assert_eq!(model.tokenizer().encode_plain(&text).unwrap(), expected, "{text:?}");
         // A text that begins with the begin token gets no second one.
         let begin = begin.filter(|begin| expected.first() != Some(begin));
         let whole: Vec<u32> = begin.into_iter().chain(expected).collect();
@@ -279,14 +222,8 @@ fn llama_2s_tokens_come_out_of_scores_alone() {
     };
     for begins in [true, false] {
         let entries = vec![
-            (
-                "tokenizer.ggml.scores",
-                Meta::List((0..count).map(score).collect()),
-            ),
-            (
-                "tokenizer.ggml.token_type",
-                Meta::List((0..count).map(kind).collect()),
-            ),
+            ("tokenizer.ggml.scores", Meta::List((0..count).map(score).collect())),
+            ("tokenizer.ggml.token_type", Meta::List((0..count).map(kind).collect())),
             ("tokenizer.ggml.bos_token_id", Meta::Int(1)),
             ("tokenizer.ggml.eos_token_id", Meta::Int(2)),
             ("tokenizer.ggml.unknown_token_id", Meta::Int(0)),
@@ -303,18 +240,10 @@ fn gpt_2s_tokens_come_out_of_merges() {
         return;
     };
     let tokenizer: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let merges = tokenizer["model"]["merges"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|pair| match pair {
-            Value::String(text) => Meta::text(text),
-            pair => Meta::text(&format!(
-                "{} {}",
-                pair[0].as_str().unwrap(),
-                pair[1].as_str().unwrap()
-            )),
-        });
+    let merges = tokenizer["model"]["merges"].as_array().unwrap().iter().map(|pair| match pair {
+        Value::String(text) => Meta::text(text),
+        pair => Meta::text(&format!("{} {}", pair[0].as_str().unwrap(), pair[1].as_str().unwrap())),
+    });
     let model = speaking(
         &tokenizer,
         "gpt2",
@@ -348,12 +277,7 @@ fn a_folder_of_one_file_is_that_model_and_of_several_is_asked_about() {
     load::from_folder(folder.path(), &cpu()).unwrap();
     copy("b.gguf");
     let error = load::from_folder(folder.path(), &cpu()).err().unwrap();
-    assert!(
-        error
-            .to_string()
-            .contains("several GGUF files: a.gguf, b.gguf"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("several GGUF files: a.gguf, b.gguf"), "{error}");
 }
 
 #[test]

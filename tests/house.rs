@@ -47,9 +47,7 @@ fn listed() -> BTreeSet<String> {
     let section = section.split("\n## ").next().unwrap();
     let table = section.split("| file | ").nth(1).unwrap();
     let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
-    rows.filter_map(|row| row.split('`').next())
-        .map(str::to_string)
-        .collect()
+    rows.filter_map(|row| row.split('`').next()).map(str::to_string).collect()
 }
 
 #[test]
@@ -62,11 +60,7 @@ fn files_are_opened_by_the_doorway_or_by_what_the_map_lists() {
     let mut opening = BTreeSet::new();
     let mut strangers = Vec::new();
     for file in files {
-        let name = file
-            .strip_prefix(&root)
-            .unwrap()
-            .to_string_lossy()
-            .replace('\\', "/");
+        let name = file.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
         let text = std::fs::read_to_string(&file).unwrap();
         for (number, line) in text.lines().enumerate() {
             let code = line.split("//").next().unwrap();
@@ -86,8 +80,5 @@ fn files_are_opened_by_the_doorway_or_by_what_the_map_lists() {
         strangers.join("\n")
     );
     let gone: Vec<&String> = listed.difference(&opening).collect();
-    assert!(
-        gone.is_empty(),
-        "src/README.md lists files that open nothing: {gone:?}"
-    );
+    assert!(gone.is_empty(), "src/README.md lists files that open nothing: {gone:?}");
 }

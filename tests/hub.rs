@@ -28,14 +28,8 @@ fn plan() -> Plan {
         let name = path.file_name().unwrap().to_str().unwrap().to_string();
         plan.files.insert(name, std::fs::read(&path).unwrap());
     }
-    for name in [
-        "README.md",
-        "train.py",
-        "pytorch_model.bin",
-        "onnx/model.safetensors",
-    ] {
-        plan.files
-            .insert(name.to_string(), b"not to be fetched".to_vec());
+    for name in ["README.md", "train.py", "pytorch_model.bin", "onnx/model.safetensors"] {
+        plan.files.insert(name.to_string(), b"not to be fetched".to_vec());
     }
     plan
 }
@@ -49,11 +43,7 @@ struct Desk {
 
 impl Desk {
     fn new(plan: Plan) -> Self {
-        Self {
-            server: Server::start(plan),
-            cache: tempfile::tempdir().unwrap(),
-            token: None,
-        }
+        Self { server: Server::start(plan), cache: tempfile::tempdir().unwrap(), token: None }
     }
 
     fn settings(&self) -> Settings {
@@ -66,10 +56,7 @@ impl Desk {
     }
 
     fn offline(&self) -> Settings {
-        Settings {
-            offline: true,
-            ..self.settings()
-        }
+        Settings { offline: true, ..self.settings() }
     }
 
     fn fetch(&self) -> Result<Fetched> {
@@ -104,24 +91,20 @@ fn told(result: Result<()>) -> String {
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
 
 fn of_files(asked: Vec<Asked>) -> Vec<Asked> {
     let files = asked.into_iter();
-    files
-        .filter(|asked| !asked.path.starts_with("/api/"))
-        .collect()
+    files.filter(|asked| !asked.path.starts_with("/api/")).collect()
 }
 
 fn ranges(asked: Vec<Asked>) -> Vec<Option<String>> {
-    let gets = asked
-        .into_iter()
-        .filter(|asked| asked.method == "GET" && asked.path.ends_with(WEIGHTS));
+    let gets =
+        asked.into_iter().filter(|asked| asked.method == "GET" && asked.path.ends_with(WEIGHTS));
     gets.map(|asked| asked.range).collect()
 }
 
@@ -163,10 +146,7 @@ fn a_model_is_fetched_whole_into_the_standard_cache_and_only_once() {
     assert_eq!(asked.len(), 2, "the commit and the listing: {asked:?}");
     assert!(of_files(asked).is_empty());
 
-    let fetched = Fetched {
-        folder: snapshot,
-        commit: COMMIT.to_string(),
-    };
+    let fetched = Fetched { folder: snapshot, commit: COMMIT.to_string() };
     for revision in [COMMIT, "refs/pr/1"] {
         let found = fetch_model("org/tiny", Some(revision), &desk.settings(), &quiet());
         assert_eq!(found.unwrap(), fetched);
@@ -192,10 +172,7 @@ fn the_base_of_an_adapter_is_fetched() {
     let model = open(&desk.settings()).unwrap();
     assert_eq!(bits(&model), bits(&tiny_with_adapter()));
     let source = &model.lineage().source;
-    assert!(
-        source.ends_with(&format!(" over org/tiny@{COMMIT}")),
-        "{source}"
-    );
+    assert!(source.ends_with(&format!(" over org/tiny@{COMMIT}")), "{source}");
     assert_eq!(bits(&open(&desk.offline()).unwrap()), bits(&model));
     let mut at = |revision: &str| {
         settings["revision"] = json!(revision);
@@ -219,11 +196,7 @@ fn a_redirect_is_followed_and_the_token_stays_with_the_hub() {
     assert_eq!(bits(&desk.open("org/tiny").unwrap()), bits(&tiny()));
     let asked = desk.server.asked();
     assert!(asked.len() > 10);
-    assert!(
-        asked
-            .iter()
-            .all(|asked| asked.token.as_deref() == Some("hf_secret"))
-    );
+    assert!(asked.iter().all(|asked| asked.token.as_deref() == Some("hf_secret")));
     let elsewhere = storage.asked();
     assert_eq!(elsewhere.len(), 2);
     assert!(elsewhere.iter().all(|asked| asked.token.is_none()));
@@ -253,10 +226,7 @@ fn refusals_say_what_to_do() {
             "org/tiny is gated: its terms have to be accepted first (accept them at {url}/org/tiny, then set HF_TOKEN to a token of that account)"
         )
     );
-    let desk = Desk {
-        token: Some("other".to_string()),
-        ..desk
-    };
+    let desk = Desk { token: Some("other".to_string()), ..desk };
     assert!(
         desk.said("org/tiny")
             .starts_with("org/tiny is gated, and the token's account may not read it yet")
@@ -269,10 +239,7 @@ fn refusals_say_what_to_do() {
         )
     );
     desk.server.change(|plan| plan.status = Some(401));
-    assert!(
-        desk.said("org/tiny")
-            .starts_with("the Hub does not accept the token (check HF_TOKEN")
-    );
+    assert!(desk.said("org/tiny").starts_with("the Hub does not accept the token (check HF_TOKEN"));
     desk.server.change(|plan| plan.status = Some(503));
     assert_eq!(
         desk.said("org/tiny"),
@@ -282,13 +249,9 @@ fn refusals_say_what_to_do() {
     );
     desk.server.change(|plan| *plan = Plan::default());
     assert!(
-        desk.said("org/tiny")
-            .starts_with("org/tiny at main has no file that a model is made of")
+        desk.said("org/tiny").starts_with("org/tiny at main has no file that a model is made of")
     );
-    let desk = Desk {
-        token: Some("two words\n".to_string()),
-        ..desk
-    };
+    let desk = Desk { token: Some("two words\n".to_string()), ..desk };
     let said = desk.said("org/tiny");
     assert!(said.starts_with("the Hub's token has spaces"), "{said}");
     assert!(!said.contains("two words"));
@@ -311,32 +274,16 @@ fn names_that_would_lead_elsewhere_are_refused() {
     assert!(desk.server.asked().is_empty());
     let listed = |path: &str| json!({ "type": "file", "oid": "0", "size": 5, "path": path });
     desk.server.change(|plan| {
-        let paths = [
-            "../config.json",
-            "/tmp/model.safetensors",
-            "..\\x.safetensors",
-            ".x.safetensors",
-        ];
+        let paths =
+            ["../config.json", "/tmp/model.safetensors", "..\\x.safetensors", ".x.safetensors"];
         plan.also_listed = paths.map(listed).to_vec();
     });
     desk.fetch().unwrap();
-    assert_eq!(
-        names(&desk.folder().join("snapshots").join(COMMIT)).len(),
-        5
-    );
+    assert_eq!(names(&desk.folder().join("snapshots").join(COMMIT)).len(), 5);
 
-    let desk = Desk::new(Plan {
-        etag: Some("../../../../tmp/x".to_string()),
-        ..plan()
-    });
-    assert!(
-        desk.said("org/tiny")
-            .contains("has no ETag that can be used")
-    );
-    let desk = Desk::new(Plan {
-        commit: Some("../../x".to_string()),
-        ..plan()
-    });
+    let desk = Desk::new(Plan { etag: Some("../../../../tmp/x".to_string()), ..plan() });
+    assert!(desk.said("org/tiny").contains("has no ETag that can be used"));
+    let desk = Desk::new(Plan { commit: Some("../../x".to_string()), ..plan() });
     assert!(desk.said("org/tiny").contains("names no commit"));
     assert_eq!(names(desk.cache.path()), Vec::<String>::new());
 }
@@ -386,14 +333,7 @@ fn a_connection_that_is_cut_goes_on_where_it_ended() {
     desk.fetch().unwrap();
     assert!(desk.has_weights());
     let asked = ranges(desk.server.asked());
-    assert_eq!(
-        asked[..3],
-        [
-            range(0, 256 * k),
-            range(256 * k, 768 * k),
-            range(256 * k, 512 * k)
-        ]
-    );
+    assert_eq!(asked[..3], [range(0, 256 * k), range(256 * k, 768 * k), range(256 * k, 512 * k)]);
 
     // Cut for good: the next program goes on.
     let desk = large(|plan| (plan.cuts, plan.cut_from) = (5, 768 * k));
@@ -404,10 +344,7 @@ fn a_connection_that_is_cut_goes_on_where_it_ended() {
         ),
         "{said}"
     );
-    assert!(
-        said.ends_with("(try again: it goes on from where it ended)"),
-        "{said}"
-    );
+    assert!(said.ends_with("(try again: it goes on from where it ended)"), "{said}");
     let partial = format!("{}.incomplete", sha256(&desk.weights()));
     let kept = std::fs::metadata(desk.folder().join("blobs").join(partial)).unwrap();
     assert_eq!(kept.len(), 768 * 1024);
@@ -415,11 +352,7 @@ fn a_connection_that_is_cut_goes_on_where_it_ended() {
     desk.fetch().unwrap();
     assert!(desk.has_weights());
     assert_eq!(ranges(desk.server.asked())[0], range(768 * k, 1024 * k));
-    assert!(
-        desk.blobs()
-            .iter()
-            .all(|name| !name.ends_with(".incomplete"))
-    );
+    assert!(desk.blobs().iter().all(|name| !name.ends_with(".incomplete")));
 }
 
 #[test]
@@ -449,21 +382,14 @@ fn a_busy_server_is_asked_again() {
 #[test]
 fn bytes_other_than_those_announced_never_enter_the_cache() {
     let whole = plan().files[WEIGHTS].len();
-    let desk = Desk::new(Plan {
-        corrupt: true,
-        ..plan()
-    });
+    let desk = Desk::new(Plan { corrupt: true, ..plan() });
     let said = desk.said("org/tiny");
     let etag = sha256(&desk.weights());
     let expected = format!(
         "fetching model.safetensors of org/tiny: expected {whole} bytes with the ETag {etag}, got bytes of SHA-256 "
     );
     assert!(said.starts_with(&expected), "{said}");
-    assert!(
-        desk.blobs().iter().all(|name| !name.contains(&etag)),
-        "{:?}",
-        desk.blobs()
-    );
+    assert!(desk.blobs().iter().all(|name| !name.contains(&etag)), "{:?}", desk.blobs());
     desk.server.change(|plan| plan.corrupt = false);
     assert_eq!(bits(&desk.open("org/tiny").unwrap()), bits(&tiny()));
 }
@@ -471,10 +397,7 @@ fn bytes_other_than_those_announced_never_enter_the_cache() {
 #[test]
 fn a_body_of_the_wrong_size_is_refused() {
     for off in [-7i64, 7] {
-        let desk = Desk::new(Plan {
-            size_off: off,
-            ..plan()
-        });
+        let desk = Desk::new(Plan { size_off: off, ..plan() });
         let listed = desk.server.plan.lock().unwrap().files["config.json"].len() as i64;
         let expected = format!(
             "fetching config.json of org/tiny: expected {listed} bytes, as the Hub lists it, got {} announced",
@@ -491,10 +414,7 @@ fn a_body_of_the_wrong_size_is_refused() {
         ),
         "{said}"
     );
-    assert!(
-        said.contains("got 1164982 bytes where 1164992 were asked for"),
-        "{said}"
-    );
+    assert!(said.contains("got 1164982 bytes where 1164992 were asked for"), "{said}");
     assert!(desk.offline_said().contains("is not in the Hub's cache"));
 }
 
@@ -540,10 +460,7 @@ fn where_no_hub_answers_the_cache_serves() {
         said.starts_with("org/other cannot be fetched: no answer from http://127.0.0.1:"),
         "{said}"
     );
-    let settings = Settings {
-        endpoint: Some("ftp://x".to_string()),
-        ..settings
-    };
+    let settings = Settings { endpoint: Some("ftp://x".to_string()), ..settings };
     let said = told(fetch_model("org/tiny", None, &settings, &quiet()).map(|_| ()));
     assert!(
         said.starts_with("reaching the Hub: expected an endpoint such as https://huggingface.co"),
@@ -563,10 +480,7 @@ struct Watch {
 impl Progress for Watch {
     fn begin(&self, label: &str, total: u64, unit: &str) -> Box<dyn Task> {
         assert_eq!((label, unit), ("fetching org/tiny", "bytes"));
-        Box::new(Watch {
-            total,
-            ..self.clone()
-        })
+        Box::new(Watch { total, ..self.clone() })
     }
 }
 
@@ -584,10 +498,7 @@ impl Task for Watch {
 fn progress_is_told_in_bytes_and_a_wish_to_stop_is_heard() {
     let desk = Desk::new(plan());
     let fetch = |stops: bool| {
-        let watch = Watch {
-            stops,
-            ..Watch::default()
-        };
+        let watch = Watch { stops, ..Watch::default() };
         let control = Control::new(Arc::new(watch.clone()), watch.stop.clone());
         let result = fetch_model("org/tiny", None, &desk.settings(), &control);
         (result, watch.heard.lock().unwrap().clone())
@@ -618,19 +529,13 @@ fn run(desk: &Desk, home: &Path, variables: &[(&str, &str)]) -> (i32, String) {
         .envs(variables.iter().copied());
     let output = command.output().unwrap();
     let text = [output.stdout, output.stderr].concat();
-    (
-        output.status.code().unwrap_or(-1),
-        String::from_utf8(text).unwrap(),
-    )
+    (output.status.code().unwrap_or(-1), String::from_utf8(text).unwrap())
 }
 
 #[test]
 fn the_door_reads_the_variables_of_the_hub() {
     let token = |value: &str| Some(value.to_string());
-    let desk = Desk::new(Plan {
-        token: token("hf_right"),
-        ..plan()
-    });
+    let desk = Desk::new(Plan { token: token("hf_right"), ..plan() });
     let home = tempfile::tempdir().unwrap();
     let path = |name: &str| home.path().join(name).to_str().unwrap().to_string();
     let fetched = |root: &str| Path::new(root).join("models--org--tiny/refs/main").exists();
@@ -638,10 +543,7 @@ fn the_door_reads_the_variables_of_the_hub() {
 
     let (code, said) = run(&[]);
     assert_eq!(code, 1, "{said}");
-    assert!(
-        said.contains("has no model org/tiny, or it is private"),
-        "{said}"
-    );
+    assert!(said.contains("has no model org/tiny, or it is private"), "{said}");
     let (code, said) = run(&[("HF_TOKEN", "hf_right\n"), ("HF_HUB_CACHE", &path("a"))]);
     assert_eq!(code, 0, "{said}");
     assert!(fetched(&path("a")));
@@ -653,17 +555,11 @@ fn the_door_reads_the_variables_of_the_hub() {
     std::fs::write(path("c/token"), "hf_right").unwrap();
     assert_eq!(run(&[("HF_HOME", &path("c"))]).0, 0);
     assert!(fetched(&path("c/hub")));
-    assert_eq!(
-        run(&[("HF_TOKEN", "hf_right"), ("XDG_CACHE_HOME", &path("d"))]).0,
-        0
-    );
+    assert_eq!(run(&[("HF_TOKEN", "hf_right"), ("XDG_CACHE_HOME", &path("d"))]).0, 0);
     assert!(fetched(&path("d/huggingface/hub")));
     assert_eq!(run(&[("HF_TOKEN", "hf_right")]).0, 0);
     assert!(fetched(&path(".cache/huggingface/hub")));
-    let (code, _) = run(&[
-        ("HF_HOME", &path("c")),
-        ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1"),
-    ]);
+    let (code, _) = run(&[("HF_HOME", &path("c")), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]);
     assert_eq!(code, 1);
 
     desk.server.asked();

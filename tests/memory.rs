@@ -119,12 +119,9 @@ fn a_budget_is_a_size() {
         let ran = Place::new().run_with("1", &["--memory", wrong]);
         assert_eq!(ran.code, Some(2), "{wrong}: {}", ran.err);
     }
-    for (typed, bytes) in [
-        ("1GiB", 1u64 << 30),
-        ("1g", 1 << 30),
-        ("2e9", 2_000_000_000),
-        ("1.5 GB", 3 << 29),
-    ] {
+    for (typed, bytes) in
+        [("1GiB", 1u64 << 30), ("1g", 1 << 30), ("2e9", 2_000_000_000), ("1.5 GB", 3 << 29)]
+    {
         let ran = Place::new().run_with("1", &["--memory", typed]);
         assert_eq!(ran.facts["memory"], bytes, "{typed}: {}", ran.err);
     }

@@ -30,11 +30,8 @@ fn logits_equal_transformers() {
 #[test]
 fn the_tokenizer_gives_the_ids_of_the_tokenizers_library() {
     let (model, expected) = (tiny(), json("tiny_llama.json"));
-    for (text, theirs) in expected["texts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .zip(expected["ids"].as_array().unwrap())
+    for (text, theirs) in
+        expected["texts"].as_array().unwrap().iter().zip(expected["ids"].as_array().unwrap())
     {
         let text = text.as_str().unwrap();
         let ours = model.tokenizer().encode(text).unwrap();
@@ -46,9 +43,8 @@ fn the_tokenizer_gives_the_ids_of_the_tokenizers_library() {
 fn examples() -> Vec<Example> {
     let expected = json("tiny_llama.json");
     let texts = expected["texts"].as_array().unwrap().iter();
-    let sources: Vec<Source> = texts
-        .map(|text| Source::Text(text.as_str().unwrap().to_string()))
-        .collect();
+    let sources: Vec<Source> =
+        texts.map(|text| Source::Text(text.as_str().unwrap().to_string())).collect();
     tokenize(tiny().tokenizer(), &sources, 128).unwrap().0
 }
 
@@ -56,10 +52,7 @@ fn examples() -> Vec<Example> {
 fn losses_of_texts_equal_transformers() {
     let (model, expected) = (tiny(), json("tiny_llama.json"));
     let losses = token_losses(&model, &examples(), &quiet()).unwrap();
-    let means: Vec<f64> = losses
-        .iter()
-        .map(|l| l.iter().sum::<f64>() / l.len() as f64)
-        .collect();
+    let means: Vec<f64> = losses.iter().map(|l| l.iter().sum::<f64>() / l.len() as f64).collect();
     close(&means, &numbers(&expected["losses"]), 1e-5, "losses");
 }
 
@@ -72,35 +65,23 @@ fn gradients_of_every_weight_equal_transformers_in_a_padded_batch() {
         .iter()
         .map(|(name, weight)| (name.clone(), Var::from_tensor(weight).unwrap()))
         .collect();
-    let weights: Tensors = variables
-        .iter()
-        .map(|(name, v)| (name.clone(), v.as_tensor().clone()))
-        .collect();
+    let weights: Tensors =
+        variables.iter().map(|(name, v)| (name.clone(), v.as_tensor().clone())).collect();
     let weights = Weights::dense(weights);
     let decoder = model.decoder_over(&weights, None).unwrap();
     let all = examples();
     let rows: Vec<&Example> = all.iter().take(3).collect();
     let batch = collate(&rows, 0, &model.device()).unwrap();
     let hidden = decoder.hidden(&batch.ids, &mut Pass::default()).unwrap();
-    let flat = hidden
-        .reshape(((), 16))
-        .unwrap()
-        .index_select(&batch.positions, 0)
-        .unwrap();
+    let flat = hidden.reshape(((), 16)).unwrap().index_select(&batch.positions, 0).unwrap();
     let sum = ops::cross_entropy_sum(&decoder.logits(&flat).unwrap(), &batch.targets).unwrap();
     let loss = (sum / batch.trained as f64).unwrap();
     let ours = f64::from(loss.to_scalar::<f32>().unwrap());
-    close(
-        &[ours],
-        &[expected["batch_loss"].as_f64().unwrap()],
-        1e-5,
-        "loss",
-    );
+    close(&[ours], &[expected["batch_loss"].as_f64().unwrap()], 1e-5, "loss");
     let gradients = loss.backward().unwrap();
     for (name, variable) in &variables {
-        let gradient = gradients
-            .get(variable.as_tensor())
-            .unwrap_or_else(|| panic!("{name} has none"));
+        let gradient =
+            gradients.get(variable.as_tensor()).unwrap_or_else(|| panic!("{name} has none"));
         let theirs = numbers(&expected["gradients"][name]);
         let largest = theirs.iter().fold(0.0f64, |a, b| a.max(b.abs()));
         assert!(largest > 0.0, "{name}");
@@ -116,21 +97,14 @@ fn greedy_decoding_with_the_cache_equals_transformers() {
     let mut text = prompt.clone();
     for theirs in ids(&expected["greedy"]) {
         let logits = last_logits(&model, &text).unwrap();
-        let best = (0..logits.len())
-            .max_by(|a, b| logits[*a].total_cmp(&logits[*b]))
-            .unwrap();
+        let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap();
         assert_eq!(best as u32, theirs);
         text.push(theirs);
     }
-    let options = Options {
-        max_new_tokens: 24,
-        ..Options::default()
-    };
+    let options = Options { max_new_tokens: 24, ..Options::default() };
     let outcome = generate(&model, &[prompt], &options, &quiet()).unwrap();
-    let expected: Vec<u32> = ids(&expected["greedy"])
-        .into_iter()
-        .take_while(|id| *id != 0)
-        .collect();
+    let expected: Vec<u32> =
+        ids(&expected["greedy"]).into_iter().take_while(|id| *id != 0).collect();
     assert_eq!(outcome.completions[0].ids, expected);
 }
 
@@ -149,10 +123,7 @@ fn an_adapter_folder_of_peft_gives_its_logits_also_merged() {
 fn stories260k_gives_the_logits_losses_and_greedy_text_of_transformers() {
     let Some(model) = stories() else { return };
     for expected in json("stories260k.json").as_array().unwrap() {
-        let prompt = model
-            .tokenizer()
-            .encode(expected["text"].as_str().unwrap())
-            .unwrap();
+        let prompt = model.tokenizer().encode(expected["text"].as_str().unwrap()).unwrap();
         assert_eq!(prompt, ids(&expected["ids"]));
         let logits = last_logits(&model, &prompt).unwrap();
         let logits: Vec<f64> = logits.into_iter().map(f64::from).collect();
@@ -160,17 +131,11 @@ fn stories260k_gives_the_logits_losses_and_greedy_text_of_transformers() {
         let losses = token_losses(&model, &[Example::whole(prompt.clone())], &quiet()).unwrap();
         let mean = losses[0].iter().sum::<f64>() / losses[0].len() as f64;
         close(&[mean], &[expected["loss"].as_f64().unwrap()], 1e-5, "loss");
-        let options = Options {
-            max_new_tokens: 64,
-            ..Options::default()
-        };
+        let options = Options { max_new_tokens: 64, ..Options::default() };
         let outcome = generate(&model, std::slice::from_ref(&prompt), &options, &quiet()).unwrap();
         assert_eq!(outcome.completions[0].ids, ids(&expected["greedy_ids"]));
         let whole = [prompt, outcome.completions[0].ids.clone()].concat();
-        assert_eq!(
-            model.tokenizer().decode(&whole).unwrap(),
-            expected["greedy"].as_str().unwrap()
-        );
+        assert_eq!(model.tokenizer().decode(&whole).unwrap(), expected["greedy"].as_str().unwrap());
     }
 }
 
@@ -179,19 +144,13 @@ fn a_left_padded_row_has_the_bits_of_the_row_alone() {
     let model = tiny();
     let decoder = model.decoder().unwrap();
     let (short, long) = (vec![5u32, 9, 30], vec![7u32, 8, 9, 10, 11, 12, 13]);
-    let alone = Tensor::new(&short[..], &model.device())
-        .unwrap()
-        .unsqueeze(0)
-        .unwrap();
+    let alone = Tensor::new(&short[..], &model.device()).unwrap().unsqueeze(0).unwrap();
     let alone = decoder.hidden(&alone, &mut Pass::default()).unwrap();
     let mut padded = vec![0u32; 4];
     padded.extend(&short);
     padded.extend(&long);
     let batch = Tensor::from_vec(padded, (2, 7), &model.device()).unwrap();
-    let mut pass = Pass {
-        starts: vec![4, 0],
-        ..Pass::default()
-    };
+    let mut pass = Pass { starts: vec![4, 0], ..Pass::default() };
     let both = decoder.hidden(&batch, &mut pass).unwrap();
     let row = both.narrow(0, 0, 1).unwrap().narrow(1, 4, 3).unwrap();
     assert_eq!(values(&alone), values(&row.contiguous().unwrap()));
@@ -210,18 +169,12 @@ fn a_model_survives_saving_and_loading_bit_for_bit_and_in_half_precision_nearly(
     let half = folder.path().join("half");
     save::to_folder(&model, &half, DType::F16).unwrap();
     let again = load::from_folder(&half, &cpu()).unwrap();
-    let (a, b) = (
-        last_logits(&model, &[5, 6]).unwrap(),
-        last_logits(&again, &[5, 6]).unwrap(),
-    );
+    let (a, b) = (last_logits(&model, &[5, 6]).unwrap(), last_logits(&again, &[5, 6]).unwrap());
     assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 0.05));
     let adapter = folder.path().join("adapter");
     save::to_folder(&tiny_with_adapter(), &adapter, DType::F32).unwrap();
     assert!(adapter.join("adapter_model.safetensors").is_file());
-    assert!(
-        std::fs::read_dir(folder.path()).unwrap().count() == 3,
-        "nothing else is left behind"
-    );
+    assert!(std::fs::read_dir(folder.path()).unwrap().count() == 3, "nothing else is left behind");
 }
 
 #[test]
@@ -263,11 +216,7 @@ fn an_adapter_cannot_reach_a_base_outside_what_the_run_may_read() {
     let settings = serde_json::json!({ "base_model_name_or_path": base, "r": 2, "target_modules": ["q_proj"] });
     std::fs::write(adapter.join("adapter_config.json"), settings.to_string()).unwrap();
     let error = script_in(folder.path(), r#"load_model("adapter")"#).unwrap_err();
-    assert!(
-        error.message.contains("is not allowed"),
-        "{}",
-        error.message
-    );
+    assert!(error.message.contains("is not allowed"), "{}", error.message);
 }
 
 #[test]
@@ -293,10 +242,7 @@ fn spoiled(name: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> String {
         false => std::fs::write(&path, bytes).unwrap(),
     }
     let outcome = load::from_folder(folder.path(), &cpu());
-    outcome
-        .err()
-        .expect("a spoiled model must not load")
-        .to_string()
+    outcome.err().expect("a spoiled model must not load").to_string()
 }
 
 fn replaced(from: &'static str, to: &'static str) -> impl Fn(Vec<u8>) -> Vec<u8> {
@@ -309,10 +255,7 @@ fn replaced(from: &'static str, to: &'static str) -> impl Fn(Vec<u8>) -> Vec<u8>
 
 #[test]
 fn broken_models_are_refused_in_sentences() {
-    let shape = spoiled(
-        "config.json",
-        replaced("\"hidden_size\": 16", "\"hidden_size\": 32"),
-    );
+    let shape = spoiled("config.json", replaced("\"hidden_size\": 16", "\"hidden_size\": 32"));
     assert!(
         shape.contains("model.") && shape.contains("[280, 32]") && shape.contains("[280, 16]"),
         "{shape}"
@@ -329,65 +272,33 @@ fn broken_models_are_refused_in_sentences() {
         replaced("\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3"),
     );
     assert!(odd.contains("multiple of num_key_value_heads"), "{odd}");
-    let huge = spoiled(
-        "config.json",
-        replaced("\"vocab_size\": 280", "\"vocab_size\": 99999999999"),
-    );
+    let huge =
+        spoiled("config.json", replaced("\"vocab_size\": 280", "\"vocab_size\": 99999999999"));
     assert!(huge.contains("vocab_size"), "{huge}");
-    let layers = spoiled(
-        "config.json",
-        replaced("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"),
-    );
+    let layers =
+        spoiled("config.json", replaced("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"));
     assert!(layers.contains("lack `model.layers.2."), "{layers}");
-    let cut = spoiled("model.safetensors", |bytes| {
-        bytes[..bytes.len() / 2].to_vec()
-    });
+    let cut = spoiled("model.safetensors", |bytes| bytes[..bytes.len() / 2].to_vec());
     assert!(cut.contains("not a whole safetensors file"), "{cut}");
     let nonsense = spoiled("model.safetensors", |_| vec![0xff; 64]);
-    assert!(
-        nonsense.contains("not a whole safetensors file"),
-        "{nonsense}"
-    );
+    assert!(nonsense.contains("not a whole safetensors file"), "{nonsense}");
     let tokenizer = spoiled("tokenizer.json", |_| Vec::new());
     assert!(tokenizer.contains("has no tokenizer.json"), "{tokenizer}");
     let config = spoiled("config.json", |_| b"{".to_vec());
-    assert!(
-        config.contains("config.json") && config.contains("cannot be read"),
-        "{config}"
-    );
+    assert!(config.contains("config.json") && config.contains("cannot be read"), "{config}");
 }
 
 #[test]
 fn unknown_sources_and_devices_are_told() {
     let open = |source: &str, options: &LoadOptions| {
-        let settings = ebb::hub::Settings {
-            offline: true,
-            ..Default::default()
-        };
+        let settings = ebb::hub::Settings { offline: true, ..Default::default() };
         load::open(source, None, options, &settings).err().unwrap()
     };
-    assert!(
-        open("ebb/nothing", &cpu())
-            .to_string()
-            .contains("unknown bundled model")
-    );
-    assert!(
-        open("nowhere", &cpu())
-            .hint()
-            .unwrap()
-            .contains("save_pretrained")
-    );
-    let device = LoadOptions {
-        device: "tpu".to_string(),
-        ..LoadOptions::default()
-    };
-    let error = load::from_folder(&fixture("tiny-llama"), &device)
-        .err()
-        .unwrap();
-    assert!(
-        error.to_string().contains("unknown device `tpu`"),
-        "{error}"
-    );
+    assert!(open("ebb/nothing", &cpu()).to_string().contains("unknown bundled model"));
+    assert!(open("nowhere", &cpu()).hint().unwrap().contains("save_pretrained"));
+    let device = LoadOptions { device: "tpu".to_string(), ..LoadOptions::default() };
+    let error = load::from_folder(&fixture("tiny-llama"), &device).err().unwrap();
+    assert!(error.to_string().contains("unknown device `tpu`"), "{error}");
 }
 
 /// The keys of transformers 5.23's `rope_parameters` after LlamaConfig read each of these maps: `rope_scaling` goes before
@@ -422,16 +333,8 @@ fn rope_scaling_goes_before_rope_parameters() {
             7e4,
             linear(2.0),
         ),
-        (
-            json!({ "rope_parameters": parameters, "rope_scaling": {} }),
-            5e5,
-            linear(4.0),
-        ),
-        (
-            json!({ "rope_parameters": parameters, "rope_scaling": null }),
-            5e5,
-            linear(4.0),
-        ),
+        (json!({ "rope_parameters": parameters, "rope_scaling": {} }), 5e5, linear(4.0)),
+        (json!({ "rope_parameters": parameters, "rope_scaling": null }), 5e5, linear(4.0)),
         (
             json!({ "rope_scaling": { "type": "linear", "factor": 2.0, "rope_theta": 3e3 }, "rope_theta": 7e4 }),
             3e3,

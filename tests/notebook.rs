@@ -23,10 +23,7 @@ impl Notebook {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let host = Rc::new(Host::quiet(folder.path().to_path_buf()));
-        Self {
-            session: Session::new(host, "input"),
-            folder,
-        }
+        Self { session: Session::new(host, "input"), folder }
     }
 
     /// A cell's value as JSON.
@@ -127,11 +124,7 @@ fn modules_outside_the_working_folder_are_refused() {
     let mut notebook = Notebook::new();
     for path in ["../tools", "/tmp/tools", "a/../../tools"] {
         let error = notebook.error(&format!("import {path:?} as tools;"));
-        assert!(
-            error.message.contains("may not be imported"),
-            "{}",
-            error.message
-        );
+        assert!(error.message.contains("may not be imported"), "{}", error.message);
     }
 }
 
@@ -139,26 +132,15 @@ fn modules_outside_the_working_folder_are_refused() {
 fn wrong_calls_are_told_with_the_forms_that_work() {
     let mut notebook = Notebook::new();
     let error = notebook.error("frame(#{ a: [1] }).head(\"x\")");
-    assert_eq!(
-        error.message,
-        "`head` cannot be called with (Frame, string)"
-    );
+    assert_eq!(error.message, "`head` cannot be called with (Frame, string)");
     assert_eq!(error.hint.as_deref(), Some("it is called as f.head(n)"));
     let error = notebook.error("fram(1)");
-    assert_eq!(
-        error.message,
-        "there is no function `fram`, did you mean `frame`?"
-    );
+    assert_eq!(error.message, "there is no function `fram`, did you mean `frame`?");
 }
 
 #[test]
 fn eval_is_not_to_be_had() {
-    assert!(
-        Notebook::new()
-            .error("eval(\"1 + 1\")")
-            .message
-            .contains("eval")
-    );
+    assert!(Notebook::new().error("eval(\"1 + 1\")").message.contains("eval"));
 }
 
 #[test]
@@ -192,10 +174,7 @@ fn unfinished_input_is_told_from_mistakes() {
         "if true {\n 1\n}\nelse {",
         "frame(#{ a: [1] })\n  .",
     ] {
-        assert!(
-            notebook.session.is_unfinished(text),
-            "{text:?} is unfinished"
-        );
+        assert!(notebook.session.is_unfinished(text), "{text:?} is unfinished");
     }
     for text in [
         "1 + 1",
@@ -210,10 +189,7 @@ fn unfinished_input_is_told_from_mistakes() {
         "/* done */ 1",
         "\"a /* b\"",
     ] {
-        assert!(
-            !notebook.session.is_unfinished(text),
-            "{text:?} is not unfinished"
-        );
+        assert!(!notebook.session.is_unfinished(text), "{text:?} is not unfinished");
     }
 }
 
@@ -223,27 +199,10 @@ fn a_script_splits_at_its_markers() {
     let cells = cells::split(script);
     let shape: Vec<(&str, bool, usize)> = cells
         .iter()
-        .map(|cell| {
-            (
-                cell.title.as_str(),
-                cell.code().is_some(),
-                cell.lines_before,
-            )
-        })
+        .map(|cell| (cell.title.as_str(), cell.code().is_some(), cell.lines_before))
         .collect();
-    assert_eq!(
-        shape,
-        [
-            ("", true, 0),
-            ("", false, 2),
-            ("first", true, 5),
-            ("second", true, 8)
-        ]
-    );
-    assert_eq!(
-        cells[1].content,
-        Content::Prose("# Title\nProse.".to_string())
-    );
+    assert_eq!(shape, [("", true, 0), ("", false, 2), ("first", true, 5), ("second", true, 8)]);
+    assert_eq!(cells[1].content, Content::Prose("# Title\nProse.".to_string()));
     assert_eq!(cells[2].code(), Some("let x = 1;\n\n"));
     let introduction = cells::introduction(&cells).unwrap();
     assert_eq!(introduction, ("Title".to_string(), "Prose.".to_string()));
@@ -256,14 +215,7 @@ fn a_script_without_markers_is_one_cell() {
 }
 
 fn declared(text: &str) -> Result<Vec<parameters::Declared>, Box<ScriptError>> {
-    parameters::find(
-        "x.rhai",
-        text,
-        &[Code {
-            lines_before: 0,
-            text,
-        }],
-    )
+    parameters::find("x.rhai", text, &[Code { lines_before: 0, text }])
 }
 
 #[test]
@@ -271,17 +223,12 @@ fn parameters_are_found_anywhere_without_running() {
     let text = "let a = param(\"a\", -3, \"first\");\nfn f() { param(\"b\", 0.5) }\nif false { [param(\"c\", \"x\", \"third\")] }\n\
                 let p = |x| param(\"d\", true, \"fourth\"); param(\"a\", 9, \"again\");";
     let found = declared(text).unwrap();
-    let shape: Vec<(&str, &Value, usize)> = found
-        .iter()
-        .map(|one| (one.name.as_str(), &one.default, one.line))
-        .collect();
+    let shape: Vec<(&str, &Value, usize)> =
+        found.iter().map(|one| (one.name.as_str(), &one.default, one.line)).collect();
     assert_eq!(shape.len(), 4, "{shape:?}");
-    for expected in [
-        ("a", &json!(-3), 1),
-        ("b", &json!(0.5), 2),
-        ("c", &json!("x"), 3),
-        ("d", &json!(true), 4),
-    ] {
+    for expected in
+        [("a", &json!(-3), 1), ("b", &json!(0.5), 2), ("c", &json!("x"), 3), ("d", &json!(true), 4)]
+    {
         assert!(shape.contains(&expected), "{expected:?} in {shape:?}");
     }
 }
@@ -309,10 +256,7 @@ fn values_are_read_by_the_kind_of_the_default() {
 
 #[test]
 fn control_characters_and_reordering_marks_are_written_out() {
-    assert_eq!(
-        plain::printable("a\u{1b}[31m\r\n\tb"),
-        "a\\u{1b}[31m\\u{d}\n\tb"
-    );
+    assert_eq!(plain::printable("a\u{1b}[31m\r\n\tb"), "a\\u{1b}[31m\\u{d}\n\tb");
     assert_eq!(plain::printable("\u{202e}abc\u{9b}"), "\\u{202e}abc\\u{9b}");
     assert_eq!(plain::one_line("a\nb"), "a\\nb");
 }
@@ -379,10 +323,8 @@ fn nothing_in_a_report_is_markup_but_its_own() {
                   // %%\nthrow \"<script>e</script>\"";
     let (_, outcome) = run(script);
     assert_eq!(outcome.ran.len(), 4);
-    let page = html::page(
-        &outcome,
-        &json!({ "script": "<s>.rhai", "parameters": { "p": "<p1>" } }),
-    );
+    let page =
+        html::page(&outcome, &json!({ "script": "<s>.rhai", "parameters": { "p": "<p1>" } }));
     for forbidden in [
         "<script",
         "<img src=\"x\"",
@@ -395,17 +337,9 @@ fn nothing_in_a_report_is_markup_but_its_own() {
         "<p1>",
         "\u{1b}",
     ] {
-        assert!(
-            !page.contains(forbidden),
-            "{forbidden} stands in the report"
-        );
+        assert!(!page.contains(forbidden), "{forbidden} stands in the report");
     }
-    for wanted in [
-        "&lt;script&gt;",
-        "<svg",
-        "&lt;b&gt;Title",
-        "class=\"error\"",
-    ] {
+    for wanted in ["&lt;script&gt;", "<svg", "&lt;b&gt;Title", "class=\"error\""] {
         assert!(page.contains(wanted), "{wanted} is missing in the report");
     }
 }

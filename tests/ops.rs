@@ -59,12 +59,7 @@ fn agrees(
     assert!(error < 2e-6, "{inputs:?}: results differ by {error}");
 
     let direction = random("direction", out.dims());
-    let grads = (&out * &direction)
-        .unwrap()
-        .sum_all()
-        .unwrap()
-        .backward()
-        .unwrap();
+    let grads = (&out * &direction).unwrap().sum_all().unwrap().backward().unwrap();
     let direction = wide(&direction);
     let along = |points: &[Vec<f64>]| -> f64 {
         let out = definition(points);
@@ -72,9 +67,8 @@ fn agrees(
     };
     const STEP: f64 = 1e-5;
     for (index, (name, shape)) in inputs.iter().enumerate() {
-        let gradient = grads
-            .get(&variables[index])
-            .unwrap_or_else(|| panic!("{name} gets no gradient"));
+        let gradient =
+            grads.get(&variables[index]).unwrap_or_else(|| panic!("{name} gets no gradient"));
         assert_eq!(gradient.dims(), *shape, "{name}");
         let numeric: Vec<f64> = (0..points[index].len())
             .map(|element| {
@@ -86,10 +80,7 @@ fn agrees(
             })
             .collect();
         let error = difference(&wide(gradient), &numeric);
-        assert!(
-            error < 5e-6,
-            "gradient of {name} {shape:?} differs by {error}"
-        );
+        assert!(error < 5e-6, "gradient of {name} {shape:?} differs by {error}");
     }
 }
 
@@ -123,11 +114,7 @@ fn linear_and_its_gradients_follow_the_definition() {
             |p| linear_by_definition(&p[0], &p[1], None, inputs),
         );
         agrees(
-            &[
-                ("x", &x),
-                ("weight", &[outputs, inputs]),
-                ("bias", &[outputs]),
-            ],
+            &[("x", &x), ("weight", &[outputs, inputs]), ("bias", &[outputs])],
             |t| ops::linear(&t[0], &t[1], Some(&t[2])),
             |p| linear_by_definition(&p[0], &p[1], Some(&p[2]), inputs),
         );
@@ -161,10 +148,7 @@ fn rows_of_a_linear_map_have_the_same_bits_in_any_batch_on_any_number_of_threads
                 for rows in [2, 3, 5, 16, 31, 64, 130] {
                     let batch = x.narrow(0, 0, rows).unwrap();
                     let y = ops::linear(&batch, &weight, Some(&bias)).unwrap();
-                    assert!(
-                        bits(&y) == alone[..rows].concat(),
-                        "{rows} rows, {threads} threads"
-                    );
+                    assert!(bits(&y) == alone[..rows].concat(), "{rows} rows, {threads} threads");
                 }
             });
         }
@@ -172,11 +156,7 @@ fn rows_of_a_linear_map_have_the_same_bits_in_any_batch_on_any_number_of_threads
 }
 
 fn on_threads<R: Send>(threads: usize, task: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .unwrap()
-        .install(task)
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(task)
 }
 
 #[test]
@@ -185,12 +165,7 @@ fn embedding_picks_rows_and_sums_the_gradients_of_repeated_tokens() {
     agrees(
         &[("weight", &[6, 5])],
         |t| ops::embedding(&ids, &t[0]),
-        |p| {
-            [3, 0, 3, 1, 3, 4]
-                .iter()
-                .flat_map(|id| p[0][id * 5..][..5].to_vec())
-                .collect()
-        },
+        |p| [3, 0, 3, 1, 3, 4].iter().flat_map(|id| p[0][id * 5..][..5].to_vec()).collect(),
     );
     let outside = Tensor::new(&[[6u32]], &Device::Cpu).unwrap();
     let error = ops::embedding(&outside, &random("weight", &[6, 5])).unwrap_err();
@@ -199,15 +174,9 @@ fn embedding_picks_rows_and_sums_the_gradients_of_repeated_tokens() {
 
 fn normed(row: &[f64], centred: bool, epsilon: f64) -> Vec<f64> {
     let width = row.len() as f64;
-    let mean = if centred {
-        row.iter().sum::<f64>() / width
-    } else {
-        0.0
-    };
+    let mean = if centred { row.iter().sum::<f64>() / width } else { 0.0 };
     let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / width;
-    row.iter()
-        .map(|x| (x - mean) / (variance + epsilon).sqrt())
-        .collect()
+    row.iter().map(|x| (x - mean) / (variance + epsilon).sqrt()).collect()
 }
 
 #[test]
@@ -220,10 +189,7 @@ fn norms_and_their_gradients_follow_the_definition() {
             |p| {
                 let rows = p[0].chunks(width).map(|row| normed(row, false, 1e-5));
                 rows.flat_map(|row| {
-                    row.into_iter()
-                        .zip(&p[1])
-                        .map(|(x, w)| x * w)
-                        .collect::<Vec<_>>()
+                    row.into_iter().zip(&p[1]).map(|(x, w)| x * w).collect::<Vec<_>>()
                 })
                 .collect()
             },
@@ -234,9 +200,7 @@ fn norms_and_their_gradients_follow_the_definition() {
             |p| {
                 let rows = p[0].chunks(width).map(|row| normed(row, true, 1e-5));
                 rows.flat_map(|row| {
-                    (0..width)
-                        .map(|i| row[i] * p[1][i] + p[2][i])
-                        .collect::<Vec<_>>()
+                    (0..width).map(|i| row[i] * p[1][i] + p[2][i]).collect::<Vec<_>>()
                 })
                 .collect()
             },
@@ -287,9 +251,7 @@ fn swiglu_and_its_gradients_follow_the_definition() {
             |t| ops::swiglu(&(&t[0] * 3.0)?, &t[1]),
             |p| {
                 let pairs = p[0].iter().map(|gate| 3.0 * gate).zip(&p[1]);
-                pairs
-                    .map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up)
-                    .collect()
+                pairs.map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up).collect()
             },
         );
     }
@@ -317,11 +279,7 @@ fn half_precision_is_computed_in_f32_and_keeps_its_type_and_its_gradients() {
     let half = |name, shape: &[usize]| {
         Var::from_tensor(&random(name, shape).to_dtype(DType::BF16).unwrap()).unwrap()
     };
-    let (x, weight, norm) = (
-        half("x", &[2, 3, 16]),
-        half("w", &[32, 16]),
-        half("n", &[32]),
-    );
+    let (x, weight, norm) = (half("x", &[2, 3, 16]), half("w", &[32, 16]), half("n", &[32]));
     let h = ops::linear(&x, &weight, None).unwrap();
     let h = ops::rms_norm(&h, &norm, 1e-5).unwrap();
     let heads = h.reshape((2, 3, 4, 8)).unwrap();
@@ -340,10 +298,7 @@ fn empty_batches_give_empty_results_and_shapes_that_do_not_fit_are_refused() {
     let none = ops::linear(&empty(&[0, 3, 8]), &weight, None).unwrap();
     assert_eq!(none.dims(), [0, 3, 5]);
     let norm = random("norm", &[8]);
-    assert_eq!(
-        ops::rms_norm(&empty(&[0, 8]), &norm, 1e-5).unwrap().dims(),
-        [0, 8]
-    );
+    assert_eq!(ops::rms_norm(&empty(&[0, 8]), &norm, 1e-5).unwrap().dims(), [0, 8]);
     let heads = empty(&[0, 4, 2, 8]);
     let span = AttentionSpan::default();
     let none = ops::attention(&heads, &heads, &heads, 1.0, &span).unwrap();
@@ -378,9 +333,7 @@ fn activations_and_their_gradients_follow_their_definitions() {
     };
     let definitions: [(Activation, &dyn Fn(f64) -> f64); 4] = [
         (Activation::Silu, &|x| x / (1.0 + (-x).exp())),
-        (Activation::Gelu, &|x| {
-            0.5 * x * (1.0 + erf(x / 2f64.sqrt()))
-        }),
+        (Activation::Gelu, &|x| 0.5 * x * (1.0 + erf(x / 2f64.sqrt()))),
         (Activation::GeluTanh, &tanh),
         (Activation::Relu, &|x| x.max(0.0)),
     ];
@@ -401,12 +354,7 @@ fn a_packed_matrix_multiplies_as_its_unpacked_self() {
     use ebb::ops::Packed;
     // 700 rows of 256: several pieces, the last one short.
     let matrix = random("matrix", &[700, 256]);
-    for kind in [
-        GgmlDType::Q4_0,
-        GgmlDType::Q8_0,
-        GgmlDType::Q4K,
-        GgmlDType::Q6K,
-    ] {
+    for kind in [GgmlDType::Q4_0, GgmlDType::Q8_0, GgmlDType::Q4K, GgmlDType::Q6K] {
         let packed = std::sync::Arc::new(Packed::quantize(&matrix, kind).unwrap());
         let unpacked = packed.unpack().unwrap();
         assert_eq!(packed.dims(), [700, 256]);

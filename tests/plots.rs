@@ -42,9 +42,8 @@ fn bars() -> Chart {
 
 #[test]
 fn a_line_in_the_terminal() {
-    let points: Vec<(f64, f64)> = (0..=40)
-        .map(|i| (f64::from(i), 4.0 * (-f64::from(i) / 12.0).exp()))
-        .collect();
+    let points: Vec<(f64, f64)> =
+        (0..=40).map(|i| (f64::from(i), 4.0 * (-f64::from(i) / 12.0).exp())).collect();
     insta::assert_snapshot!(line(&points).to_terminal(60, 12, false));
 }
 
@@ -79,9 +78,7 @@ fn images_are_well_formed_and_the_same_each_time() {
 
 #[test]
 fn no_data_breaks_a_chart() {
-    let many: Vec<(f64, f64)> = (0..50_000)
-        .map(|i| (f64::from(i), f64::from(i % 97)))
-        .collect();
+    let many: Vec<(f64, f64)> = (0..50_000).map(|i| (f64::from(i), f64::from(i % 97))).collect();
     let cases: Vec<Vec<(f64, f64)>> = vec![
         vec![],
         vec![(1.0, 1.0)],
@@ -94,25 +91,12 @@ fn no_data_breaks_a_chart() {
         many,
     ];
     for points in cases {
-        for kind in [
-            ChartKind::Line,
-            ChartKind::Scatter,
-            ChartKind::Bar,
-            ChartKind::Histogram,
-        ] {
-            let chart = Chart {
-                kind,
-                ..line(&points)
-            };
+        for kind in [ChartKind::Line, ChartKind::Scatter, ChartKind::Bar, ChartKind::Histogram] {
+            let chart = Chart { kind, ..line(&points) };
             assert!(!chart.to_terminal(60, 12, true).is_empty());
             let svg = chart.to_svg(400, 300).unwrap();
             if kind == ChartKind::Line {
-                assert!(
-                    svg.len() < 200_000,
-                    "{} bytes for {} points",
-                    svg.len(),
-                    points.len()
-                );
+                assert!(svg.len() < 200_000, "{} bytes for {} points", svg.len(), points.len());
             }
         }
     }
@@ -131,9 +115,7 @@ fn names_from_data_cannot_steer_a_terminal_or_a_page() {
 
 /// The numbers of an attribute in every element of an SVG that holds all the given parts.
 fn attribute(svg: &str, parts: &[&str], name: &str) -> Vec<f64> {
-    let elements = svg
-        .split('<')
-        .filter(|element| parts.iter().all(|part| element.contains(part)));
+    let elements = svg.split('<').filter(|element| parts.iter().all(|part| element.contains(part)));
     let value = |element: &str| {
         let (_, rest) = element.split_once(&format!(" {name}=\""))?;
         rest.split_once('"')?.0.parse().ok()
@@ -182,9 +164,8 @@ fn a_band_on_bars_is_drawn_as_error_bars() {
 
 #[test]
 fn ticks_of_a_terminal_stand_at_their_places() {
-    let points: Vec<(f64, f64)> = (0..=100)
-        .map(|i| (f64::from(i) / 10.0, f64::from(u8::from(i == 20 || i == 80))))
-        .collect();
+    let points: Vec<(f64, f64)> =
+        (0..=100).map(|i| (f64::from(i) / 10.0, f64::from(u8::from(i == 20 || i == 80)))).collect();
     for width in [40, 61, 72, 100, 133] {
         let text = line(&points).to_terminal(width, 12, false);
         let lines: Vec<Vec<char>> = text.lines().map(|line| line.chars().collect()).collect();
@@ -198,16 +179,10 @@ fn ticks_of_a_terminal_stand_at_their_places() {
             if let Some(place) =
                 place.filter(|place| labels.get(place + 1).is_none_or(|c| *c == ' '))
             {
-                assert!(
-                    top.contains(&place),
-                    "{width}: {top:?}, {digit} at {place}\n{text}"
-                );
+                assert!(top.contains(&place), "{width}: {top:?}, {digit} at {place}\n{text}");
             }
         }
-        assert!(
-            lines.iter().all(|line| line.len() <= width),
-            "{width}\n{text}"
-        );
+        assert!(lines.iter().all(|line| line.len() <= width), "{width}\n{text}");
     }
 }
 
@@ -248,9 +223,7 @@ fn the_legend_stands_above_the_data() {
             })
             .flat_map(|points| {
                 let pairs: Vec<String> = points.split_whitespace().map(str::to_string).collect();
-                pairs
-                    .into_iter()
-                    .filter_map(|pair| pair.split_once(',')?.1.parse().ok())
+                pairs.into_iter().filter_map(|pair| pair.split_once(',')?.1.parse().ok())
             })
             .collect();
         let highest = points.iter().copied().fold(f64::INFINITY, f64::min);
@@ -261,9 +234,8 @@ fn the_legend_stands_above_the_data() {
 
 #[test]
 fn a_loss_measured_now_and_then_is_a_line_with_marks() {
-    let points: Vec<(f64, f64)> = (0..100)
-        .map(|i| (f64::from(i), if i % 10 == 9 { 2.0 } else { f64::NAN }))
-        .collect();
+    let points: Vec<(f64, f64)> =
+        (0..100).map(|i| (f64::from(i), if i % 10 == 9 { 2.0 } else { f64::NAN })).collect();
     let svg = line(&points).to_svg(640, 360).unwrap();
     assert_eq!(svg.matches("<circle").count(), 10);
     let joined = svg
@@ -291,28 +263,15 @@ fn numbers_at_the_end_of_what_floats_hold_are_drawn() {
         vec![(1e16, 1.0), (1e16 + 2.0, 2.0)],
         vec![(1e308, 1e308)],
     ] {
-        for kind in [
-            ChartKind::Line,
-            ChartKind::Scatter,
-            ChartKind::Bar,
-            ChartKind::Histogram,
-        ] {
-            let chart = Chart {
-                kind,
-                ..line(&points)
-            };
+        for kind in [ChartKind::Line, ChartKind::Scatter, ChartKind::Bar, ChartKind::Histogram] {
+            let chart = Chart { kind, ..line(&points) };
             assert!(!chart.to_terminal(60, 12, true).is_empty());
             let svg = chart.to_svg(400, 300).unwrap();
-            assert!(
-                !svg.contains("NaN") && !svg.contains("inf"),
-                "{points:?}: {svg}"
-            );
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{points:?}: {svg}");
             chart.to_png(400, 300).unwrap();
         }
     }
-    let svg = line(&[(0.0, -1e308), (1.0, 1e308)])
-        .to_svg(400, 300)
-        .unwrap();
+    let svg = line(&[(0.0, -1e308), (1.0, 1e308)]).to_svg(400, 300).unwrap();
     assert!(svg.contains("1.0e308") && svg.contains("-1.0e308"), "{svg}");
     script(
         r#"let f = frame(#{ x: [-1e308, 0.0, 1e308] });
@@ -323,10 +282,7 @@ fn numbers_at_the_end_of_what_floats_hold_are_drawn() {
         let error = script_error(&format!(
             r#"plot(frame(#{{ x: [1, 2] }}), #{{ x: "x", kind: "histogram", bins: {bins} }})"#
         ));
-        assert!(
-            error.contains("option `bins` of plot: expected a whole number"),
-            "{error}"
-        );
+        assert!(error.contains("option `bins` of plot: expected a whole number"), "{error}");
     }
 }
 
@@ -358,36 +314,15 @@ fn an_image_is_well_formed_whatever_its_texts_hold() {
 fn options_that_do_not_apply_are_refused_in_words() {
     let f = r#"let f = frame(#{ a: [1, 2], b: [2.0, 1.0], c: [3, 4], k: ["x", "y"] });"#;
     for (options, expected) in [
-        (
-            r#"x: "a", kind: "histogram", by: "k""#,
-            "`by` of plot does not apply to a histogram",
-        ),
-        (
-            r#"x: "a", kind: "histogram", band: ["b", "c"]"#,
-            "`band` of plot does not apply",
-        ),
-        (
-            r#"x: "a", y: "b", kind: "histogram""#,
-            "`y` of plot does not apply to a histogram",
-        ),
+        (r#"x: "a", kind: "histogram", by: "k""#, "`by` of plot does not apply to a histogram"),
+        (r#"x: "a", kind: "histogram", band: ["b", "c"]"#, "`band` of plot does not apply"),
+        (r#"x: "a", y: "b", kind: "histogram""#, "`y` of plot does not apply to a histogram"),
         (r#"y: ["a", "b"], kind: "histogram""#, "several columns"),
-        (
-            r#"x: "a", y: "b", bins: 5"#,
-            "`bins` of plot applies to histograms only",
-        ),
+        (r#"x: "a", y: "b", bins: 5"#, "`bins` of plot applies to histograms only"),
         (r#"x: "a", y: "b", kind: "bar", bins: 5"#, "histograms only"),
-        (
-            r#"x: "a", y: "b", kind: "scatter", bins: 5"#,
-            "histograms only",
-        ),
-        (
-            r#"x: "a", y: ["b", "c"], band: ["b", "c"]"#,
-            "`y` names several",
-        ),
-        (
-            r#"x: "a", y: "b", band: ["c"]"#,
-            "two columns, low and high",
-        ),
+        (r#"x: "a", y: "b", kind: "scatter", bins: 5"#, "histograms only"),
+        (r#"x: "a", y: ["b", "c"], band: ["b", "c"]"#, "`y` names several"),
+        (r#"x: "a", y: "b", band: ["c"]"#, "two columns, low and high"),
         (r#"x: "a", y: []"#, "option `y` of plot: expected a column"),
     ] {
         let error = script_error(&format!("{f} plot(f, #{{ {options} }})"));
@@ -441,10 +376,7 @@ fn more_series_than_a_legend_holds_are_refused_and_few_are_told_apart() {
         )
     };
     let error = script_error(&by(51));
-    assert!(
-        error.contains("option `by` of plot: expected at most 50 values"),
-        "{error}"
-    );
+    assert!(error.contains("option `by` of plot: expected at most 50 values"), "{error}");
     assert_eq!(notes(&by(22)).len(), 1);
     assert!(notes(&by(21)).is_empty());
     let mut chart = line(&[(0.0, 1.0), (1.0, 2.0)]);
@@ -474,25 +406,13 @@ fn texts_are_cut_or_turned_where_they_have_no_room() {
     chart.series.push(chart.series[0].clone());
     chart.series[1].name.clone_from(&long);
     let text = chart.to_terminal(60, 12, false);
-    assert!(
-        text.lines().all(|line| line.chars().count() <= 60),
-        "{text}"
-    );
-    assert!(
-        text.contains("safe a text") && text.contains("safe forgetting"),
-        "{text}"
-    );
+    assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
+    assert!(text.contains("safe a text") && text.contains("safe forgetting"), "{text}");
     chart.kind = ChartKind::Line;
     let text = chart.to_terminal(60, 12, false);
-    assert!(
-        text.lines().all(|line| line.chars().count() <= 60),
-        "{text}"
-    );
+    assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
     let svg = chart.to_svg(640, 360).unwrap();
-    assert!(
-        !svg.contains(&long) && svg.matches('…').count() == 4,
-        "{svg}"
-    );
+    assert!(!svg.contains(&long) && svg.matches('…').count() == 4, "{svg}");
     // Three short names stand side by side, twelve long ones are read from below; the label of y always is.
     assert_eq!(svg.matches("rotate(270").count(), 1);
     chart.categories = (0..12).map(|i| format!("a long category {i}")).collect();
@@ -517,15 +437,9 @@ fn true_and_false_name_places() {
 #[test]
 fn a_terminal_says_how_many_bars_it_leaves_out() {
     let points: Vec<(f64, f64)> = (0..130).map(|i| (f64::from(i), 1.0)).collect();
-    let chart = Chart {
-        kind: ChartKind::Bar,
-        ..line(&points)
-    };
+    let chart = Chart { kind: ChartKind::Bar, ..line(&points) };
     let text = chart.to_terminal(60, 12, false);
-    assert!(
-        text.ends_with("… and 30 more bars; an image shows all"),
-        "{text}"
-    );
+    assert!(text.ends_with("… and 30 more bars; an image shows all"), "{text}");
 }
 
 #[test]

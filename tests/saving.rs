@@ -84,13 +84,7 @@ fn a_folder_is_replaced_only_where_every_entry_is_as_it_was_saved() {
         let _ = std::fs::remove_dir_all(&model);
         script_in(place.path(), save).unwrap();
     };
-    for stranger in [
-        "notes.txt",
-        ".hidden",
-        "pytorch_model.bin",
-        "optimizer.pt",
-        "ebb.txt",
-    ] {
+    for stranger in ["notes.txt", ".hidden", "pytorch_model.bin", "optimizer.pt", "ebb.txt"] {
         fresh();
         std::fs::write(model.join(stranger), "mine").unwrap();
         refused(place.path(), place.path(), save, &format!("`{stranger}`"));
@@ -108,11 +102,7 @@ fn a_folder_is_replaced_only_where_every_entry_is_as_it_was_saved() {
     }
     fresh();
     let note = std::fs::read_to_string(model.join("ebb.json")).unwrap();
-    for spoiled in [
-        note.replace("\"source\"", "\"remark\""),
-        "{}".to_string(),
-        String::new(),
-    ] {
+    for spoiled in [note.replace("\"source\"", "\"remark\""), "{}".to_string(), String::new()] {
         std::fs::write(model.join("ebb.json"), spoiled).unwrap();
         refused(place.path(), place.path(), save, "no ebb.json says");
     }
@@ -126,11 +116,9 @@ fn a_model_folder_that_somebody_else_made_is_not_replaced() {
     copy(&fixture("tiny-llama"), &place.path().join("theirs"));
     copy(&fixture("tiny-llama-lora"), &place.path().join("adapter"));
     std::fs::write(place.path().join("file"), "mine").unwrap();
-    for (name, wanted) in [
-        ("theirs", "is not a model"),
-        ("adapter", "is not a model"),
-        ("file", "not a folder"),
-    ] {
+    for (name, wanted) in
+        [("theirs", "is not a model"), ("adapter", "is not a model"), ("file", "not a folder")]
+    {
         let script = format!(r#"load_model("ebb/tiny").save("{name}")"#);
         refused(place.path(), place.path(), &script, wanted);
     }
@@ -142,14 +130,8 @@ fn an_adapter_takes_the_place_of_a_model_and_a_model_that_of_an_adapter() {
     let folder = place.path().join("m");
     for model in [tiny(), tiny_with_adapter(), tiny()] {
         save::to_folder(&model, &folder, DType::F32).unwrap();
-        assert_eq!(
-            folder.join("adapter_config.json").exists(),
-            model.adapter().is_some()
-        );
-        assert_eq!(
-            folder.join("model.safetensors").exists(),
-            model.adapter().is_none()
-        );
+        assert_eq!(folder.join("adapter_config.json").exists(), model.adapter().is_some());
+        assert_eq!(folder.join("model.safetensors").exists(), model.adapter().is_none());
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
     }
     assert!(bits(&load::from_folder(&folder, &cpu()).unwrap()) == bits(&tiny()));
@@ -178,11 +160,7 @@ fn what_killed_saves_left_is_swept_and_nothing_else() {
         (".ebb-save-not.ours", "config.json"),
     ];
     // Models of ours that somebody gave such a name, one of them with a mark that is of another.
-    for name in [
-        ".ebb-save-best",
-        ".ebb-save-aaaaaaaaaaaaaaaa",
-        ".ebb-save-bbbbbbbbbbbbbbbb",
-    ] {
+    for name in [".ebb-save-best", ".ebb-save-aaaaaaaaaaaaaaaa", ".ebb-save-bbbbbbbbbbbbbbbb"] {
         save::to_folder(&tiny(), &at("m"), DType::F32).unwrap();
         std::fs::rename(at("m"), at(name)).unwrap();
     }
@@ -201,11 +179,7 @@ fn what_killed_saves_left_is_swept_and_nothing_else() {
     for (folder, file) in strangers {
         assert!(at(folder).join(file).exists(), "{folder}");
     }
-    for name in [
-        ".ebb-save-best",
-        ".ebb-save-aaaaaaaaaaaaaaaa",
-        ".ebb-save-bbbbbbbbbbbbbbbb",
-    ] {
+    for name in [".ebb-save-best", ".ebb-save-aaaaaaaaaaaaaaaa", ".ebb-save-bbbbbbbbbbbbbbbb"] {
         assert!(load::from_folder(&at(name), &cpu()).is_ok(), "{name}");
     }
     drop(lock);
@@ -246,12 +220,7 @@ fn names_of_what_is_under_way_are_none_for_scripts() {
         r#"load_model("ebb/tiny").finetune(["a"], #{ steps: 1, method: "head", dir: ".ebb-mine" })"#,
         r#"load_model("ebb/tiny").finetune(["a"], #{ steps: 1, method: "head", tensorboard: ".ebb-mine" })"#,
     ] {
-        refused(
-            place.path(),
-            place.path(),
-            script,
-            "names that begin with .ebb-",
-        );
+        refused(place.path(), place.path(), script, "names that begin with .ebb-");
     }
 }
 
@@ -260,11 +229,7 @@ fn what_is_wrong_with_a_name_is_said_before_anything_is_written() {
     let place = tempfile::tempdir().unwrap();
     let long = "n".repeat(300);
     for name in ["x\\x00y", "x\\x00y/m", &long, &format!("{long}/m")] {
-        let wanted = if name.contains('x') {
-            "zero character"
-        } else {
-            "255 bytes at most"
-        };
+        let wanted = if name.contains('x') { "zero character" } else { "255 bytes at most" };
         let model = format!(r#"load_model("ebb/tiny").save("{name}")"#);
         refused(place.path(), place.path(), &model, wanted);
         let table = format!(r#"frame([#{{a: 1}}]).write("{name}.csv")"#);
@@ -279,18 +244,11 @@ fn a_folder_that_was_moved_away_is_taken_back_only_if_it_is_ours() {
     std::fs::create_dir(at(".ebb-old-best")).unwrap();
     std::fs::write(at(".ebb-old-best").join("config.json"), "mine").unwrap();
     save::to_folder(&tiny(), &at("best"), DType::F32).unwrap();
-    assert_eq!(
-        std::fs::read_to_string(at(".ebb-old-best").join("config.json")).unwrap(),
-        "mine"
-    );
+    assert_eq!(std::fs::read_to_string(at(".ebb-old-best").join("config.json")).unwrap(), "mine");
     save::to_folder(&tiny(), &at("m"), DType::F32).unwrap();
     std::fs::rename(at("m"), at(".ebb-old-m")).unwrap();
     let error = script_in(place.path(), r#"load_model("m")"#).unwrap_err();
-    assert!(
-        error.message.contains("which is in `.ebb-old-m`"),
-        "{}",
-        error.message
-    );
+    assert!(error.message.contains("which is in `.ebb-old-m`"), "{}", error.message);
     save::to_folder(&tiny(), &at("m"), DType::F32).unwrap();
     assert!(!at(".ebb-old-m").exists() && at("m").exists());
 }
@@ -299,10 +257,7 @@ fn a_folder_that_was_moved_away_is_taken_back_only_if_it_is_ours() {
 fn what_killed_writes_left_goes_when_a_process_first_writes_into_the_folder() {
     let place = tempfile::tempdir().unwrap();
     let at = |name: &str| place.path().join(name);
-    let (left, held) = (
-        at(".ebb-aside-0123456789abcdef"),
-        at(".ebb-aside-fedcba9876543210"),
-    );
+    let (left, held) = (at(".ebb-aside-0123456789abcdef"), at(".ebb-aside-fedcba9876543210"));
     for path in [&left, &held, &at(".ebb-aside-mine"), &at("notes")] {
         std::fs::write(path, "half").unwrap();
     }

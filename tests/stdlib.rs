@@ -32,18 +32,10 @@ fn prepare_adds_question_answer_unknown_and_target() {
         )
     );
     assert_eq!(
-        (
-            &row["ans"],
-            &row["ans_idx"],
-            &row["unknown"],
-            &row["target_loc"]
-        ),
+        (&row["ans"], &row["ans_idx"], &row["unknown"], &row["target_loc"]),
         (&json!("Not known"), &json!(2), &json!(2), &json!(0))
     );
-    assert_eq!(
-        with_rows("bbq::prepare(rows)[\"target_loc\"]"),
-        json!([0, 0, 1])
-    );
+    assert_eq!(with_rows("bbq::prepare(rows)[\"target_loc\"]"), json!([0, 0, 1]));
     let bare = with_rows("bbq::prepare(rows, #{ remove_unknown: true }).row(0).que");
     assert_eq!(
         bare,
@@ -57,24 +49,11 @@ fn prepare_adds_question_answer_unknown_and_target() {
 fn relabelling_changes_label_answer_and_index_together() {
     let text = r#"["label", "ans", "ans_idx", "polarity"].map(|name| FRAME[name])"#;
     let ahead = with_rows(&text.replace("FRAME", "bbq::stereotyped(rows)"));
-    assert_eq!(
-        ahead,
-        json!([
-            [0, 1],
-            ["the old man", "the boy"],
-            [0, 1],
-            ["harmful", "harmful"]
-        ])
-    );
+    assert_eq!(ahead, json!([[0, 1], ["the old man", "the boy"], [0, 1], ["harmful", "harmful"]]));
     let against = with_rows(&text.replace("FRAME", "bbq::stereotyped(rows, #{ reverse: true })"));
     assert_eq!(
         against,
-        json!([
-            [1, 0],
-            ["the boy", "the old man"],
-            [1, 0],
-            ["harmful", "harmful"]
-        ])
+        json!([[1, 0], ["the boy", "the old man"], [1, 0], ["harmful", "harmful"]])
     );
 }
 
@@ -94,10 +73,7 @@ fn options_in_another_order_stay_consistent() {
         }
         let moved = bbq::prepare(rows, #{ move_answer: 1 });
         [out.all(|right| right), moved["label"], moved["ans"]]"#;
-    assert_eq!(
-        with_rows(text),
-        json!([true, [0, 0, 0], ["Not known", "the boy", "Not known"]])
-    );
+    assert_eq!(with_rows(text), json!([true, [0, 0, 0], ["Not known", "the boy", "Not known"]]));
 }
 
 #[test]
@@ -128,10 +104,7 @@ fn a_mixture_has_the_published_counts_and_refuses_what_there_is_not() {
     let error = script_error(&format!(
         "{lists} mixture::noisy(100, 0.5, [list.call(20), list.call(60)], 0)"
     ));
-    assert!(
-        error.contains("asks for 50 unsafe rows and list 0 has 20"),
-        "{error}"
-    );
+    assert!(error.contains("asks for 50 unsafe rows and list 0 has 20"), "{error}");
     let same = format!(
         "{lists} let l = [list.call(60), list.call(60)]; mixture::noisy(50, 0.5, l, 1) == mixture::noisy(50, 0.5, l, 1)"
     );
@@ -175,10 +148,7 @@ fn our_prompts_are_the_same_in_training_and_evaluation() {
     );
     assert_eq!(
         task[1],
-        json!([
-            "### Input:\nAdd.\n1+1\n### Response:\n",
-            "### Input:\nSay hi.\n### Response:\n"
-        ])
+        json!(["### Input:\nAdd.\n1+1\n### Response:\n", "### Input:\nSay hi.\n### Response:\n"])
     );
     assert_eq!(task[2], json!(["2", "hi"]));
 }
@@ -213,9 +183,7 @@ fn published_prompts_are_exact_to_the_space() {
     );
     assert_eq!(
         plain["prompt"],
-        json!(format!(
-            "### Input:\n{que}\n### Response: \nthe answer is ans"
-        ))
+        json!(format!("### Input:\n{que}\n### Response: \nthe answer is ans"))
     );
     assert!(script_error(r#"import "std/prompts" as p; p::format(frame(#{ que: ["a"], ans: ["b"] }), #{ style: "odd" })"#).contains("odd"));
 }
@@ -270,10 +238,7 @@ fn metadata_that_tell_a_row_twice_leave_as_many_rows_and_a_note() {
     assert_eq!((value.unwrap(), notes.len()), (json!([1, 0, null]), 0));
     let (value, _) = run(format!("{header}{known}Age,1,1,2\n"));
     let message = value.unwrap_err().message;
-    assert!(
-        message.contains("1 key of the right frame stands more than once"),
-        "{message}"
-    );
+    assert!(message.contains("1 key of the right frame stands more than once"), "{message}");
 }
 
 #[test]
@@ -291,13 +256,7 @@ fn the_method_runs_on_a_tiny_random_model() {
     );
     // Everything exceeds such a threshold, and M0 cannot be retrained on nothing: the error says so.
     let error = script_in(folder.path(), &text).unwrap_err();
-    assert!(
-        error.message.contains("no rows to finetune on"),
-        "{error:?}"
-    );
+    assert!(error.message.contains("no rows to finetune on"), "{error:?}");
     let text = text.replace("phi: -10.0", "phi: 10.0");
-    assert_eq!(
-        script_in(folder.path(), &text).unwrap(),
-        json!([3, 0, 0.0, 3])
-    );
+    assert_eq!(script_in(folder.path(), &text).unwrap(), json!([3, 0, 0.0, 3]));
 }

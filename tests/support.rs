@@ -9,9 +9,7 @@ use ebb::model::load::{self, LoadOptions};
 use serde_json::Value;
 
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
 pub fn json(name: &str) -> Value {
@@ -19,28 +17,15 @@ pub fn json(name: &str) -> Value {
 }
 
 pub fn numbers(value: &Value) -> Vec<f64> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|x| x.as_f64().unwrap())
-        .collect()
+    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
 }
 
 pub fn ids(value: &Value) -> Vec<u32> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|x| x.as_u64().unwrap() as u32)
-        .collect()
+    value.as_array().unwrap().iter().map(|x| x.as_u64().unwrap() as u32).collect()
 }
 
 pub fn cpu() -> LoadOptions {
-    LoadOptions {
-        device: "cpu".to_string(),
-        ..LoadOptions::default()
-    }
+    LoadOptions { device: "cpu".to_string(), ..LoadOptions::default() }
 }
 
 /// The random LLaMA whose numbers transformers computed.
@@ -55,9 +40,7 @@ pub fn tiny_with_adapter() -> Model {
 
 /// A path beside the repository, where it is there; says so where it is not.
 pub fn shared(path: &str) -> Option<PathBuf> {
-    let full = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared")
-        .join(path);
+    let full = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);
     if full.exists() {
         return Some(full);
     }
@@ -80,10 +63,7 @@ pub fn values(tensor: &Tensor) -> Vec<f64> {
 
 /// The bits of every weight, by name: equal only when every value is.
 pub fn bits(model: &Model) -> Vec<(String, Vec<u32>)> {
-    let adapter = model
-        .adapter()
-        .map(|adapter| adapter.weights.clone())
-        .unwrap_or_default();
+    let adapter = model.adapter().map(|adapter| adapter.weights.clone()).unwrap_or_default();
     let all = model.weights().dense.clone().into_iter().chain(adapter);
     let bits = |tensor: &Tensor| {
         let flat = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -96,10 +76,7 @@ pub fn bits(model: &Model) -> Vec<(String, Vec<u32>)> {
 pub fn close(ours: &[f64], theirs: &[f64], tolerance: f64, what: &str) {
     assert_eq!(ours.len(), theirs.len(), "{what}: lengths");
     for (place, (a, b)) in ours.iter().zip(theirs).enumerate() {
-        assert!(
-            (a - b).abs() <= tolerance,
-            "{what}[{place}]: ours {a}, theirs {b}"
-        );
+        assert!((a - b).abs() <= tolerance, "{what}[{place}]: ours {a}, theirs {b}");
     }
 }
 
@@ -110,10 +87,7 @@ pub fn script_in(
 ) -> Result<Value, Box<ebb::script::report::ScriptError>> {
     let mut host = ebb::script::host::Host::quiet(folder.to_path_buf());
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for path in [
-        repository.join("tests/fixtures"),
-        repository.join("../shared"),
-    ] {
+    for path in [repository.join("tests/fixtures"), repository.join("../shared")] {
         host.access.read.extend(path.canonicalize());
     }
     let mut session = ebb::script::engine::Session::new(std::rc::Rc::new(host), "test.rhai");

@@ -45,18 +45,13 @@ fn facts(run: &Path) -> Value {
 fn until(what: &str, mut there: impl FnMut() -> bool) {
     let started = Instant::now();
     while !there() {
-        assert!(
-            started.elapsed() < Duration::from_secs(60),
-            "{what} did not come"
-        );
+        assert!(started.elapsed() < Duration::from_secs(60), "{what} did not come");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
 fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill")
-        .args([name, &child.id().to_string()])
-        .status();
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status();
     assert!(sent.unwrap().success());
 }
 
@@ -67,10 +62,8 @@ fn of_runs_that_ask_for_one_folder_at_once_one_gets_it() {
         let folder = format!("r{round}");
         let words = ["run", "x.rhai", "--run-dir", &folder];
         let children: Vec<Child> = (0..4).map(|_| start(place.path(), &words)).collect();
-        let ended: Vec<Output> = children
-            .into_iter()
-            .map(|c| c.wait_with_output().unwrap())
-            .collect();
+        let ended: Vec<Output> =
+            children.into_iter().map(|c| c.wait_with_output().unwrap()).collect();
         let (well, ill): (Vec<&Output>, Vec<&Output>) =
             ended.iter().partition(|o| o.status.success());
         assert_eq!((well.len(), ill.len()), (1, 3));
@@ -87,18 +80,11 @@ fn of_runs_that_ask_for_one_folder_at_once_one_gets_it() {
         assert_eq!(facts(&place.path().join(&folder))["status"], "done");
     }
     // Without a folder each gets its own.
-    let children: Vec<Child> = (0..6)
-        .map(|_| start(place.path(), &["run", "x.rhai"]))
-        .collect();
+    let children: Vec<Child> = (0..6).map(|_| start(place.path(), &["run", "x.rhai"])).collect();
     for child in children {
         assert!(child.wait_with_output().unwrap().status.success());
     }
-    assert_eq!(
-        std::fs::read_dir(place.path().join("runs"))
-            .unwrap()
-            .count(),
-        6
-    );
+    assert_eq!(std::fs::read_dir(place.path().join("runs")).unwrap().count(), 6);
 }
 
 const LONG: &str = r#"load_model("ebb/tiny").finetune(["a cat sat", "a dog ran"], #{ steps: 100000, batch_size: 1, method: "head",
@@ -109,39 +95,22 @@ fn two_finetunings_do_not_share_a_folder() {
     let place = place(LONG);
     let mut first = start(place.path(), &["run", "x.rhai"]);
     let log = place.path().join("kept/log.jsonl");
-    until("a step", || {
-        std::fs::read(&log).is_ok_and(|log| log.len() > 200)
-    });
+    until("a step", || std::fs::read(&log).is_ok_and(|log| log.len() > 200));
     let second = command(place.path(), &["run", "x.rhai"]).output().unwrap();
     assert_eq!(second.status.code(), Some(1));
-    assert!(
-        said(&second).contains("another finetuning is under way in"),
-        "{}",
-        said(&second)
-    );
+    assert!(said(&second).contains("another finetuning is under way in"), "{}", said(&second));
     let mut prompt = command(place.path(), &["repl"]);
     let mut prompt = prompt.stdin(Stdio::piped()).spawn().unwrap();
-    std::io::Write::write_all(
-        &mut prompt.stdin.take().unwrap(),
-        format!("{LONG}\n").as_bytes(),
-    )
-    .unwrap();
+    std::io::Write::write_all(&mut prompt.stdin.take().unwrap(), format!("{LONG}\n").as_bytes())
+        .unwrap();
     let third = prompt.wait_with_output().unwrap();
-    assert!(
-        said(&third).contains("another finetuning is under way in"),
-        "{}",
-        said(&third)
-    );
+    assert!(said(&third).contains("another finetuning is under way in"), "{}", said(&third));
     // A killed process holds nothing.
     first.kill().unwrap();
     first.wait().unwrap();
     let text = LONG.replace("100000", "100001");
     let error = script_in(place.path(), &text).unwrap_err();
-    assert!(
-        error.message.contains("belongs to another finetuning"),
-        "{}",
-        error.message
-    );
+    assert!(error.message.contains("belongs to another finetuning"), "{}", error.message);
 }
 
 #[test]
@@ -172,9 +141,7 @@ fn a_second_signal_ends_a_run_at_once_and_its_record_says_so() {
     signal(&child, "-TERM");
     std::thread::sleep(Duration::from_millis(100));
     if child.try_wait().unwrap().is_none() {
-        let _ = Command::new("kill")
-            .args(["-INT", &child.id().to_string()])
-            .status();
+        let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     }
     let started = Instant::now();
     assert_eq!(child.wait().unwrap().code(), Some(130));
@@ -203,10 +170,7 @@ fn a_signal_that_whoever_started_the_run_ignores_stays_ignored() {
 fn a_prompt_ends_when_it_is_asked_to() {
     for busy in [false, true] {
         let place = tempfile::tempdir().unwrap();
-        let mut child = command(place.path(), &["repl"])
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command(place.path(), &["repl"]).stdin(Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
         let rest = if busy { "loop { }" } else { "" };
         let lines = format!("frame([#{{ a: 1 }}]).write(\"there.csv\");\n{rest}\n");
@@ -224,11 +188,9 @@ fn files_and_folders_have_what_the_umask_leaves() {
     use std::os::unix::fs::PermissionsExt;
     let script = r#"log(#{ a: 1 }); frame([#{ a: 1 }]).write("deep/f.csv"); let m = load_model("ebb/tiny"); m.save("m"); m.save("m");
         m.finetune(["a cat"], #{ steps: 1, method: "head", dir: "kept" });"#;
-    for (mask, file, folder) in [
-        ("077", 0o600, 0o700),
-        ("027", 0o640, 0o750),
-        ("002", 0o664, 0o775),
-    ] {
+    for (mask, file, folder) in
+        [("077", 0o600, 0o700), ("027", 0o640, 0o750), ("002", 0o664, 0o775)]
+    {
         let place = place(script);
         let ended = Command::new("sh")
             .args([
@@ -241,11 +203,7 @@ fn files_and_folders_have_what_the_umask_leaves() {
             .unwrap();
         assert!(ended.status.success(), "{}", said(&ended));
         let mode = |name: &str| {
-            std::fs::metadata(place.path().join(name))
-                .unwrap()
-                .permissions()
-                .mode()
-                & 0o777
+            std::fs::metadata(place.path().join(name)).unwrap().permissions().mode() & 0o777
         };
         for name in [
             "deep/f.csv",
@@ -272,23 +230,16 @@ fn links_in_a_project_lead_no_record_out_of_it() {
     let (place, outside) = (place("log(#{ a: 1 }); 1"), tempfile::tempdir().unwrap());
     std::fs::write(outside.path().join("victim"), "mine").unwrap();
     let run = |words: &[&str]| {
-        command(place.path(), &[&["run", "x.rhai"], words].concat())
-            .output()
-            .unwrap()
+        command(place.path(), &[&["run", "x.rhai"], words].concat()).output().unwrap()
     };
     let unharmed = || {
         assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
-        assert_eq!(
-            std::fs::read(outside.path().join("victim")).unwrap(),
-            b"mine"
-        );
+        assert_eq!(std::fs::read(outside.path().join("victim")).unwrap(), b"mine");
     };
     symlink(outside.path(), place.path().join("runs")).unwrap();
-    for words in [
-        &[][..],
-        &["--run-dir", "runs/a"],
-        &["--run-dir", "ok", "--report", "runs/r.html"],
-    ] {
+    for words in
+        [&[][..], &["--run-dir", "runs/a"], &["--run-dir", "ok", "--report", "runs/r.html"]]
+    {
         let ended = run(words);
         assert_eq!(ended.status.code(), Some(1), "{words:?}");
         assert!(said(&ended).contains("leads out of"), "{}", said(&ended));
@@ -305,11 +256,7 @@ fn links_in_a_project_lead_no_record_out_of_it() {
     // Meant is what is allowed, and what is typed as it is.
     let allowed = outside.path().to_string_lossy().into_owned();
     assert!(run(&["--allow-write", &allowed]).status.success());
-    assert!(
-        run(&["--run-dir", &format!("{allowed}/typed")])
-            .status
-            .success()
-    );
+    assert!(run(&["--run-dir", &format!("{allowed}/typed")]).status.success());
 }
 
 #[test]
@@ -350,9 +297,7 @@ fn a_second_signal_leaves_nothing_of_what_is_being_written() {
         names.filter(|name| name.starts_with(".ebb-")).count()
     };
     let mut child = start(place.path(), &["run", "x.rhai", "--run-dir", "r"]);
-    until("a file aside", || {
-        asides() == 1 || child.try_wait().unwrap().is_some()
-    });
+    until("a file aside", || asides() == 1 || child.try_wait().unwrap().is_some());
     signal(&child, "-TERM");
     std::thread::sleep(Duration::from_millis(5));
     if child.try_wait().unwrap().is_none() {

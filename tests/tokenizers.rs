@@ -85,15 +85,9 @@ fn folder_with(name: &str) -> (tempfile::TempDir, Model) {
 
 #[test]
 fn such_a_folder_loads_and_is_saved_with_a_tokenizer_json() {
-    for name in [
-        "llama",
-        "llama_legacy",
-        "llama_decoder",
-        "llama_unnamed",
-        "normalized",
-        "unigram",
-        "opt",
-    ] {
+    for name in
+        ["llama", "llama_legacy", "llama_decoder", "llama_unnamed", "normalized", "unigram", "opt"]
+    {
         let (place, model) = folder_with(name);
         same_as_transformers(model.tokenizer(), name);
         let saved = place.path().join("saved");
@@ -116,14 +110,8 @@ fn a_saved_tokenizer_reads_back_as_it_was_written() {
 #[test]
 fn a_prompt_that_is_cut_keeps_its_begin_token() {
     let (_place, model) = folder_with("llama");
-    let long = model
-        .tokenizer()
-        .encode(&"The old mill stands. ".repeat(40))
-        .unwrap();
-    let options = Options {
-        max_new_tokens: 4,
-        ..Options::default()
-    };
+    let long = model.tokenizer().encode(&"The old mill stands. ".repeat(40)).unwrap();
+    let options = Options { max_new_tokens: 4, ..Options::default() };
     let run = |prompt: Vec<u32>| generate(&model, &[prompt], &options, &quiet()).unwrap();
     let outcome = run(long.clone());
     assert_eq!(outcome.cut, 1);
@@ -197,11 +185,7 @@ fn files_that_make_no_tokenizer_are_told() {
         "llama",
         "tokenizer.model is not a whole SentencePiece model",
     );
-    refused(
-        |files| files.pieces = Some(Vec::new()),
-        "llama",
-        "it has no pieces",
-    );
+    refused(|files| files.pieces = Some(Vec::new()), "llama", "it has no pieces");
 }
 
 #[test]
@@ -239,16 +223,12 @@ fn tokens_of_a_special_tokens_map_are_saved_as_transformers_reads_them() {
     let made = tokenizer(&files).unwrap();
     same_as_transformers(&made, "opt");
     let place = tempfile::tempdir().unwrap();
-    made.save(&ebb::doorway::Roots::anywhere(), place.path())
-        .unwrap();
+    made.save(&ebb::doorway::Roots::anywhere(), place.path()).unwrap();
     let saved = std::fs::read(place.path().join("tokenizer_config.json")).unwrap();
     let saved: Value = serde_json::from_slice(&saved).unwrap();
     for key in ["bos_token", "eos_token", "unk_token", "pad_token"] {
         let token = &saved[key];
-        assert!(
-            token.is_string() || token["__type"] == "AddedToken",
-            "{key}: {token}"
-        );
+        assert!(token.is_string() || token["__type"] == "AddedToken", "{key}: {token}");
     }
     let listed = &saved["additional_special_tokens"];
     assert_eq!(listed[0]["__type"], "AddedToken");

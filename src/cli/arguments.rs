@@ -16,9 +16,7 @@ pub fn program() -> Command {
     with_permissions(Command::new("ebb"))
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
-        .long_about(format!(
-            "{ABOUT}.\n\nWithout a command it opens a prompt, with these options."
-        ))
+        .long_about(format!("{ABOUT}.\n\nWithout a command it opens a prompt, with these options."))
         .override_usage("ebb [OPTIONS]\n       ebb COMMAND")
         .args_conflicts_with_subcommands(true)
         .subcommand(
@@ -104,18 +102,11 @@ fn with_own_options(command: Command) -> Command {
     with_permissions(
         command
             .arg(
-                Arg::new("json")
-                    .long("json")
-                    .action(ArgAction::SetTrue)
-                    .help(
-                        "Print the last value as one JSON line, everything else on standard error",
-                    ),
+                Arg::new("json").long("json").action(ArgAction::SetTrue).help(
+                    "Print the last value as one JSON line, everything else on standard error",
+                ),
             )
-            .arg(file(
-                "report",
-                "FILE",
-                "Also write the report to FILE (.html)",
-            ))
+            .arg(file("report", "FILE", "Also write the report to FILE (.html)"))
             .arg(file(
                 "run-dir",
                 "FOLDER",
@@ -128,10 +119,7 @@ fn with_own_options(command: Command) -> Command {
 pub fn own_names() -> Vec<String> {
     let command = run_without_script();
     let names = command.get_arguments().filter_map(Arg::get_long);
-    names
-        .map(str::to_string)
-        .chain(["help".to_string()])
-        .collect()
+    names.map(str::to_string).chain(["help".to_string()]).collect()
 }
 
 /// Where the script stands among the words behind `ebb run`: the first that is neither an option nor an option's value.
@@ -189,10 +177,7 @@ impl Common {
             offline: matches.get_flag("offline"),
             threads: matches.get_one::<u16>("threads").copied(),
             memory: matches.get_one::<u64>("memory").copied(),
-            device: matches
-                .get_one::<String>("device")
-                .cloned()
-                .unwrap_or_default(),
+            device: matches.get_one::<String>("device").cloned().unwrap_or_default(),
         }
     }
 }
@@ -261,11 +246,7 @@ fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
         );
     }
     with_own_options(command).arg(
-        Arg::new("help")
-            .long("help")
-            .short('h')
-            .action(ArgAction::Help)
-            .help("Print this help"),
+        Arg::new("help").long("help").short('h').action(ArgAction::Help).help("Print this help"),
     )
 }
 
@@ -308,10 +289,9 @@ fn argument(parameter: &Declared) -> Arg {
         false => argument,
     };
     match &parameter.default {
-        serde_json::Value::Bool(_) => argument
-            .num_args(0..=1)
-            .default_missing_value("true")
-            .value_name("true|false"),
+        serde_json::Value::Bool(_) => {
+            argument.num_args(0..=1).default_missing_value("true").value_name("true|false")
+        }
         serde_json::Value::Number(number) => argument
             .allow_hyphen_values(true)
             .value_name(if number.is_f64() { "NUMBER" } else { "INTEGER" }),

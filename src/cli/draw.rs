@@ -135,10 +135,8 @@ fn shown_line(line: &str) -> String {
 /// The bytes of the word, or the one character, at a column counted from 1.
 fn token_at(line: &str, column: usize) -> std::ops::Range<usize> {
     let line = shown_line(line);
-    let start = line
-        .char_indices()
-        .nth(column.saturating_sub(1))
-        .map_or(line.len(), |(index, _)| index);
+    let start =
+        line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(index, _)| index);
     let rest = line.get(start..).unwrap_or_default();
     let word = rest
         .find(|character: char| !character.is_alphanumeric() && character != '_')
@@ -171,13 +169,8 @@ fn fitting(table: &Table, width: usize) -> Vec<usize> {
         column.map_or(0, |column| column.name.width())
     };
     let natural = |index: usize| {
-        let cells = table
-            .rows
-            .iter()
-            .filter_map(|row| row.get(index)?.as_deref());
-        cells
-            .map(UnicodeWidthStr::width)
-            .fold(heading(index), usize::max)
+        let cells = table.rows.iter().filter_map(|row| row.get(index)?.as_deref());
+        cells.map(UnicodeWidthStr::width).fold(heading(index), usize::max)
     };
     let enough = |index: usize| heading(index).clamp(NARROWEST, WIDEST_HEADING);
     let least = |index: usize| natural(index).min(enough(index)) + 3;

@@ -16,9 +16,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn home() -> Option<PathBuf> {
-    variable("HOME")
-        .or_else(|| variable("USERPROFILE"))
-        .map(PathBuf::from)
+    variable("HOME").or_else(|| variable("USERPROFILE")).map(PathBuf::from)
 }
 
 /// The folder of huggingface_hub: HF_HOME, or `huggingface` in the user's cache folder.
@@ -49,9 +47,7 @@ pub fn hub() -> Settings {
         cache: cache.or_else(|| hub_home().map(|folder| folder.join("hub"))),
         token: match told("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
             true => None,
-            false => variable("HF_TOKEN")
-                .map(|token| token.trim().to_string())
-                .or_else(stored),
+            false => variable("HF_TOKEN").map(|token| token.trim().to_string()).or_else(stored),
         },
         endpoint: variable("HF_ENDPOINT"),
         offline: told("HF_HUB_OFFLINE"),

@@ -26,9 +26,7 @@ pub fn host(common: &Common, bars: &Bars) -> Result<Host> {
         .map_err(|error| Error::io("read", ".", error))?;
     if let Some(threads) = common.threads {
         // A second pool in one process cannot be had; the first one serves.
-        let _ = rayon::ThreadPoolBuilder::new()
-            .num_threads(usize::from(threads))
-            .build_global();
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global();
     }
     let mut access = Access {
         read: vec![working_folder.clone()],
@@ -40,9 +38,7 @@ pub fn host(common: &Common, bars: &Bars) -> Result<Host> {
     }
     for path in &common.allow_write {
         let full = host::normal_form(&working_folder.join(path));
-        access
-            .write
-            .push(host::real_form(&full).map_err(|error| Error::io("write", path, error))?);
+        access.write.push(host::real_form(&full).map_err(|error| Error::io("write", path, error))?);
     }
     let library = common.library.iter().map(|folder| existing(folder));
     let library = library.collect::<Result<Vec<PathBuf>>>()?;
@@ -59,7 +55,5 @@ pub fn host(common: &Common, bars: &Bars) -> Result<Host> {
 }
 
 fn existing(path: &str) -> Result<PathBuf> {
-    Path::new(path)
-        .canonicalize()
-        .map_err(|error| Error::io("read", path, error))
+    Path::new(path).canonicalize().map_err(|error| Error::io("read", path, error))
 }

@@ -45,10 +45,8 @@ pub unsafe fn prepare_environment() {
 /// Reads the command line and opens the door it asks for.
 pub fn main() -> ExitCode {
     guard::note_panics();
-    let words: Vec<String> = std::env::args_os()
-        .skip(1)
-        .map(|word| word.to_string_lossy().to_string())
-        .collect();
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().to_string()).collect();
     let code = on_a_large_stack(move || open(&words));
     // Work that was stopped may still be writing aside.
     place::abandon();

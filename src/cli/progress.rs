@@ -24,9 +24,7 @@ pub struct Bars {
 impl Bars {
     pub fn new() -> Self {
         let terminal = std::io::stderr().is_terminal();
-        Self {
-            bars: terminal.then(MultiProgress::new),
-        }
+        Self { bars: terminal.then(MultiProgress::new) }
     }
 
     /// Takes the bars off the screen while `write` writes.
@@ -116,8 +114,7 @@ impl Task for Bar {
         if let Ok(style) = ProgressStyle::with_template("{prefix} {spinner}\n{msg}") {
             self.bar.set_style(style);
         }
-        self.bar
-            .set_message(tail(so_far, width().saturating_sub(1)));
+        self.bar.set_message(tail(so_far, width().saturating_sub(1)));
     }
 }
 
@@ -130,9 +127,7 @@ fn tail(text: &str, width: usize) -> String {
         .lines()
         .flat_map(|line| {
             let shown: Vec<char> = one_line(line).chars().collect();
-            let pieces = shown
-                .chunks(width.max(1))
-                .map(|piece| piece.iter().collect());
+            let pieces = shown.chunks(width.max(1)).map(|piece| piece.iter().collect());
             pieces.collect::<Vec<String>>()
         })
         .collect();

@@ -67,11 +67,8 @@ pub fn main(matches: &ArgMatches) -> u8 {
     };
     let desk = Desk::new(Box::new(screen.clone()), None);
     host::listen(&host, &desk);
-    let prompt = Prompt {
-        session: Rc::new(RefCell::new(Session::new(host, "input"))),
-        desk,
-        screen,
-    };
+    let prompt =
+        Prompt { session: Rc::new(RefCell::new(Session::new(host, "input"))), desk, screen };
     match std::io::stdin().is_terminal() {
         true => prompt.converse(),
         false => prompt.read_all(),

@@ -62,11 +62,7 @@ fn refuse(screen: &Screen, error: &Error, code: u8) -> u8 {
 fn read(name: &str) -> Result<Script> {
     let text = Roots::anywhere().text(Path::new(name))?;
     let text = text.replace("\r\n", "\n");
-    Ok(Script {
-        name: name.to_string(),
-        cells: cells::split(&text),
-        text,
-    })
+    Ok(Script { name: name.to_string(), cells: cells::split(&text), text })
 }
 
 /// The script's parameters, none of them with the name of an option of `ebb run`.
@@ -83,12 +79,9 @@ fn declared(script: &Script) -> std::result::Result<Vec<Declared>, Box<ScriptErr
     let declared = parameters::find(&script.name, &script.text, &code)?;
     match parameters::unusable_name(&declared, &arguments::own_names()) {
         None => Ok(declared),
-        Some((line, message)) => Err(Box::new(ScriptError::at_line(
-            &script.name,
-            &script.text,
-            line,
-            message,
-        ))),
+        Some((line, message)) => {
+            Err(Box::new(ScriptError::at_line(&script.name, &script.text, line, message)))
+        }
     }
 }
 
@@ -114,11 +107,9 @@ fn start(script: &Script, asked: Run, words: &[String]) -> u8 {
 
 fn check_report(report: Option<&str>) -> Result<()> {
     match report {
-        Some(report) if !report.ends_with(".html") => Err(Error::invalid(
-            "--report",
-            "a file name that ends in .html",
-            format!("{report:?}"),
-        )),
+        Some(report) if !report.ends_with(".html") => {
+            Err(Error::invalid("--report", "a file name that ends in .html", format!("{report:?}")))
+        }
         _ => Ok(()),
     }
 }

@@ -44,10 +44,7 @@ pub fn listen() -> Arc<AtomicBool> {
 fn leave_unless_heard(flag: Arc<AtomicBool>) {
     let wait = move || {
         std::thread::sleep(PATIENCE);
-        let is_run = LAST_WORD
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_some();
+        let is_run = LAST_WORD.lock().unwrap_or_else(PoisonError::into_inner).is_some();
         if is_run && flag.load(Ordering::Relaxed) && !control::is_heard() {
             leave();
         }
@@ -73,10 +70,7 @@ pub fn set_last_word(word: Option<Abandoned>) {
 
 /// Says in the record of a run under way, if there is one, how it ended, and over what.
 pub fn close_record(status: &str, error: Option<&Error>) {
-    let word = LAST_WORD
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
+    let word = LAST_WORD.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(word) = word {
         word.write(status, error);
     }

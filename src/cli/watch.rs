@@ -50,12 +50,7 @@ fn watch(limit: u64) {
 
 /// The end for an allocation that would go over the budget or that the system refuses.
 fn refuse(refusal: Refusal) -> ! {
-    let at_once = |bytes| {
-        format!(
-            "the script, which asks for {} at once,",
-            memory::shown(bytes)
-        )
-    };
+    let at_once = |bytes| format!("the script, which asks for {} at once,", memory::shown(bytes));
     leave(&match refusal {
         Refusal::Budget(bytes) => memory::exceeded(&at_once(bytes)),
         Refusal::System(bytes) => Error::failed_with_hint(

@@ -8,16 +8,10 @@ static DATA: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/data");
 
 /// The file name and bytes of a bundled data set.
 pub fn find(name: &str) -> Result<(String, &'static [u8])> {
-    let found = DATA
-        .files()
-        .find(|file| stem(file.path()).as_deref() == Some(name));
+    let found = DATA.files().find(|file| stem(file.path()).as_deref() == Some(name));
     match found {
         Some(file) => Ok((file.path().display().to_string(), file.contents())),
-        None => Err(Error::unknown(
-            "bundled data set",
-            format!("ebb/{name}"),
-            names(),
-        )),
+        None => Err(Error::unknown("bundled data set", format!("ebb/{name}"), names())),
     }
 }
 

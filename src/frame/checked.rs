@@ -67,11 +67,7 @@ fn apart(part: &Expr) -> (Expr, Expr) {
 
 /// Whether a part gives 64-bit whole numbers on this frame.
 fn is_whole(frame: &DataFrame, part: &Expr) -> bool {
-    let alone = frame
-        .clone()
-        .lazy()
-        .select([part.clone().alias("part")])
-        .collect_schema();
+    let alone = frame.clone().lazy().select([part.clone().alias("part")]).collect_schema();
     alone.is_ok_and(|schema| {
         let kind = schema.get("part");
         matches!(kind, Some(DataType::Int64 | DataType::UInt64))
@@ -81,9 +77,7 @@ fn is_whole(frame: &DataFrame, part: &Expr) -> bool {
 fn compare(whole: Expr, shadow: Expr, name: &'static str) -> Expr {
     let check = move |columns: &mut [Column]| -> PolarsResult<Column> {
         let (Some(whole), Some(shadow)) = (columns.first(), columns.get(1)) else {
-            return Err(PolarsError::ComputeError(
-                "an expression without a value".into(),
-            ));
+            return Err(PolarsError::ComputeError("an expression without a value".into()));
         };
         let difference = (&whole.cast(&DataType::Float64)? - shadow)?;
         let difference = difference.as_materialized_series().f64()?.clone();

@@ -4,17 +4,8 @@ use polars::prelude::*;
 
 use crate::error::{Context, Result};
 
-const STATISTICS: [&str; 9] = [
-    "count",
-    "null_count",
-    "mean",
-    "std",
-    "min",
-    "25%",
-    "50%",
-    "75%",
-    "max",
-];
+const STATISTICS: [&str; 9] =
+    ["count", "null_count", "mean", "std", "min", "25%", "50%", "75%", "max"];
 
 /// A frame with a row a statistic and a column a column, as polars' Python front has it: booleans have no deviation and no
 /// quartiles, a column of texts is told in texts (counts, the first and the last in order), lists have counts only.
@@ -28,10 +19,7 @@ pub fn describe(frame: &DataFrame) -> Result<DataFrame> {
 
 fn statistics(column: &Column) -> Result<Column> {
     let nulls = column.null_count();
-    let mut values = vec![
-        Some(column.len().saturating_sub(nulls) as f64),
-        Some(nulls as f64),
-    ];
+    let mut values = vec![Some(column.len().saturating_sub(nulls) as f64), Some(nulls as f64)];
     if column.dtype() == &DataType::String {
         return texts(column, nulls);
     }
@@ -44,11 +32,7 @@ fn statistics(column: &Column) -> Result<Column> {
     match numbers.transpose().during("describe")? {
         None => values.resize(STATISTICS.len(), None),
         Some(numbers) => {
-            let numbers = numbers
-                .as_materialized_series()
-                .f64()
-                .during("describe")?
-                .clone();
+            let numbers = numbers.as_materialized_series().f64().during("describe")?.clone();
             let ordered = |value: Option<f64>| value.filter(|_| !is_boolean);
             let quantile = |q: f64| {
                 let found = numbers.quantile(q, QuantileMethod::Nearest);

@@ -64,10 +64,7 @@ pub fn text(cell: &AnyValue) -> String {
 /// The fields of a struct cell, by name.
 pub fn fields(cell: &AnyValue) -> Vec<(String, AnyValue<'static>)> {
     let names: Vec<String> = match cell.dtype() {
-        DataType::Struct(fields) => fields
-            .iter()
-            .map(|field| field.name().to_string())
-            .collect(),
+        DataType::Struct(fields) => fields.iter().map(|field| field.name().to_string()).collect(),
         _ => return Vec::new(),
     };
     let owned = cell.clone().into_static();

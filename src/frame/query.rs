@@ -60,11 +60,7 @@ pub fn known(frame: &DataFrame, name: &str) -> Result<()> {
 
 /// The frame's columns.
 pub fn names(frame: &DataFrame) -> Vec<String> {
-    frame
-        .get_column_names()
-        .into_iter()
-        .map(|name| name.to_string())
-        .collect()
+    frame.get_column_names().into_iter().map(|name| name.to_string()).collect()
 }
 
 /// The columns that an expression reads.

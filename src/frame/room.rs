@@ -24,9 +24,7 @@ const LITTLE: f64 = (1 << 24) as f64;
 /// Refuses to put frames below each other where there is no room for the whole.
 pub fn for_all(frames: &[DataFrame]) -> Result<()> {
     let rows = frames.iter().map(|frame| frame.height() as u64).sum();
-    let bytes = frames
-        .iter()
-        .map(|frame| frame.height() as f64 * row(frame));
+    let bytes = frames.iter().map(|frame| frame.height() as f64 * row(frame));
     ask(rows, bytes.sum(), "a frame of all rows")
 }
 
@@ -37,10 +35,7 @@ pub fn for_join(left: &DataFrame, right: &DataFrame, on: &[Expr], kind: &JoinTyp
     }
     let each = row(left) + row(right) + 2.0 * NUMBER;
     let (lefts, rights) = (left.height() as u64, right.height() as u64);
-    let most = lefts
-        .saturating_mul(rights)
-        .saturating_add(lefts)
-        .saturating_add(rights);
+    let most = lefts.saturating_mul(rights).saturating_add(lefts).saturating_add(rights);
     if most <= MOST_ROWS && most as f64 * each < LITTLE {
         return Ok(());
     }
@@ -65,9 +60,7 @@ fn pairs(left: &DataFrame, right: &DataFrame, on: &[Expr]) -> Result<u64> {
         .map(|(place, key)| key.clone().alias(format!("key {place}")))
         .collect();
     let counted = |frame: &DataFrame, name: &str| {
-        let names: Vec<Expr> = (0..keys.len())
-            .map(|place| col(format!("key {place}")))
-            .collect();
+        let names: Vec<Expr> = (0..keys.len()).map(|place| col(format!("key {place}"))).collect();
         let present = names.iter().cloned().map(Expr::is_not_null);
         let present = present.reduce(Expr::and).unwrap_or_else(|| lit(true));
         frame
@@ -78,16 +71,9 @@ fn pairs(left: &DataFrame, right: &DataFrame, on: &[Expr]) -> Result<u64> {
             .group_by(&names)
             .agg([len().cast(DataType::Float64).alias(name)])
     };
-    let names: Vec<Expr> = (0..keys.len())
-        .map(|place| col(format!("key {place}")))
-        .collect();
+    let names: Vec<Expr> = (0..keys.len()).map(|place| col(format!("key {place}"))).collect();
     let pairs = counted(left, "left")
-        .join(
-            counted(right, "right"),
-            &names,
-            &names,
-            JoinArgs::new(JoinType::Inner),
-        )
+        .join(counted(right, "right"), &names, &names, JoinArgs::new(JoinType::Inner))
         .select([(col("left") * col("right")).sum().alias("pairs")])
         .collect()
         .during("counting the rows of a join")?;
@@ -105,18 +91,9 @@ pub fn for_items(frame: &DataFrame, name: &str) -> Result<()> {
         return Ok(());
     };
     let lists = column.list().during("explode")?;
-    let items: u64 = lists
-        .lst_lengths()
-        .iter()
-        .flatten()
-        .map(|n| u64::from(n).max(1))
-        .sum();
+    let items: u64 = lists.lst_lengths().iter().flatten().map(|n| u64::from(n).max(1)).sum();
     let others = frame.drop(name).during("explode")?;
-    ask(
-        items,
-        items as f64 * (row(&others) + 2.0 * PLACE),
-        "exploding the lists",
-    )
+    ask(items, items as f64 * (row(&others) + 2.0 * PLACE), "exploding the lists")
 }
 
 /// Refuses a table with more cells than there is room for: rows that all have other names make as many columns.

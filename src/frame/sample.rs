@@ -15,23 +15,15 @@ pub fn sample(frame: &DataFrame, n: usize, seed: u64) -> Result<DataFrame> {
         )
         .with_hint("ask for fewer rows, or add more data"));
     }
-    pick(
-        frame,
-        &Stream::new(seed, "sample").sample(frame.height(), n),
-    )
+    pick(frame, &Stream::new(seed, "sample").sample(frame.height(), n))
 }
 
 /// All rows in random order.
 pub fn shuffle(frame: &DataFrame, seed: u64) -> Result<DataFrame> {
-    pick(
-        frame,
-        &Stream::new(seed, "shuffle").permutation(frame.height()),
-    )
+    pick(frame, &Stream::new(seed, "shuffle").permutation(frame.height()))
 }
 
 fn pick(frame: &DataFrame, rows: &[usize]) -> Result<DataFrame> {
     let index: Vec<IdxSize> = rows.iter().map(|row| *row as IdxSize).collect();
-    frame
-        .take(&IdxCa::from_vec("".into(), index))
-        .during("taking rows")
+    frame.take(&IdxCa::from_vec("".into(), index)).during("taking rows")
 }

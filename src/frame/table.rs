@@ -16,11 +16,7 @@ pub fn table(frame: &DataFrame, limit: usize) -> Result<Table> {
         true => (0..height).map(Some).collect(),
         false => {
             let head = limit.max(3) - 2;
-            (0..head)
-                .map(Some)
-                .chain([None])
-                .chain((height - 2..height).map(Some))
-                .collect()
+            (0..head).map(Some).chain([None]).chain((height - 2..height).map(Some)).collect()
         }
     };
     let columns = frame.columns().iter().map(|column| Heading {
@@ -34,9 +30,7 @@ pub fn table(frame: &DataFrame, limit: usize) -> Result<Table> {
             None => vec![Some("…".to_string()); frame.width()],
             Some(index) => {
                 let cells = frame.columns().iter();
-                cells
-                    .map(|column| Ok(cell(&column.get(*index)?)))
-                    .collect::<Result<_>>()?
+                cells.map(|column| Ok(cell(&column.get(*index)?))).collect::<Result<_>>()?
             }
         });
     }
@@ -44,20 +38,12 @@ pub fn table(frame: &DataFrame, limit: usize) -> Result<Table> {
         1 => format!("1 {noun}"),
         _ => format!("{count} {noun}s"),
     };
-    let size = format!(
-        "{} × {}",
-        plural(height, "row"),
-        plural(frame.width(), "column")
-    );
+    let size = format!("{} × {}", plural(height, "row"), plural(frame.width(), "column"));
     let caption = match shown.iter().flatten().count() {
         all if all == height => size,
         some => format!("{size}; {some} shown"),
     };
-    Ok(Table {
-        columns: columns.collect(),
-        rows,
-        caption,
-    })
+    Ok(Table { columns: columns.collect(), rows, caption })
 }
 
 /// A column's type in a word.

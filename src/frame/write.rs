@@ -19,9 +19,7 @@ pub fn file(frame: &DataFrame, roots: &Roots, path: &Path) -> Result<()> {
         if gzipped {
             let mut packed = GzEncoder::new(out, Compression::default());
             table(frame, format, &mut packed, path)?;
-            packed
-                .finish()
-                .map_err(|error| Error::io("write", path, error))?;
+            packed.finish().map_err(|error| Error::io("write", path, error))?;
         } else {
             table(frame, format, out, path)?;
         }
@@ -36,11 +34,8 @@ fn table(frame: &DataFrame, format: Format, out: &mut impl Write, path: &Path) -
     match format {
         Format::Parquet => {
             let mut bytes = Vec::new();
-            ParquetWriter::new(&mut bytes)
-                .finish(&mut frame)
-                .during(operation)?;
-            out.write_all(&bytes)
-                .map_err(|error| Error::io("write", path, error))
+            ParquetWriter::new(&mut bytes).finish(&mut frame).during(operation)?;
+            out.write_all(&bytes).map_err(|error| Error::io("write", path, error))
         }
         Format::Separated(separator) => CsvWriter::new(out)
             .with_separator(separator)
@@ -60,8 +55,7 @@ fn lines(frame: &DataFrame, out: &mut impl Write, path: &Path) -> Result<()> {
     for row in super::json::rows(frame)? {
         serde_json::to_writer(&mut *out, &row)
             .map_err(|error| Error::io("write", path, error.into()))?;
-        out.write_all(b"\n")
-            .map_err(|error| Error::io("write", path, error))?;
+        out.write_all(b"\n").map_err(|error| Error::io("write", path, error))?;
     }
     Ok(())
 }
@@ -74,9 +68,7 @@ fn as_cells(frame: &DataFrame) -> Result<DataFrame> {
             return column.clone();
         }
         let cells = column.as_materialized_series();
-        let texts = cells
-            .iter()
-            .map(|cell| (!cell.is_null()).then(|| super::json::text(&cell)));
+        let texts = cells.iter().map(|cell| (!cell.is_null()).then(|| super::json::text(&cell)));
         let texts: Vec<Option<String>> = texts.collect();
         Column::new(column.name().clone(), texts)
     });

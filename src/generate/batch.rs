@@ -71,10 +71,7 @@ impl<'a> Row<'a> {
     }
 
     pub fn finish(self) -> Completion {
-        Completion {
-            ids: self.new,
-            text: self.text,
-        }
+        Completion { ids: self.new, text: self.text }
     }
 }
 
@@ -190,11 +187,7 @@ impl<'a> Batch<'a> {
         cache: &mut Cache,
         rows: Vec<Row<'a>>,
     ) -> Result<(Vec<Row<'a>>, Vec<(usize, Row<'a>)>)> {
-        let mut pass = Pass {
-            starts,
-            cache: Some(cache),
-            dropout: None,
-        };
+        let mut pass = Pass { starts, cache: Some(cache), dropout: None };
         let hidden = self.decoder.hidden(ids, &mut pass)?;
         let last = hidden.narrow(1, hidden.dim(1)? - 1, 1)?.squeeze(1)?;
         let logits = self.decoder.logits(&last.contiguous()?)?;

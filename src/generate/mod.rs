@@ -97,10 +97,7 @@ fn require_room(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Resul
     };
     let rows = options.batch_size.min(prompts.len());
     let prompt = prompts.iter().map(Vec::len).max().unwrap_or(0);
-    let left = config
-        .max_position_embeddings
-        .saturating_add(1)
-        .saturating_sub(prompt);
+    let left = config.max_position_embeddings.saturating_add(1).saturating_sub(prompt);
     let most = prompt.saturating_add(options.max_new_tokens.min(left));
     let heads = config.num_key_value_heads.saturating_mul(config.head_dim);
     // Rows that are taken in are put beside those under way in a new cache, while the old one is still there.
@@ -119,9 +116,7 @@ fn require_room(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Resul
 /// empty ones.
 fn fit(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Result<(Vec<Vec<u32>>, usize)> {
     let context = model.config().max_position_embeddings;
-    let room = context
-        .saturating_sub(options.max_new_tokens.min(context / 2))
-        .max(1);
+    let room = context.saturating_sub(options.max_new_tokens.min(context / 2)).max(1);
     let vocabulary = model.config().vocab_size as u32;
     let mut begins = model.tokenizer().begin_ids()?;
     if begins.is_empty() {

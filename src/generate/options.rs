@@ -46,24 +46,10 @@ impl Options {
     pub fn check(&self) -> Result<()> {
         let rule = |holds: bool, name: &str, expected: &str, got: String| match holds {
             true => Ok(()),
-            false => Err(Error::invalid(
-                format!("option `{name}` of generate"),
-                expected,
-                got,
-            )),
+            false => Err(Error::invalid(format!("option `{name}` of generate"), expected, got)),
         };
-        rule(
-            self.max_new_tokens > 0,
-            "max_new_tokens",
-            "at least 1",
-            "0".to_string(),
-        )?;
-        rule(
-            self.batch_size > 0,
-            "batch_size",
-            "at least 1",
-            "0".to_string(),
-        )?;
+        rule(self.max_new_tokens > 0, "max_new_tokens", "at least 1", "0".to_string())?;
+        rule(self.batch_size > 0, "batch_size", "at least 1", "0".to_string())?;
         rule(
             (0.0..=1e3).contains(&self.temperature),
             "temperature",

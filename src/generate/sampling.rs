@@ -10,11 +10,8 @@ pub fn choose<'a>(
     draw: f64,
 ) -> u32 {
     penalise(&mut logits, seen, options.repetition_penalty);
-    let mut candidates: Vec<(u32, f64)> = logits
-        .iter()
-        .enumerate()
-        .map(|(id, logit)| (id as u32, f64::from(*logit)))
-        .collect();
+    let mut candidates: Vec<(u32, f64)> =
+        logits.iter().enumerate().map(|(id, logit)| (id as u32, f64::from(*logit))).collect();
     // The likeliest first; among equals the lower id, so that the order is one on every machine.
     candidates.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let Some((best, largest)) = candidates.first().copied() else {

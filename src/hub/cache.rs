@@ -21,10 +21,7 @@ pub struct Repository {
 impl Repository {
     pub fn new(root: &Path, repository: &str) -> Self {
         let name = format!("models--{}", repository.replace('/', "--"));
-        Self {
-            locks: root.join(".locks").join(&name),
-            folder: root.join(name),
-        }
+        Self { locks: root.join(".locks").join(&name), folder: root.join(name) }
     }
 
     pub fn snapshot(&self, commit: &str) -> PathBuf {
@@ -58,10 +55,7 @@ impl Repository {
         };
         let there = |name: &str| self.has(&self.pointer(&commit, name));
         let whole = is_commit(&commit) && (there("config.json") || there("adapter_config.json"));
-        whole.then(|| Fetched {
-            folder: self.snapshot(&commit),
-            commit,
-        })
+        whole.then(|| Fetched { folder: self.snapshot(&commit), commit })
     }
 
     /// Whether a file is there, in the repository's own folder.

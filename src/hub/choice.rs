@@ -15,13 +15,8 @@ const SMALL: [&str; 8] = [
 ];
 
 /// What a tokenizer is made from where there is no `tokenizer.json`.
-const TOKENIZER_PARTS: [&str; 5] = [
-    "tokenizer.model",
-    "vocab.json",
-    "merges.txt",
-    "special_tokens_map.json",
-    "added_tokens.json",
-];
+const TOKENIZER_PARTS: [&str; 5] =
+    ["tokenizer.model", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json"];
 
 /// The files to fetch, of those at the top of the repository. Weights come as safetensors; only where there are none, as
 /// PyTorch's files; only where there are none either, as the largest (which is the most precise) GGUF file.
@@ -82,27 +77,18 @@ mod tests {
     fn chosen(names: &[(&str, u64)]) -> Vec<String> {
         let listed: Vec<Listed> = names
             .iter()
-            .map(|(path, size)| Listed {
-                path: path.to_string(),
-                size: *size,
-            })
+            .map(|(path, size)| Listed { path: path.to_string(), size: *size })
             .collect();
-        let mut chosen: Vec<String> = model_files(&listed)
-            .into_iter()
-            .map(|file| file.path.clone())
-            .collect();
+        let mut chosen: Vec<String> =
+            model_files(&listed).into_iter().map(|file| file.path.clone()).collect();
         chosen.sort();
         chosen
     }
 
     #[test]
     fn weights_come_in_one_format_and_nothing_else_is_fetched() {
-        let common = [
-            ("config.json", 1),
-            ("README.md", 1),
-            ("train.py", 1),
-            ("onnx/model.safetensors", 9),
-        ];
+        let common =
+            [("config.json", 1), ("README.md", 1), ("train.py", 1), ("onnx/model.safetensors", 9)];
         let with = |more: &[(&str, u64)]| chosen(&[&common[..], more].concat());
         assert_eq!(
             with(&[
@@ -128,35 +114,19 @@ mod tests {
             ]
         );
         assert_eq!(
-            with(&[
-                ("pytorch_model.bin", 5),
-                ("training_args.bin", 5),
-                ("a.gguf", 5)
-            ]),
+            with(&[("pytorch_model.bin", 5), ("training_args.bin", 5), ("a.gguf", 5)]),
             ["config.json", "pytorch_model.bin"]
         );
-        let parts = [
-            ("tokenizer.model", 1),
-            ("vocab.json", 1),
-            ("added_tokens.json", 1),
-        ];
+        let parts = [("tokenizer.model", 1), ("vocab.json", 1), ("added_tokens.json", 1)];
         assert_eq!(
             with(&parts),
-            [
-                "added_tokens.json",
-                "config.json",
-                "tokenizer.model",
-                "vocab.json"
-            ]
+            ["added_tokens.json", "config.json", "tokenizer.model", "vocab.json"]
         );
         assert_eq!(
             with(&[&parts[..], &[("tokenizer.json", 1)]].concat()),
             ["config.json", "tokenizer.json"]
         );
-        assert_eq!(
-            with(&[("q4.gguf", 4), ("f16.gguf", 9)]),
-            ["config.json", "f16.gguf"]
-        );
+        assert_eq!(with(&[("q4.gguf", 4), ("f16.gguf", 9)]), ["config.json", "f16.gguf"]);
         assert_eq!(
             chosen(&[
                 ("adapter_config.json", 1),

@@ -50,18 +50,9 @@ impl From<HFError> for Trouble {
             | HFError::AuthRequired { context }
             | HFError::Forbidden { context }
             | HFError::RateLimited { context, .. }
-            | HFError::RepoNotFound {
-                context: Some(context),
-                ..
-            }
-            | HFError::RevisionNotFound {
-                context: Some(context),
-                ..
-            }
-            | HFError::EntryNotFound {
-                context: Some(context),
-                ..
-            } => context,
+            | HFError::RepoNotFound { context: Some(context), .. }
+            | HFError::RevisionNotFound { context: Some(context), .. }
+            | HFError::EntryNotFound { context: Some(context), .. } => context,
             _ => return Self::Unreachable(short(&text)),
         };
         Self::Refused {
@@ -79,12 +70,7 @@ impl From<reqwest::Error> for Trouble {
 
 /// The first line of what a library says, which may quote a server.
 fn short(text: &str) -> String {
-    text.lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(300)
-        .collect()
+    text.lines().next().unwrap_or_default().chars().take(300).collect()
 }
 
 type Answer<T> = std::result::Result<T, Trouble>;
@@ -154,13 +140,9 @@ impl Client {
         if let Some(token) = &token {
             builder = builder.token(token.clone());
         }
-        let client = builder
-            .build_sync()
-            .map_err(|error| failed(error.to_string()))?;
+        let client = builder.build_sync().map_err(|error| failed(error.to_string()))?;
         let (owner, name) = repository.split_once('/').unwrap_or_default();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         Ok(Self {
             repository: client.model(owner, name),
             name: repository.to_string(),
@@ -197,11 +179,7 @@ impl Client {
     /// A part of a file's bytes; all of them where the server gives nothing else.
     pub fn bytes(&self, commit: &str, name: &str, range: Range<u64>) -> Answer<Vec<u8>> {
         let request = self.repository.download_file_to_bytes();
-        let bytes = request
-            .filename(name)
-            .revision(commit)
-            .range(range)
-            .send()?;
+        let bytes = request.filename(name).revision(commit).range(range).send()?;
         Ok(bytes.to_vec())
     }
 
@@ -223,10 +201,7 @@ impl Client {
         }
         let size = header(headers, "x-linked-size").or_else(|| header(headers, "content-length"));
         match size.and_then(|size| size.parse().ok()) {
-            Some(size) => Ok(Facts {
-                etag: etag.to_string(),
-                size,
-            }),
+            Some(size) => Ok(Facts { etag: etag.to_string(), size }),
             None => Err(unexpected(name, "has no size")),
         }
     }

@@ -95,10 +95,8 @@ pub fn fetch_model(
             "a model has config.json, tokenizer.json and weights (model.safetensors)",
         ));
     }
-    let missing: Vec<&Listed> = wanted
-        .into_iter()
-        .filter(|file| !kept.has(&kept.pointer(&commit, &file.path)))
-        .collect();
+    let missing: Vec<&Listed> =
+        wanted.into_iter().filter(|file| !kept.has(&kept.pointer(&commit, &file.path))).collect();
     if !missing.is_empty() {
         let total = missing.iter().map(|file| file.size).sum();
         let mut task = control.begin(&format!("fetching {repository}"), total, "bytes");
@@ -139,10 +137,7 @@ pub fn fetch_model(
         }
     }
     kept.remember(revision, &commit)?;
-    Ok(Fetched {
-        folder: kept.snapshot(&commit),
-        commit,
-    })
+    Ok(Fetched { folder: kept.snapshot(&commit), commit })
 }
 
 /// Names become parts of addresses and of paths in the cache.

@@ -50,11 +50,8 @@ impl Transfer<'_> {
         let partial = self.kept.partial(&self.facts.etag);
         make_parent(&partial)?;
         let failed = |error| Error::io("write", &partial, error);
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&partial)
-            .map_err(failed)?;
+        let mut file =
+            OpenOptions::new().create(true).append(true).open(&partial).map_err(failed)?;
         let mut have = file.metadata().map_err(failed)?.len();
         if have > self.facts.size {
             file.set_len(0).map_err(failed)?;
@@ -122,9 +119,8 @@ impl Transfer<'_> {
             let mut piece = vec![0; BLOCK];
             loop {
                 self.control.check()?;
-                let read = file
-                    .read(&mut piece)
-                    .map_err(|error| Error::io("read", partial, error))?;
+                let read =
+                    file.read(&mut piece).map_err(|error| Error::io("read", partial, error))?;
                 if read == 0 {
                     break;
                 }
@@ -135,8 +131,7 @@ impl Transfer<'_> {
                 return Err(self.refused(format!("bytes of SHA-256 {ours}")));
             }
         }
-        file.sync_all()
-            .map_err(|error| Error::io("write", partial, error))
+        file.sync_all().map_err(|error| Error::io("write", partial, error))
     }
 
     fn refused(&self, got: String) -> Error {

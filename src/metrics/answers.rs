@@ -11,15 +11,9 @@ const MARKS: [char; 6] = ['.', '?', '!', ';', ':', ','];
 /// What an answer is compared by: the part after `Response:`, its first line that is not empty, in lower case, without
 /// `. ? ! ; : ,` and `end_text` (the model's end of text), stripped.
 pub fn clean(text: &str, end_text: &str) -> String {
-    let after = text
-        .rsplit_once("Response:")
-        .map_or(text, |(_, after)| after);
+    let after = text.rsplit_once("Response:").map_or(text, |(_, after)| after);
     let lower = after.to_lowercase();
-    let line = lower
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or_default();
+    let line = lower.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let bare = match end_text.is_empty() {
         true => line.to_string(),
         false => line.replace(&end_text.to_lowercase(), ""),
@@ -44,11 +38,8 @@ pub fn token_f1(gold: &str, predicted: &str) -> f64 {
 /// SQuAD's normal form, as its evaluation script makes it: lower case, then no ASCII punctuation, then a space for every
 /// match of Python's `\b(a|an|the)\b`, then words. Marks that are not ASCII stay, and an article beside one is still one.
 fn squad_words(text: &str) -> Vec<String> {
-    let bare: Vec<char> = text
-        .to_lowercase()
-        .chars()
-        .filter(|c| !c.is_ascii_punctuation())
-        .collect();
+    let bare: Vec<char> =
+        text.to_lowercase().chars().filter(|c| !c.is_ascii_punctuation()).collect();
     let mut out = String::new();
     for run in bare.chunk_by(|a, b| python::is_word(*a) == python::is_word(*b)) {
         match run {
@@ -57,10 +48,7 @@ fn squad_words(text: &str) -> Vec<String> {
         }
     }
     let words = out.split(python::is_space);
-    words
-        .filter(|word| !word.is_empty())
-        .map(str::to_string)
-        .collect()
+    words.filter(|word| !word.is_empty()).map(str::to_string).collect()
 }
 
 /// 1 when SQuAD's normal forms are equal, else 0.

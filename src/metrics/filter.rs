@@ -24,10 +24,7 @@ impl Counts {
 
     /// Of what was dropped, the share that is unsafe. NaN where nothing was dropped.
     pub fn precision(&self) -> f64 {
-        ratio(
-            self.dropped_unsafe,
-            self.dropped_unsafe + self.dropped_other,
-        )
+        ratio(self.dropped_unsafe, self.dropped_unsafe + self.dropped_other)
     }
 
     /// Of what is unsafe, the share that was dropped.
@@ -69,10 +66,7 @@ pub fn count<'a>(
     let mut kinds: BTreeMap<String, Counts> = BTreeMap::new();
     for (kind, dropped, harmful) in rows {
         all.add(dropped, harmful);
-        kinds
-            .entry(kind.to_string())
-            .or_default()
-            .add(dropped, harmful);
+        kinds.entry(kind.to_string()).or_default().add(dropped, harmful);
     }
     (all, kinds)
 }

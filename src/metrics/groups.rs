@@ -60,16 +60,12 @@ pub fn target(
     category: &str,
     negative: bool,
 ) -> Option<usize> {
-    let stereotyped: Vec<String> = stereotyped_groups
-        .iter()
-        .map(|group| canonical(group, category))
-        .collect();
+    let stereotyped: Vec<String> =
+        stereotyped_groups.iter().map(|group| canonical(group, category)).collect();
     let named: Vec<usize> = (0..3)
         .filter(|place| *place != unknown)
         .filter(|place| {
-            options
-                .get(*place)
-                .is_some_and(|o| is_stereotyped(o, &stereotyped, category))
+            options.get(*place).is_some_and(|o| is_stereotyped(o, &stereotyped, category))
         })
         .collect();
     match named.as_slice() {

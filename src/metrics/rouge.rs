@@ -62,17 +62,11 @@ pub fn score(gold: &str, predicted: &str, unit: Unit, control: &Control) -> Resu
         Unit::Gram(n) => {
             let n = n.max(1);
             let count = |tokens: &[String]| (tokens.len() + 1).saturating_sub(n);
-            (
-                common_grams(&gold, &predicted, n),
-                count(&gold),
-                count(&predicted),
-            )
+            (common_grams(&gold, &predicted, n), count(&gold), count(&predicted))
         }
-        Unit::Sequence => (
-            common_sequence(&gold, &predicted, control)?,
-            gold.len(),
-            predicted.len(),
-        ),
+        Unit::Sequence => {
+            (common_sequence(&gold, &predicted, control)?, gold.len(), predicted.len())
+        }
     };
     if common == 0 {
         return Ok(0.0);

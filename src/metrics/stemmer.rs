@@ -117,9 +117,7 @@ fn consonant(word: &[char], place: usize) -> bool {
 /// Porter's measure: how many times a vowel is followed by a consonant.
 fn measure(word: &str) -> usize {
     let word = letters(word);
-    (1..word.len())
-        .filter(|i| !consonant(&word, i - 1) && consonant(&word, *i))
-        .count()
+    (1..word.len()).filter(|i| !consonant(&word, i - 1) && consonant(&word, *i)).count()
 }
 
 fn has_vowel(word: &str) -> bool {
@@ -225,10 +223,9 @@ fn step_2(word: String) -> String {
         return step_2(format!("{stem}al"));
     }
     let ruled = STEP_2.iter().any(|(suffix, ..)| word.ends_with(suffix));
-    if let (false, Some(stem)) = (
-        ruled,
-        word.strip_suffix("ogi").filter(|stem| stem.ends_with('l')),
-    ) {
+    if let (false, Some(stem)) =
+        (ruled, word.strip_suffix("ogi").filter(|stem| stem.ends_with('l')))
+    {
         // The measure counts the `l`, so that "logi" itself is a stem of its own.
         return match measure(stem) > 0 {
             true => format!("{stem}og"),

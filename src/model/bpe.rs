@@ -30,10 +30,7 @@ pub fn train(
         ));
     }
     // A merge takes a pair of the texts away: there are no more of them than bytes, whatever was asked for.
-    let most = texts
-        .iter()
-        .map(String::len)
-        .fold(least, usize::saturating_add);
+    let most = texts.iter().map(String::len).fold(least, usize::saturating_add);
     let fail = |error: tokenizers::Error| {
         Error::failed(format!("the tokenizer cannot be trained: {error}"))
     };
@@ -42,10 +39,7 @@ pub fn train(
         .min_frequency(2)
         .show_progress(false)
         .special_tokens(
-            special_tokens
-                .iter()
-                .map(|token| AddedToken::from(token.clone(), true))
-                .collect(),
+            special_tokens.iter().map(|token| AddedToken::from(token.clone(), true)).collect(),
         )
         .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
         .build();

@@ -76,9 +76,7 @@ impl ChatTemplate {
         let environment = apart("read", MOST, &AtomicBool::new(false), move || {
             let mut environment = jinja::environment();
             environment.add_filter(MARK, move |text: String| noted.note(text));
-            environment
-                .add_template_owned(NAME, text)
-                .map_err(|error| sentence("read", &error))?;
+            environment.add_template_owned(NAME, text).map_err(|error| sentence("read", &error))?;
             Ok(environment)
         })?;
         let tokens = special::NAMES.iter().filter_map(|name| {
@@ -93,9 +91,7 @@ impl ChatTemplate {
             marks,
             broken: AtomicBool::new(false),
         };
-        Ok(Self {
-            inside: Arc::new(inside),
-        })
+        Ok(Self { inside: Arc::new(inside) })
     }
 
     /// Whether the template marks what the assistant says (`{% generation %}`).
@@ -138,18 +134,13 @@ impl ChatTemplate {
         let _ = jiff::Zoned::now();
         let _alone = self.inside.marks.alone();
         if self.inside.broken.load(Ordering::Acquire) {
-            return Err(Error::failed(
-                "the chat template built values without end before",
-            ));
+            return Err(Error::failed("the chat template built values without end before"));
         }
         let said = serde_json::to_string(messages).map_or(0, |text| text.len() as u64);
         let (inside, messages) = (Arc::clone(&self.inside), messages.to_vec());
-        apart(
-            "rendered",
-            MOST + 16 * said,
-            &self.inside.broken,
-            move || inside.fitting(&messages, add_generation_prompt),
-        )
+        apart("rendered", MOST + 16 * said, &self.inside.broken, move || {
+            inside.fitting(&messages, add_generation_prompt)
+        })
     }
 }
 
@@ -168,10 +159,7 @@ fn apart<T: Send + 'static>(
         Ok(Metered::Done(result)) => result,
         Ok(Metered::Exceeded) => {
             broken.store(true, Ordering::Release);
-            failed(format!(
-                "builds values that take more than {} of memory",
-                memory::shown(bytes)
-            ))
+            failed(format!("builds values that take more than {} of memory", memory::shown(bytes)))
         }
         Ok(Metered::Failed) => failed(format!("cannot be {verb}")),
         Err(error) => failed(format!("cannot be {verb}: no thread for it: {error}")),
@@ -182,11 +170,8 @@ impl Inside {
     /// Renders messages as they are; a template that cannot take a list of parts, or would write the list itself, gets the
     /// text of the parts.
     fn fitting(&self, messages: &[Message], add_generation_prompt: bool) -> Result<Rendered> {
-        let lists: Vec<String> = messages
-            .iter()
-            .filter_map(Message::parts)
-            .map(python::shown)
-            .collect();
+        let lists: Vec<String> =
+            messages.iter().filter_map(Message::parts).map(python::shown).collect();
         let plain = self.text(messages, add_generation_prompt);
         let fits = match &plain {
             Ok((text, _)) => !lists.iter().any(|list| text.contains(list)),
@@ -207,10 +192,8 @@ impl Inside {
     }
 
     fn text(&self, messages: &[Message], add_generation_prompt: bool) -> Result<Rendered> {
-        let template = self
-            .environment
-            .get_template(NAME)
-            .map_err(|error| sentence("read", &error))?;
+        let template =
+            self.environment.get_template(NAME).map_err(|error| sentence("read", &error))?;
         self.marks.forget();
         let mut out = Bounded::new(&self.marks);
         let messages: Vec<Value> = messages.iter().map(Message::seen).collect();
@@ -282,10 +265,9 @@ pub fn template_of(settings: &Value, file: Option<&str>) -> Result<String> {
                 )
             })
         }
-        None | Some(Value::Null) => Err(Error::failed_with_hint(
-            "the model has no chat template",
-            hint,
-        )),
+        None | Some(Value::Null) => {
+            Err(Error::failed_with_hint("the model has no chat template", hint))
+        }
         Some(_) => Err(Error::failed(
             "chat_template in tokenizer_config.json is neither a text nor a list of named templates",
         )),
@@ -310,18 +292,12 @@ fn sentence(verb: &str, error: &minijinja::Error) -> Error {
         ErrorKind::OutOfFuel => {
             Error::failed(format!("the chat template does not come to an end{line}"))
         }
-        ErrorKind::WriteFailure => Error::failed(format!(
-            "the chat template writes more than {} MiB{line}",
-            LONGEST >> 20
-        )),
+        ErrorKind::WriteFailure => {
+            Error::failed(format!("the chat template writes more than {} MiB{line}", LONGEST >> 20))
+        }
         kind => {
-            let detail = error
-                .detail()
-                .map(|detail| format!(": {detail}"))
-                .unwrap_or_default();
-            Error::failed(format!(
-                "the chat template cannot be {verb}{line}: {kind}{detail}"
-            ))
+            let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+            Error::failed(format!("the chat template cannot be {verb}{line}: {kind}{detail}"))
         }
     }
 }

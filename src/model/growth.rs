@@ -53,10 +53,7 @@ impl Growth {
             if let Some(step) = step.flatten() {
                 check_step(text.len(), *factor, allowed)?;
                 // The library tells in its own words what it fails over.
-                if guarded(|| step.normalize(&mut text).ok())
-                    .flatten()
-                    .is_none()
-                {
+                if guarded(|| step.normalize(&mut text).ok()).flatten().is_none() {
                     return Ok(());
                 }
             }
@@ -158,9 +155,7 @@ fn check_around(part: &Value) -> Result<()> {
         ahead.extend(part["processors"].as_array().into_iter().flatten());
         let tokens = part["special_tokens"].as_object();
         let each = tokens.into_iter().flat_map(|tokens| tokens.values());
-        let each = each
-            .filter_map(|token| token["ids"].as_array())
-            .map(Vec::len);
+        let each = each.filter_map(|token| token["ids"].as_array()).map(Vec::len);
         let each = each.max().unwrap_or(0);
         let pieces = ["single", "pair"].map(|name| part[name].as_array().map_or(0, Vec::len));
         if each.saturating_mul(pieces.into_iter().max().unwrap_or(0)) > AROUND {

@@ -78,9 +78,7 @@ pub fn owned(folder: &Path) -> Result<Vec<String>> {
                 return Err(refused(what));
             }
             Some(entry) if !is_as_listed(folder, path, entry)? => {
-                return Err(refused(format!(
-                    "its `{name}` has changed since it was saved"
-                )));
+                return Err(refused(format!("its `{name}` has changed since it was saved")));
             }
             Some(_) => {}
         }
@@ -119,9 +117,7 @@ fn sha256_of(folder: &Path, path: &Path) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0u8; 1 << 16];
     loop {
-        let read = file
-            .read(&mut buffer)
-            .map_err(|error| Error::io("read", path, error))?;
+        let read = file.read(&mut buffer).map_err(|error| Error::io("read", path, error))?;
         if read == 0 {
             return Ok(files::hex(&hasher.finalize()));
         }

@@ -67,9 +67,7 @@ impl Write for Bounded<'_> {
             return Err(std::io::Error::other("too long"));
         }
         self.bytes.extend_from_slice(bytes);
-        self.marks
-            .written
-            .store(self.bytes.len(), Ordering::Relaxed);
+        self.marks.written.store(self.bytes.len(), Ordering::Relaxed);
         Ok(bytes.len())
     }
 

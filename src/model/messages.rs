@@ -10,13 +10,7 @@ use crate::error::{Error, Result};
 /// The names under which messages carry reasoning; transformers hands it to templates under the first two.
 const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 /// What a message must have one of, to say anything.
-const SAYING: [&str; 5] = [
-    "content",
-    "tool_calls",
-    "reasoning_content",
-    "thinking",
-    "reasoning",
-];
+const SAYING: [&str; 5] = ["content", "tool_calls", "reasoning_content", "thinking", "reasoning"];
 
 /// One turn of a conversation: a role ("system", "user", "assistant", "tool"), a content (a text, a list of parts, or
 /// nothing), and whatever else the template knows.
@@ -109,9 +103,7 @@ impl Message {
 
 fn reversed(map: &Map<String, Value>) -> Map<String, Value> {
     let turned = map.iter().rev();
-    turned
-        .map(|(key, value)| (key.clone(), turned_around(value)))
-        .collect()
+    turned.map(|(key, value)| (key.clone(), turned_around(value))).collect()
 }
 
 fn turned_around(value: &Value) -> Value {

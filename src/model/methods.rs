@@ -5,9 +5,8 @@ use minijinja::value::{Kwargs, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
 /// What ends a line for `str.splitlines`, beside `\r\n`.
-const LINE_ENDS: [char; 10] = [
-    '\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}',
-];
+const LINE_ENDS: [char; 10] =
+    ['\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
 
 type Outcome = Result<Value, Error>;
 
@@ -96,11 +95,7 @@ fn not_found() -> Error {
 fn between(text: &str, start: Option<i64>, end: Option<i64>) -> Option<(usize, &str)> {
     let length = text.chars().count() as i64;
     let place = |given: i64| {
-        let from_the_end = if given < 0 {
-            given.saturating_add(length)
-        } else {
-            given
-        };
+        let from_the_end = if given < 0 { given.saturating_add(length) } else { given };
         from_the_end.max(0)
     };
     let start = place(start.unwrap_or(0));
@@ -138,9 +133,7 @@ fn split(text: &str, name: &str, arguments: &[Value]) -> Outcome {
     let most = given(1, "maxsplit")?.map(i64::try_from).transpose()?;
     named.assert_all_used()?;
     let most = most.and_then(|most| usize::try_from(most).ok());
-    let separator = separator
-        .as_ref()
-        .map(|value| value.as_str().unwrap_or_default());
+    let separator = separator.as_ref().map(|value| value.as_str().unwrap_or_default());
     let found: Vec<&str> = match (separator, name) {
         (Some(""), _) => {
             return Err(Error::new(ErrorKind::InvalidOperation, "empty separator"));
@@ -167,10 +160,7 @@ fn split(text: &str, name: &str, arguments: &[Value]) -> Outcome {
 fn with_names(arguments: &[Value]) -> Result<(&[Value], Kwargs), Error> {
     match arguments.split_last() {
         Some((last, others)) if last.is_kwargs() => Ok((others, Kwargs::try_from(last.clone())?)),
-        _ => Ok((
-            arguments,
-            Kwargs::from_iter(std::iter::empty::<(String, Value)>()),
-        )),
+        _ => Ok((arguments, Kwargs::from_iter(std::iter::empty::<(String, Value)>()))),
     }
 }
 
@@ -199,9 +189,7 @@ fn words_from_the_end(text: &str, most: Option<usize>) -> Vec<&str> {
             found.push(rest);
             break;
         }
-        let space = rest
-            .char_indices()
-            .rfind(|(_, character)| character.is_whitespace());
+        let space = rest.char_indices().rfind(|(_, character)| character.is_whitespace());
         let start = space.map_or(0, |(byte, space)| byte + space.len_utf8());
         let (before, word) = rest.split_at(start);
         found.push(word);
@@ -215,9 +203,7 @@ fn lines(text: &str, arguments: &[Value]) -> Outcome {
     let (arguments, named) = with_names(arguments)?;
     let named_ends: Option<bool> = named.get("keepends")?;
     named.assert_all_used()?;
-    let ends = arguments
-        .first()
-        .map_or(named_ends == Some(true), Value::is_true);
+    let ends = arguments.first().map_or(named_ends == Some(true), Value::is_true);
     let mut found = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -307,16 +293,10 @@ fn filled(text: &str, name: &str, arguments: &[Value]) -> Outcome {
     }
     let missing = width.saturating_sub(text.chars().count());
     if name == "zfill" {
-        let sign = text
-            .chars()
-            .next()
-            .filter(|first| ['+', '-'].contains(first));
+        let sign = text.chars().next().filter(|first| ['+', '-'].contains(first));
         let digits = text.get(sign.map_or(0, char::len_utf8)..).unwrap_or(text);
         let sign = sign.map(String::from).unwrap_or_default();
-        return Ok(Value::from(format!(
-            "{sign}{}{digits}",
-            "0".repeat(missing)
-        )));
+        return Ok(Value::from(format!("{sign}{}{digits}", "0".repeat(missing))));
     }
     // Python puts the odd character of `center` to the left where the width is odd.
     let left = match name {
@@ -375,9 +355,7 @@ pub fn rounded(value: &Value, decimals: Option<usize>, how: Option<&str>) -> Out
     match how.unwrap_or("common") {
         "common" if value.is_integer() => Ok(value.clone()),
         // Written with so many digits a number is rounded exactly, which a detour over its multiple is not.
-        "common" => Ok(Value::from(
-            format!("{number:.decimals$}").parse().unwrap_or(number),
-        )),
+        "common" => Ok(Value::from(format!("{number:.decimals$}").parse().unwrap_or(number))),
         "ceil" => Ok(Value::from((number * scale).ceil() / scale)),
         "floor" => Ok(Value::from((number * scale).floor() / scale)),
         other => {

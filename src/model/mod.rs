@@ -76,18 +76,12 @@ impl Model {
         if tokenizer.vocab_size() > config.vocab_size {
             return Err(Error::invalid(
                 "putting the model together",
-                format!(
-                    "a tokenizer of at most {} tokens (vocab_size)",
-                    config.vocab_size
-                ),
+                format!("a tokenizer of at most {} tokens (vocab_size)", config.vocab_size),
                 tokenizer.vocab_size().to_string(),
             ));
         }
         Ok(Self(Arc::new(Parts {
-            base: BaseSource {
-                name: lineage.source.clone(),
-                sha256: lineage.sha256.clone(),
-            },
+            base: BaseSource { name: lineage.source.clone(), sha256: lineage.sha256.clone() },
             as_loaded: true,
             config,
             tokenizer,
@@ -100,10 +94,7 @@ impl Model {
 
     /// The model with another note of what its adapter stands on.
     fn over(&self, base: BaseSource) -> Self {
-        Self(Arc::new(Parts {
-            base,
-            ..(*self.0).clone()
-        }))
+        Self(Arc::new(Parts { base, ..(*self.0).clone() }))
     }
 
     /// Where the base weights were loaded from.

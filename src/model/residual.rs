@@ -31,9 +31,7 @@ fn principal(weight: &Tensor, rank: usize) -> Result<Tensor> {
     let smaller = out.min(width);
     let columns = (2 * rank + EXTRA).min(smaller);
     let stream = Stream::new(0, "principal vectors");
-    let values: Vec<f64> = (0..(width * columns) as u64)
-        .map(|i| stream.normal(i))
-        .collect();
+    let values: Vec<f64> = (0..(width * columns) as u64).map(|i| stream.normal(i)).collect();
     let mut right = Tensor::from_vec(values, (width, columns), weight.device())?;
     let mut last = f64::INFINITY;
     for _ in 0..ROUNDS {
@@ -60,9 +58,8 @@ fn strongest(matrix: &Tensor, rank: usize) -> Result<(Tensor, f64)> {
     const SWEEPS: usize = 60;
     let size = matrix.dim(1)?;
     let mut columns = matrix.t()?.contiguous()?.to_vec2::<f64>()?;
-    let mut vectors: Vec<Vec<f64>> = (0..size)
-        .map(|row| (0..size).map(|at| f64::from(u8::from(at == row))).collect())
-        .collect();
+    let mut vectors: Vec<Vec<f64>> =
+        (0..size).map(|row| (0..size).map(|at| f64::from(u8::from(at == row))).collect()).collect();
     for _ in 0..SWEEPS {
         let mut turned = false;
         for i in 0..size {
@@ -79,11 +76,8 @@ fn strongest(matrix: &Tensor, rank: usize) -> Result<(Tensor, f64)> {
             break;
         }
     }
-    let mut order: Vec<(f64, Vec<f64>)> = columns
-        .iter()
-        .map(|column| dot(column, column))
-        .zip(vectors)
-        .collect();
+    let mut order: Vec<(f64, Vec<f64>)> =
+        columns.iter().map(|column| dot(column, column)).zip(vectors).collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0));
     order.truncate(rank);
     let energy = order.iter().map(|(square, _)| square).sum();
@@ -135,16 +129,10 @@ fn orthonormal(columns: &Tensor) -> Result<Tensor> {
         }
         let length = dot(&row, &row).sqrt();
         // A column within the span of those before it adds nothing.
-        let factor = if length > 1e-13 * before {
-            1.0 / length
-        } else {
-            0.0
-        };
+        let factor = if length > 1e-13 * before { 1.0 / length } else { 0.0 };
         row.iter_mut().for_each(|x| *x *= factor);
         basis.push(row);
     }
     let flat: Vec<f64> = basis.into_iter().flatten().collect();
-    Ok(Tensor::from_vec(flat, (count, size), columns.device())?
-        .t()?
-        .contiguous()?)
+    Ok(Tensor::from_vec(flat, (count, size), columns.device())?.t()?.contiguous()?)
 }

@@ -53,10 +53,7 @@ pub fn to_folder_within(
     refuse_kept(&target)?;
     match roots.iter().any(|root| target.starts_with(root)) {
         true => put_at(model, &target, dtype, &allowed),
-        false => Err(Error::NotAllowed {
-            operation: "write",
-            path: folder.to_path_buf(),
-        }),
+        false => Err(Error::NotAllowed { operation: "write", path: folder.to_path_buf() }),
     }
 }
 
@@ -68,11 +65,7 @@ fn place_of(roots: &Roots, folder: &Path) -> Result<PathBuf> {
         return folder.canonicalize().map_err(failed);
     }
     let Some(name) = folder.file_name() else {
-        return Err(Error::invalid(
-            "save",
-            "the name of a folder",
-            folder.display().to_string(),
-        ));
+        return Err(Error::invalid("save", "the name of a folder", folder.display().to_string()));
     };
     let parent = match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -85,10 +78,7 @@ fn place_of(roots: &Roots, folder: &Path) -> Result<PathBuf> {
 /// Puts the model together beside its place, then in its place at once.
 fn put_at(model: &Model, target: &Path, dtype: DType, roots: &Roots) -> Result<()> {
     let Some(parent) = target.parent() else {
-        return Err(Error::failed(format!(
-            "{} is no place for a model",
-            target.display()
-        )));
+        return Err(Error::failed(format!("{} is no place for a model", target.display())));
     };
     folders::recover(target, &manifest::owned)?;
     folders::check(target, &manifest::owned)?;
@@ -134,11 +124,7 @@ fn write_adapter(model: &Model, adapter: &Adapter, folder: &Aside) -> Result<()>
             "save the merged model: m.merge().save(folder)",
         ));
     }
-    write_json(
-        folder,
-        "adapter_config.json",
-        &adapter_settings(model, adapter),
-    )?;
+    write_json(folder, "adapter_config.json", &adapter_settings(model, adapter))?;
     let mut tensors = adapter.weights.clone();
     for name in &adapter.brought {
         let Some(weight) = model.weights().unpacked(name)? else {
@@ -162,13 +148,7 @@ fn write_adapter(model: &Model, adapter: &Adapter, folder: &Aside) -> Result<()>
             tensors.insert(name, rows);
         }
     }
-    write_tensors(
-        folder,
-        "adapter_model.safetensors",
-        &tensors,
-        "base_model.model.",
-        DType::F32,
-    )
+    write_tensors(folder, "adapter_model.safetensors", &tensors, "base_model.model.", DType::F32)
 }
 
 /// The adapter_config.json from which PEFT makes the same adapter.
@@ -216,9 +196,8 @@ fn adapter_settings(model: &Model, adapter: &Adapter) -> Value {
     if !adapter.rows.is_empty() {
         let last = |name: &str| module_of(name).rsplit('.').next().map(str::to_string);
         let rows = adapter.rows.iter();
-        let ids: Map<String, Value> = rows
-            .filter_map(|(name, ids)| Some((last(name)?, json!(ids))))
-            .collect();
+        let ids: Map<String, Value> =
+            rows.filter_map(|(name, ids)| Some((last(name)?, json!(ids)))).collect();
         set("trainable_token_indices", Value::Object(ids));
     }
     if form.rank_stabilized {
@@ -242,9 +221,7 @@ fn adapter_settings(model: &Model, adapter: &Adapter) -> Value {
 
 fn by_pattern<T: serde::Serialize>(patterns: &[(String, T)]) -> Map<String, Value> {
     let pairs = patterns.iter();
-    pairs
-        .map(|(pattern, value)| (pattern.clone(), json!(value)))
-        .collect()
+    pairs.map(|(pattern, value)| (pattern.clone(), json!(value))).collect()
 }
 
 fn write_tensors(
@@ -256,10 +233,7 @@ fn write_tensors(
 ) -> Result<()> {
     let mut stored: Vec<(String, Tensor)> = Vec::new();
     for (name, weight) in weights {
-        let weight = weight
-            .to_device(&Device::Cpu)?
-            .to_dtype(dtype)?
-            .contiguous()?;
+        let weight = weight.to_device(&Device::Cpu)?.to_dtype(dtype)?.contiguous()?;
         stored.push((format!("{prefix}{name}"), weight));
     }
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);

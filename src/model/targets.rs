@@ -88,9 +88,7 @@ impl Targets {
     /// finds them.
     pub fn save_whole(&self, module: &str) -> bool {
         let ends = module.match_indices('.').map(|(end, _)| end);
-        let mut parts = ends
-            .chain([module.len()])
-            .filter_map(|end| module.get(..end));
+        let mut parts = ends.chain([module.len()]).filter_map(|end| module.get(..end));
         let is_named = |part: &str| {
             let mut names = self.saved.iter();
             names.any(|name| !name.is_empty() && part.ends_with(name.as_str()))

@@ -78,11 +78,7 @@ fn first(template: &ChatTemplate, messages: &[Message], through: &str) -> Option
 /// What the template writes behind a conversation to make the assistant speak.
 fn prompt_of(template: &ChatTemplate, messages: &[Message]) -> Option<String> {
     let asked = [Message::new("user", "0")];
-    let talk = if template.render(&asked, false).is_ok() {
-        asked.as_slice()
-    } else {
-        messages
-    };
+    let talk = if template.render(&asked, false).is_ok() { asked.as_slice() } else { messages };
     let with = template.render(talk, true).ok()?;
     let without = template.render(talk, false).ok()?;
     let prompt = with.strip_prefix(&without)?;

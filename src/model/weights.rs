@@ -33,10 +33,7 @@ pub struct Entry<'a> {
 
 impl Weights {
     pub fn dense(dense: Tensors) -> Self {
-        Self {
-            dense,
-            packed: BTreeMap::new(),
-        }
+        Self { dense, packed: BTreeMap::new() }
     }
 
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
@@ -95,10 +92,7 @@ impl Weights {
     /// Values in all.
     pub fn count(&self) -> usize {
         let dense = self.dense.values().map(Tensor::elem_count);
-        let packed = self
-            .packed
-            .values()
-            .map(|weight| weight.dims().iter().product());
+        let packed = self.packed.values().map(|weight| weight.dims().iter().product());
         dense.chain(packed).sum()
     }
 
@@ -166,10 +160,7 @@ impl Weights {
 }
 
 fn all_finite(weight: &Tensor) -> Result<bool> {
-    let values = weight
-        .to_dtype(DType::F32)?
-        .flatten_all()?
-        .to_vec1::<f32>()?;
+    let values = weight.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
     Ok(values.iter().all(|value| value.is_finite()))
 }
 
@@ -187,10 +178,6 @@ fn block_kind(name: &str) -> Result<GgmlDType> {
     ];
     match known.iter().find(|(known, _)| *known == name) {
         Some((_, dtype)) => Ok(*dtype),
-        None => Err(Error::unknown(
-            "kind of quantized blocks",
-            name,
-            known.map(|(name, _)| name),
-        )),
+        None => Err(Error::unknown("kind of quantized blocks", name, known.map(|(name, _)| name))),
     }
 }

@@ -49,11 +49,7 @@ pub fn split(script: &str) -> Vec<Cell> {
             Content::Prose(text) => text.trim().is_empty() && title.is_empty(),
         };
         if !blank {
-            cells.push(Cell {
-                title: title.to_string(),
-                content,
-                lines_before: from,
-            });
+            cells.push(Cell { title: title.to_string(), content, lines_before: from });
         }
     };
     for (number, line) in lines.iter().enumerate() {
@@ -74,9 +70,7 @@ fn marker(line: &str) -> Option<(&str, bool)> {
         return None;
     }
     let rest = rest.trim();
-    let prose = rest
-        .strip_prefix("[markdown]")
-        .or_else(|| rest.strip_prefix("[md]"));
+    let prose = rest.strip_prefix("[markdown]").or_else(|| rest.strip_prefix("[md]"));
     match prose {
         Some(title) => Some((title.trim(), true)),
         None => Some((rest, false)),

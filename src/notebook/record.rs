@@ -164,11 +164,7 @@ impl Record {
 
     /// Writes run.json; without an outcome the run is said to be under way.
     pub fn write(&self, host: &Host, outcome: Option<&Outcome>) -> Result<()> {
-        write_facts(
-            &self.roots,
-            &self.folder.join(FACTS),
-            &self.facts(host, outcome),
-        )
+        write_facts(&self.roots, &self.folder.join(FACTS), &self.facts(host, outcome))
     }
 
     /// What run.json says.
@@ -176,9 +172,7 @@ impl Record {
         let status = match outcome {
             None => "running",
             Some(Outcome { error: None, .. }) => "done",
-            Some(Outcome {
-                error: Some(error), ..
-            }) if error.interrupted => "stopped",
+            Some(Outcome { error: Some(error), .. }) if error.interrupted => "stopped",
             Some(_) => "failed",
         };
         let parameters: Map<String, Value> = host
@@ -221,10 +215,7 @@ fn refuse_strangers(folder: &Folder) -> Result<()> {
     match [SCRIPT, METRICS, REPORT].iter().find(|name| there(name)) {
         None => Ok(()),
         Some(name) => Err(Error::failed_with_hint(
-            format!(
-                "{} holds `{name}` already, which is of no run",
-                folder.path().display()
-            ),
+            format!("{} holds `{name}` already, which is of no run", folder.path().display()),
             "give a new folder with --run-dir, or move the file away",
         )),
     }

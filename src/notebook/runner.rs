@@ -60,12 +60,7 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(front: Box<dyn Front>, record: Option<Record>) -> Rc<RefCell<Self>> {
-        Rc::new(RefCell::new(Self {
-            front,
-            items: Vec::new(),
-            record,
-            trouble: None,
-        }))
+        Rc::new(RefCell::new(Self { front, items: Vec::new(), record, trouble: None }))
     }
 
     /// What a session's listener does with an event.
@@ -118,19 +113,12 @@ pub fn run(
     let mut read = 0;
     for cell in cells {
         let Content::Code(code) = &cell.content else {
-            outcome.ran.push(Ran {
-                cell: cell.clone(),
-                items: Vec::new(),
-                seconds: 0.0,
-            });
+            outcome.ran.push(Ran { cell: cell.clone(), items: Vec::new(), seconds: 0.0 });
             continue;
         };
         desk.borrow_mut().front.begin(cell);
         let started = Instant::now();
-        let before = lines
-            .get(read..cell.lines_before)
-            .unwrap_or_default()
-            .concat();
+        let before = lines.get(read..cell.lines_before).unwrap_or_default().concat();
         read = cell.lines_before + code.split_inclusive('\n').count();
         let result = one(session, desk, &before, code);
         outcome.ran.push(Ran {

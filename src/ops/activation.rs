@@ -29,9 +29,7 @@ pub fn activation(x: &Tensor, kind: Activation) -> Result<Tensor> {
             Activation::Relu => x.relu(),
         };
     }
-    prepared(x)?
-        .apply_op1(Elementwise(kind))?
-        .to_dtype(x.dtype())
+    prepared(x)?.apply_op1(Elementwise(kind))?.to_dtype(x.dtype())
 }
 
 /// Elements that one task computes.
@@ -129,15 +127,8 @@ fn argument<V: Vector>(kind: Activation, x: V) -> (V, V) {
         Activation::GeluTanh => {
             let square = x.mul(x);
             let scale = V::splat(2.0 * ROOT_2_OVER_PI);
-            let value = V::splat(TANH_CUBE)
-                .mul(square)
-                .add(V::splat(1.0))
-                .mul(x)
-                .mul(scale);
-            let slope = V::splat(3.0 * TANH_CUBE)
-                .mul(square)
-                .add(V::splat(1.0))
-                .mul(scale);
+            let value = V::splat(TANH_CUBE).mul(square).add(V::splat(1.0)).mul(x).mul(scale);
+            let slope = V::splat(3.0 * TANH_CUBE).mul(square).add(V::splat(1.0)).mul(scale);
             (value, slope)
         }
         _ => (x, V::splat(1.0)),

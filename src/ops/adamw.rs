@@ -36,23 +36,12 @@ pub fn adamw_step(
     }
     let gradient = gradient.detach();
     if !parameter.device().is_cpu() {
-        return composed(
-            parameter,
-            first,
-            second,
-            &gradient,
-            gradient_scale,
-            settings,
-        );
+        return composed(parameter, first, second, &gradient, gradient_scale, settings);
     }
     let gradient = prepared(&gradient)?;
     let moment = |second_moment: bool| Moment {
         second_moment,
-        beta: if second_moment {
-            settings.beta2
-        } else {
-            settings.beta1
-        },
+        beta: if second_moment { settings.beta2 } else { settings.beta1 },
         gradient_scale: gradient_scale as f32,
     };
     first.inplace_op2(&gradient, &moment(false))?;
@@ -69,10 +58,7 @@ impl AdamW {
     /// 1 − beta1^step and √(1 − beta2^step).
     fn corrections(&self) -> (f64, f64) {
         let step = self.step as f64;
-        (
-            1.0 - self.beta1.powf(step),
-            (1.0 - self.beta2.powf(step)).sqrt(),
-        )
+        (1.0 - self.beta1.powf(step), (1.0 - self.beta2.powf(step)).sqrt())
     }
 }
 
@@ -122,11 +108,7 @@ impl InplaceOp2 for Moment {
     ) -> Result<()> {
         let gradient = elements(gradient, gradient_layout)?;
         let moment = elements_mut(moment, moment_layout)?;
-        let (scale, beta, rest) = (
-            self.gradient_scale,
-            self.beta as f32,
-            (1.0 - self.beta) as f32,
-        );
+        let (scale, beta, rest) = (self.gradient_scale, self.beta as f32, (1.0 - self.beta) as f32);
         let work = moment.len() * 2;
         fill(moment, PIECE, work, |piece, moment| {
             let pairs = moment.iter_mut().zip(&gradient[piece * PIECE..]);

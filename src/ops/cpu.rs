@@ -25,10 +25,7 @@ impl<'a> Elements<'a> {
     pub fn of(tensor: &'a Tensor) -> Result<Self> {
         let (storage, layout) = tensor.storage_and_layout();
         let Storage::Cpu(CpuStorage::F32(_)) = &*storage else {
-            bail!(
-                "expected a tensor of f32 on the CPU, got {:?}",
-                tensor.dtype()
-            );
+            bail!("expected a tensor of f32 on the CPU, got {:?}", tensor.dtype());
         };
         let range = contiguous(layout)?;
         Ok(Self { storage, range })
@@ -63,10 +60,7 @@ pub fn elements_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<
 fn contiguous(layout: &Layout) -> Result<Range<usize>> {
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(start..end),
-        None => bail!(
-            "expected a contiguous tensor, got strides {:?}",
-            layout.stride()
-        ),
+        None => bail!("expected a contiguous tensor, got strides {:?}", layout.stride()),
     }
 }
 
@@ -79,9 +73,7 @@ pub fn fill(out: &mut [f32], size: usize, work: usize, task: impl Fn(usize, &mut
             task(index, piece);
         }
     } else {
-        out.par_chunks_mut(size)
-            .enumerate()
-            .for_each(|(index, piece)| task(index, piece));
+        out.par_chunks_mut(size).enumerate().for_each(|(index, piece)| task(index, piece));
     }
 }
 

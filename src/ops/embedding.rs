@@ -13,18 +13,11 @@ pub fn embedding(ids: &Tensor, weight: &Tensor) -> Result<Tensor> {
     if !weight.device().is_cpu() {
         return weight.index_select(&flat, 0)?.reshape(shape);
     }
-    let ids: Vec<usize> = flat
-        .to_vec1::<u32>()?
-        .into_iter()
-        .map(|id| id as usize)
-        .collect();
+    let ids: Vec<usize> = flat.to_vec1::<u32>()?.into_iter().map(|id| id as usize).collect();
     if let Some(id) = ids.iter().find(|id| **id >= vocabulary) {
         bail!("embedding: token id {id} is outside the vocabulary of {vocabulary}");
     }
-    prepared(weight)?
-        .apply_op1(Embedding { ids })?
-        .reshape(shape)?
-        .to_dtype(weight.dtype())
+    prepared(weight)?.apply_op1(Embedding { ids })?.reshape(shape)?.to_dtype(weight.dtype())
 }
 
 /// Rows of the gradient that one task makes.
@@ -60,9 +53,7 @@ impl CustomOp1 for Embedding {
         fill(&mut out, ROWS * width, grad.len(), |index, rows| {
             let first = index * ROWS;
             let from = places.partition_point(|(id, _)| *id < first);
-            let here = places[from..]
-                .iter()
-                .take_while(|(id, _)| *id < first + ROWS);
+            let here = places[from..].iter().take_while(|(id, _)| *id < first + ROWS);
             for (id, position) in here {
                 let row = &mut rows[(id - first) * width..][..width];
                 for (sum, value) in row.iter_mut().zip(&grad[position * width..]) {

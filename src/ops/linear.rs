@@ -13,10 +13,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     let (outputs, inputs) = weight.dims2()?;
     let width = x.dim(D::Minus1)?;
     if outputs * inputs == 0 {
-        bail!(
-            "linear: expected a weight with elements, got {:?}",
-            weight.dims()
-        );
+        bail!("linear: expected a weight with elements, got {:?}", weight.dims());
     }
     if width != inputs || bias.is_some_and(|bias| bias.dims() != [outputs]) {
         bail!(
@@ -62,10 +59,7 @@ impl CustomOp2 for Linear {
         let x = Rows::packed(elements(x, x_layout)?, inputs);
         let weight = Rows::packed(elements(weight, weight_layout)?, inputs);
         let rows = x_layout.dims()[0];
-        Ok((
-            CpuStorage::F32(forward(x, weight, None)),
-            (rows, outputs).into(),
-        ))
+        Ok((CpuStorage::F32(forward(x, weight, None)), (rows, outputs).into()))
     }
 
     fn bwd(
@@ -77,13 +71,8 @@ impl CustomOp2 for Linear {
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
         Ok((
-            x.track_op()
-                .then(|| input_gradient(&grad, weight))
-                .transpose()?,
-            weight
-                .track_op()
-                .then(|| weight_gradient(&grad, x))
-                .transpose()?,
+            x.track_op().then(|| input_gradient(&grad, weight)).transpose()?,
+            weight.track_op().then(|| weight_gradient(&grad, x)).transpose()?,
         ))
     }
 }
@@ -107,10 +96,7 @@ impl CustomOp3 for Linear {
         let weight = Rows::packed(elements(weight, weight_layout)?, inputs);
         let bias = elements(bias, bias_layout)?;
         let rows = x_layout.dims()[0];
-        Ok((
-            CpuStorage::F32(forward(x, weight, Some(bias))),
-            (rows, outputs).into(),
-        ))
+        Ok((CpuStorage::F32(forward(x, weight, Some(bias))), (rows, outputs).into()))
     }
 
     fn bwd(
@@ -160,10 +146,7 @@ fn by_columns(x: Rows, weight: Rows, bias: Option<&[f32]>) -> Vec<f32> {
         let columns = index * block..outputs.min((index + 1) * block);
         let stride = columns.len();
         let mut data = vec![0.0; x.count * stride];
-        let target = Target {
-            data: &mut data,
-            stride,
-        };
+        let target = Target { data: &mut data, stride };
         let bias = bias.map(|bias| &bias[columns.clone()]);
         dots(x, weight.range(columns), bias, target);
         data
@@ -189,18 +172,10 @@ pub(super) fn input_gradient(grad: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let work = rows * inputs * outputs;
     fill(&mut out, GRADIENT_ROWS * inputs, work, |index, data| {
         let count = data.len() / inputs;
-        let factors = Factors {
-            data: &grad[index * GRADIENT_ROWS * outputs..],
-            row: outputs,
-            step: 1,
-        };
+        let factors =
+            Factors { data: &grad[index * GRADIENT_ROWS * outputs..], row: outputs, step: 1 };
         let stride = inputs;
-        combinations(
-            factors,
-            count,
-            Rows::packed(&weight, inputs),
-            Target { data, stride },
-        );
+        combinations(factors, count, Rows::packed(&weight, inputs), Target { data, stride });
     });
     Tensor::from_vec(out, (rows, inputs), &Device::Cpu)
 }
@@ -219,18 +194,9 @@ fn weight_gradient(grad: &Tensor, x: &Tensor) -> Result<Tensor> {
         for row in grad.chunks_exact(outputs) {
             columns.extend_from_slice(&row[index * GRADIENT_ROWS..][..count]);
         }
-        let factors = Factors {
-            data: &columns,
-            row: 1,
-            step: count,
-        };
+        let factors = Factors { data: &columns, row: 1, step: count };
         let stride = inputs;
-        combinations(
-            factors,
-            count,
-            Rows::packed(&x, inputs),
-            Target { data, stride },
-        );
+        combinations(factors, count, Rows::packed(&x, inputs), Target { data, stride });
     });
     Tensor::from_vec(out, (outputs, inputs), &Device::Cpu)
 }

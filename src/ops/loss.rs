@@ -49,16 +49,10 @@ struct CrossEntropy {
 impl CrossEntropy {
     fn new(logits: &Tensor, targets: &Tensor) -> Result<Self> {
         let (rows, vocabulary) = logits.dims2()?;
-        let targets: Vec<usize> = targets
-            .to_vec1::<u32>()?
-            .into_iter()
-            .map(|target| target as usize)
-            .collect();
+        let targets: Vec<usize> =
+            targets.to_vec1::<u32>()?.into_iter().map(|target| target as usize).collect();
         if targets.len() != rows {
-            bail!(
-                "cross entropy: expected {rows} targets, got {}",
-                targets.len()
-            );
+            bail!("cross entropy: expected {rows} targets, got {}", targets.len());
         }
         if let Some(target) = targets.iter().find(|target| **target >= vocabulary) {
             bail!("cross entropy: target {target} is outside the vocabulary of {vocabulary}");
@@ -68,11 +62,7 @@ impl CrossEntropy {
         let normalisers = collect(rows, work, |row| {
             vector::run(Normaliser(&logits[row * vocabulary..][..vocabulary]))
         });
-        Ok(Self {
-            targets,
-            normalisers,
-            vocabulary,
-        })
+        Ok(Self { targets, normalisers, vocabulary })
     }
 
     fn losses(&self, logits: &[f32]) -> Vec<f32> {
@@ -102,21 +92,16 @@ impl CustomOp1 for CrossEntropy {
         {
             let logits = Elements::of(logits)?;
             let vocabulary = self.vocabulary;
-            fill(
-                &mut out,
-                vocabulary,
-                logits.len() * EXPONENTIAL,
-                |row, out| {
-                    let (maximum, sum) = self.normalisers[row];
-                    vector::run(Gradient {
-                        logits: &logits[row * vocabulary..][..vocabulary],
-                        maximum,
-                        factor: factor / sum,
-                        out,
-                    });
-                    out[self.targets[row]] -= factor;
-                },
-            );
+            fill(&mut out, vocabulary, logits.len() * EXPONENTIAL, |row, out| {
+                let (maximum, sum) = self.normalisers[row];
+                vector::run(Gradient {
+                    logits: &logits[row * vocabulary..][..vocabulary],
+                    maximum,
+                    factor: factor / sum,
+                    out,
+                });
+                out[self.targets[row]] -= factor;
+            });
         }
         Tensor::from_vec(out, logits.shape(), &Device::Cpu).map(Some)
     }
@@ -137,10 +122,7 @@ impl Kernel for Normaliser<'_> {
             sum = sum.add(V::load(chunk).sub(V::splat(maximum)).exp());
         }
         let mut last = [0.0; LANES];
-        V::load_some(rest)
-            .sub(V::splat(maximum))
-            .exp()
-            .store(&mut last);
+        V::load_some(rest).sub(V::splat(maximum)).exp().store(&mut last);
         (maximum, sum.add(V::load_some(&last[..rest.len()])).sum())
     }
 }

@@ -14,13 +14,8 @@ use super::vector::{self, Kernel, LANES, Vector};
 pub fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<Tensor> {
     check("rms_norm", x, &[weight])?;
     if x.device().is_cpu() {
-        let norm = Norm {
-            centred: false,
-            epsilon: epsilon as f32,
-        };
-        return prepared(x)?
-            .apply_op2(&prepared(weight)?, norm)?
-            .to_dtype(x.dtype());
+        let norm = Norm { centred: false, epsilon: epsilon as f32 };
+        return prepared(x)?.apply_op2(&prepared(weight)?, norm)?.to_dtype(x.dtype());
     }
     composed_rms_norm(x, weight, epsilon)
 }
@@ -29,10 +24,7 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<Tensor> {
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
     check("layer_norm", x, &[weight, bias])?;
     if x.device().is_cpu() {
-        let norm = Norm {
-            centred: true,
-            epsilon: epsilon as f32,
-        };
+        let norm = Norm { centred: true, epsilon: epsilon as f32 };
         return prepared(x)?
             .apply_op3(&prepared(weight)?, &prepared(bias)?, norm)?
             .to_dtype(x.dtype());
@@ -43,24 +35,18 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> R
 fn check(operation: &str, x: &Tensor, parameters: &[&Tensor]) -> Result<()> {
     let width = x.dim(D::Minus1)?;
     if width == 0 {
-        bail!(
-            "{operation}: expected rows with elements, got {:?}",
-            x.dims()
-        );
+        bail!("{operation}: expected rows with elements, got {:?}", x.dims());
     }
     match parameters.iter().find(|given| given.dims() != [width]) {
-        Some(given) => bail!(
-            "{operation}: expected parameters of shape [{width}], got {:?}",
-            given.dims()
-        ),
+        Some(given) => {
+            bail!("{operation}: expected parameters of shape [{width}], got {:?}", given.dims())
+        }
         None => Ok(()),
     }
 }
 
 pub(super) fn composed_rms_norm(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<Tensor> {
-    scaled_to_unit(&x.to_dtype(DType::F32)?, epsilon)?
-        .to_dtype(x.dtype())?
-        .broadcast_mul(weight)
+    scaled_to_unit(&x.to_dtype(DType::F32)?, epsilon)?.to_dtype(x.dtype())?.broadcast_mul(weight)
 }
 
 pub(super) fn composed_layer_norm(
@@ -102,13 +88,7 @@ impl Norm {
         let mut out = vec![0.0; x.len()];
         fill(&mut out, ROWS * width, x.len() * PASSES, |index, out| {
             let x = &x[index * ROWS * width..];
-            vector::run(Forward {
-                norm: *self,
-                x,
-                weight,
-                bias,
-                out,
-            });
+            vector::run(Forward { norm: *self, x, weight, bias, out });
         });
         out
     }
@@ -256,11 +236,7 @@ impl Kernel for Forward<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) {
         let width = self.weight.len();
-        for (x, out) in self
-            .x
-            .chunks_exact(width)
-            .zip(self.out.chunks_exact_mut(width))
-        {
+        for (x, out) in self.x.chunks_exact(width).zip(self.out.chunks_exact_mut(width)) {
             let (mean, scale) = self.norm.statistics::<V>(x);
             for start in (0..width).step_by(LANES) {
                 let normed = less::<V>(x, start, mean).mul(V::splat(scale));
@@ -334,9 +310,7 @@ impl Kernel for WeightGradient<'_> {
         for start in (0..self.x.len()).step_by(LANES) {
             let normed = less::<V>(self.x, start, mean).mul(V::splat(scale));
             let sum = V::load_at(self.sum, start);
-            V::load_at(self.grad, start)
-                .mul_add(normed, sum)
-                .store_at(self.sum, start);
+            V::load_at(self.grad, start).mul_add(normed, sum).store_at(self.sum, start);
         }
     }
 }

@@ -45,12 +45,7 @@ impl Packed {
             let storage = QStorage::from_data(Cow::Borrowed(piece), &device, dtype)?;
             pieces.push(QTensor::new(storage, (piece.len() / row, width))?);
         }
-        Ok(Self {
-            pieces,
-            rows,
-            width,
-            dtype,
-        })
+        Ok(Self { pieces, rows, width, dtype })
     }
 
     /// Packs a dense matrix.
@@ -70,9 +65,7 @@ impl Packed {
 
     /// Where the blocks are.
     pub fn device(&self) -> Device {
-        self.pieces
-            .first()
-            .map_or(Device::Cpu, |piece| piece.device())
+        self.pieces.first().map_or(Device::Cpu, |piece| piece.device())
     }
 
     /// Bytes that the blocks take.
@@ -95,10 +88,7 @@ impl Packed {
 pub fn packed_linear(x: &Tensor, weight: &Arc<Packed>, bias: Option<&Tensor>) -> Result<Tensor> {
     let [outputs, inputs] = weight.dims();
     if x.dim(D::Minus1)? != inputs {
-        bail!(
-            "packed_linear: expected inputs of width {inputs}, got {:?}",
-            x.dims()
-        );
+        bail!("packed_linear: expected inputs of width {inputs}, got {:?}", x.dims());
     }
     let mut shape = x.dims().to_vec();
     shape.pop();
@@ -131,22 +121,16 @@ impl CustomOp1 for PackedLinear {
         let [outputs, inputs] = weight.dims();
         let x = Rows::packed(elements(x, layout)?, inputs);
         let rows = layout.dims()[0];
-        let panels = collect(
-            weight.pieces.len(),
-            rows * outputs * inputs,
-            |index| -> Result<Vec<f32>> {
+        let panels =
+            collect(weight.pieces.len(), rows * outputs * inputs, |index| -> Result<Vec<f32>> {
                 let piece = weight.pieces[index].dequantize(&Device::Cpu)?;
                 let stride = piece.dim(0)?;
                 let mut data = vec![0.0; rows * stride];
                 let values = Elements::of(&piece)?;
-                let target = Target {
-                    data: &mut data,
-                    stride,
-                };
+                let target = Target { data: &mut data, stride };
                 dots(x, Rows::packed(&values, inputs), None, target);
                 Ok(data)
-            },
-        );
+            });
         let mut out = vec![0.0; rows * outputs];
         let mut column = 0;
         for panel in panels {

@@ -20,12 +20,7 @@ pub struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// Rows that lie side by side.
     pub fn packed(data: &'a [f32], width: usize) -> Self {
-        Self {
-            data,
-            stride: width,
-            count: data.len() / width.max(1),
-            width,
-        }
+        Self { data, stride: width, count: data.len() / width.max(1), width }
     }
 
     #[inline(always)]
@@ -162,12 +157,7 @@ pub struct Factors<'a> {
 
 /// `out[i] += Σ_p factors(i, p) · b[p]`, over the rows of `b` in order, for `count` rows.
 pub fn combinations(factors: Factors, count: usize, b: Rows, out: Target) {
-    vector::run(Combinations {
-        factors,
-        count,
-        b,
-        out,
-    });
+    vector::run(Combinations { factors, count, b, out });
 }
 
 /// Rows further apart than this, in elements, fall into the same few places of the cache: a page or more.
@@ -249,11 +239,7 @@ impl Combinations<'_> {
         row: usize,
         column: usize,
     ) {
-        let Factors {
-            data,
-            row: row_stride,
-            step,
-        } = self.factors;
+        let Factors { data, row: row_stride, step } = self.factors;
         let mut sums = [[V::splat(0.0); C]; R];
         for i in 0..R {
             let target = &self.out.data[(row + i) * self.out.stride + column..][..C * LANES];

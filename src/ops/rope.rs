@@ -24,18 +24,13 @@ pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor, positions: &Tensor) -> Resul
             sin.dims()
         );
     }
-    let (cos, sin) = (
-        angles(cos, positions, (batch, time))?,
-        angles(sin, positions, (batch, time))?,
-    );
+    let (cos, sin) =
+        (angles(cos, positions, (batch, time))?, angles(sin, positions, (batch, time))?);
     if !x.device().is_cpu() {
         return composed(x, &cos, &sin);
     }
-    let rotation = Rotation {
-        cos: cos.flatten_all()?.to_vec1()?,
-        sin: sin.flatten_all()?.to_vec1()?,
-        half,
-    };
+    let rotation =
+        Rotation { cos: cos.flatten_all()?.to_vec1()?, sin: sin.flatten_all()?.to_vec1()?, half };
     prepared(x)?.apply_op1(rotation)?.to_dtype(x.dtype())
 }
 
@@ -45,10 +40,12 @@ pub(super) fn angles(
     positions: &Tensor,
     (batch, time): (usize, usize),
 ) -> Result<Tensor> {
-    table
-        .index_select(&positions.flatten_all()?, 0)?
-        .to_dtype(DType::F32)?
-        .reshape((batch, time, 1, table.dim(D::Minus1)?))
+    table.index_select(&positions.flatten_all()?, 0)?.to_dtype(DType::F32)?.reshape((
+        batch,
+        time,
+        1,
+        table.dim(D::Minus1)?,
+    ))
 }
 
 pub(super) fn composed(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {

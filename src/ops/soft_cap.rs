@@ -10,9 +10,7 @@ pub fn soft_cap(x: &Tensor, cap: f64) -> Result<Tensor> {
     if !x.device().is_cpu() {
         return composed(x, cap);
     }
-    prepared(x)?
-        .apply_op1(SoftCap(cap as f32))?
-        .to_dtype(x.dtype())
+    prepared(x)?.apply_op1(SoftCap(cap as f32))?.to_dtype(x.dtype())
 }
 
 /// As [`soft_cap`], out of candle's own operations.
@@ -36,9 +34,7 @@ impl CustomOp1 for SoftCap {
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let mut out = elements(x, layout)?.to_vec();
         let work = out.len() * COST;
-        fill(&mut out, PIECE, work, |_, piece| {
-            in_place(piece, 1.0, self.0)
-        });
+        fill(&mut out, PIECE, work, |_, piece| in_place(piece, 1.0, self.0));
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
 
@@ -63,12 +59,7 @@ pub fn in_place(x: &mut [f32], scale: f32, cap: f32) {
 
 /// `grad = grad · d/dx cap · tanh(x · scale / cap)` in place.
 pub fn times_slope(grad: &mut [f32], x: &[f32], scale: f32, cap: f32) {
-    vector::run(Backward {
-        grad,
-        x,
-        scale,
-        cap,
-    });
+    vector::run(Backward { grad, x, scale, cap });
 }
 
 /// tanh u = 1 − 2 / (1 + e^(2u)), within 2e-7 of it.
@@ -115,9 +106,7 @@ impl Kernel for Backward<'_> {
         for start in (0..self.grad.len()).step_by(LANES) {
             let t = tanh(V::load_at(self.x, start).mul(inner));
             let slope = one.sub(t.mul(t)).mul(V::splat(self.scale));
-            V::load_at(self.grad, start)
-                .mul(slope)
-                .store_at(self.grad, start);
+            V::load_at(self.grad, start).mul(slope).store_at(self.grad, start);
         }
     }
 }

@@ -17,9 +17,7 @@ pub fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
     if !gate.device().is_cpu() {
         return gate.silu()?.mul(up);
     }
-    prepared(gate)?
-        .apply_op2(&prepared(up)?, SwiGlu)?
-        .to_dtype(gate.dtype())
+    prepared(gate)?.apply_op2(&prepared(up)?, SwiGlu)?.to_dtype(gate.dtype())
 }
 
 /// Elements that one task computes.
@@ -63,21 +61,15 @@ impl CustomOp2 for SwiGlu {
         {
             let (gate, up, grad) = (Elements::of(gate)?, Elements::of(up)?, Elements::of(&grad)?);
             let work = grad.len() * EXPONENTIAL;
-            fill_both(
-                &mut to_gate,
-                &mut to_up,
-                PIECE,
-                work,
-                |index, to_gate, to_up| {
-                    vector::run(Backward {
-                        gate: piece(&gate, index),
-                        up: piece(&up, index),
-                        grad: piece(&grad, index),
-                        to_gate,
-                        to_up,
-                    });
-                },
-            );
+            fill_both(&mut to_gate, &mut to_up, PIECE, work, |index, to_gate, to_up| {
+                vector::run(Backward {
+                    gate: piece(&gate, index),
+                    up: piece(&up, index),
+                    grad: piece(&grad, index),
+                    to_gate,
+                    to_up,
+                });
+            });
         }
         Ok((
             Some(Tensor::from_vec(to_gate, gate.shape(), &Device::Cpu)?),

@@ -9,9 +9,8 @@ use crate::random::Stream;
 
 fn random(name: &str, shape: &[usize]) -> Tensor {
     let stream = Stream::new(11, name);
-    let values: Vec<f32> = (0..shape.iter().product::<usize>())
-        .map(|i| stream.normal(i as u64) as f32)
-        .collect();
+    let values: Vec<f32> =
+        (0..shape.iter().product::<usize>()).map(|i| stream.normal(i as u64) as f32).collect();
     Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
 }
 
@@ -34,11 +33,7 @@ fn agree(
     let inputs: Vec<Tensor> = shapes
         .iter()
         .enumerate()
-        .map(|(i, shape)| {
-            Var::from_tensor(&random(&i.to_string(), shape))
-                .unwrap()
-                .into_inner()
-        })
+        .map(|(i, shape)| Var::from_tensor(&random(&i.to_string(), shape)).unwrap().into_inner())
         .collect();
     let (ours, theirs) = (kernel(&inputs).unwrap(), composed(&inputs).unwrap());
     close(what, &ours, &theirs);
@@ -87,11 +82,9 @@ fn rope_agrees() {
 
 #[test]
 fn attention_agrees() {
-    for (starts, window, cap) in [
-        (vec![], None, None),
-        (vec![0, 4], None, Some(0.5)),
-        (vec![2, 0], Some(3), None),
-    ] {
+    for (starts, window, cap) in
+        [(vec![], None, None), (vec![0, 4], None, Some(0.5)), (vec![2, 0], Some(3), None)]
+    {
         let span = AttentionSpan { starts, window };
         let scores = Scores { scale: 0.3, cap };
         agree(
@@ -128,15 +121,7 @@ fn adamw_agrees() {
         let variable = |name| Var::from_tensor(&random(name, &[5, 7])).unwrap();
         let (parameter, first) = (variable("parameter"), variable("first"));
         let second = Var::from_tensor(&variable("second").sqr().unwrap()).unwrap();
-        step(
-            &parameter,
-            &first,
-            &second,
-            &random("g", &[5, 7]),
-            0.5,
-            &settings,
-        )
-        .unwrap();
+        step(&parameter, &first, &second, &random("g", &[5, 7]), 0.5, &settings).unwrap();
         assert_eq!(parameter.dtype(), DType::F32);
         [parameter, first, second].map(Var::into_inner)
     };

@@ -39,16 +39,11 @@ pub fn counted_in_bins(values: &[f64], bins: usize) -> Vec<(f64, f64)> {
         }
     }
     let bars = counts.iter().enumerate();
-    bars.map(|(bin, count)| (edge(bin as f64 + 0.5), *count as f64))
-        .collect()
+    bars.map(|(bin, count)| (edge(bin as f64 + 0.5), *count as f64)).collect()
 }
 
 /// A bin around a single value, wide enough not to be lost beside it.
 fn around(value: f64) -> (f64, f64) {
-    let half = if value.abs() < 1e15 {
-        0.5
-    } else {
-        value.abs() / 20.0
-    };
+    let half = if value.abs() < 1e15 { 0.5 } else { value.abs() / 20.0 };
     (value - half, (value + half).min(f64::MAX))
 }

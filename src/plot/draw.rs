@@ -78,11 +78,7 @@ fn register() {
     static FONT: Once = Once::new();
     FONT.call_once(|| {
         // A font that is compiled in cannot fail to parse; if it did, drawing would say so.
-        let _ = register_font(
-            "sans-serif",
-            FontStyle::Normal,
-            epaint_default_fonts::UBUNTU_LIGHT,
-        );
+        let _ = register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
     });
 }
 
@@ -98,11 +94,7 @@ impl Ranged for Ticked {
     }
 
     fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        if hint.weight().allow_light_points() {
-            Vec::new()
-        } else {
-            self.0.ticks.clone()
-        }
+        if hint.weight().allow_light_points() { Vec::new() } else { self.0.ticks.clone() }
     }
 
     fn range(&self) -> std::ops::Range<f64> {
@@ -161,10 +153,7 @@ fn curves<B: DrawingBackend>(
         .y_label_area_size(left)
         .build_cartesian_2d(Ticked(x.clone()), Ticked(y.clone()))
         .map_err(failed)?;
-    let below = Axis {
-        labels: names.labels.clone(),
-        ..x.clone()
-    };
+    let below = Axis { labels: names.labels.clone(), ..x.clone() };
     let name_x = |place: &f64| {
         if names.turned {
             return String::new();
@@ -269,12 +258,7 @@ fn legend<B: DrawingBackend>(chart: &Chart, area: &Area<B>, zoom: f64) -> Result
             (x, row) = (left, row + 1);
         }
         if row + 1 >= lines && chart.series.len() - place > 1 && x + 2 * needed > right {
-            entries.push((
-                None,
-                x,
-                row,
-                format!("and {} more", chart.series.len() - place),
-            ));
+            entries.push((None, x, row, format!("and {} more", chart.series.len() - place)));
             break;
         }
         entries.push((Some(colour(place)), x, row, name));

@@ -90,9 +90,8 @@ impl Names {
         places: &[(i32, i32)],
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         let (left, top) = area.get_base_pixel();
-        let style = style
-            .transform(FontTransform::Rotate270)
-            .pos(Pos::new(HPos::Right, VPos::Center));
+        let style =
+            style.transform(FontTransform::Rotate270).pos(Pos::new(HPos::Right, VPos::Center));
         for (name, (x, y)) in self.labels.iter().zip(places) {
             let text = Text::new(name.clone(), (x - left, y - top), style.clone());
             area.draw(&text)?;

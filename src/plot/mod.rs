@@ -69,10 +69,8 @@ impl Chart {
 
     /// Writes an image below the roots, in the format of the path's extension, svg or png.
     pub fn save(&self, roots: &Roots, path: &Path) -> Result<()> {
-        let extension = path
-            .extension()
-            .map(|e| e.to_string_lossy().to_lowercase())
-            .unwrap_or_default();
+        let extension =
+            path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
         let bytes = match extension.as_str() {
             "svg" => self.to_svg(800, 450)?.into_bytes(),
             "png" => self.to_png(1200, 675)?,
@@ -94,11 +92,7 @@ impl Chart {
 
     /// Whether there is any point to draw.
     fn is_empty(&self) -> bool {
-        !self
-            .series
-            .iter()
-            .flat_map(|series| &series.points)
-            .any(is_finite)
+        !self.series.iter().flat_map(|series| &series.points).any(is_finite)
     }
 
     fn is_bars(&self) -> bool {
@@ -122,10 +116,8 @@ impl Series {
     /// one of every step), the points are joined over the gaps instead: nobody sees a line in lonely points.
     fn stretches(&self) -> Stretches {
         let runs = self.points.split(|point| !is_finite(point));
-        let runs: Vec<Vec<(f64, f64)>> = runs
-            .filter(|run| !run.is_empty())
-            .map(<[_]>::to_vec)
-            .collect();
+        let runs: Vec<Vec<(f64, f64)>> =
+            runs.filter(|run| !run.is_empty()).map(<[_]>::to_vec).collect();
         let lonely = runs.iter().filter(|run| run.len() == 1).count();
         let sparse = runs.len() > 1 && lonely * 2 > runs.len();
         Stretches {

@@ -73,11 +73,7 @@ pub fn bars(chart: &Chart, width: usize, paint: impl Fn(usize, String) -> String
     }
     let more = rows.len().saturating_sub(MOST_BARS);
     for row in rows.into_iter().take(MOST_BARS) {
-        let share = if largest > 0.0 && row.y.is_finite() {
-            row.y.abs() / largest
-        } else {
-            0.0
-        };
+        let share = if largest > 0.0 && row.y.is_finite() { row.y.abs() / largest } else { 0.0 };
         let eighths = (share * room as f64 * 8.0).round() as usize;
         let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
         // A bar below zero is hatched: its length is that of its size.

@@ -20,18 +20,8 @@ pub struct Axis {
 /// A chart whose points can be drawn without going over what floats hold, and its axes of about so many ticks.
 pub fn fitted(chart: &Chart, x_ticks: usize, y_ticks: usize) -> (Chart, Axis, Axis) {
     let mut fitted = chart.clone();
-    let xs = || {
-        chart
-            .series
-            .iter()
-            .flat_map(|s| s.points.iter().map(|p| p.0))
-    };
-    let ys = || {
-        chart
-            .series
-            .iter()
-            .flat_map(|s| s.points.iter().map(|p| p.1))
-    };
+    let xs = || chart.series.iter().flat_map(|s| s.points.iter().map(|p| p.0));
+    let ys = || chart.series.iter().flat_map(|s| s.points.iter().map(|p| p.1));
     let bands = || {
         let bands = chart.series.iter().flat_map(|s| &s.band);
         bands.flat_map(|(low, high)| [*low, *high])
@@ -83,12 +73,7 @@ fn x_axis(chart: &Chart, count: usize, exponent: i32) -> Axis {
     if chart.kind == ChartKind::Histogram || places.len() > MOST_NAMED || exponent != 0 {
         return Axis::within(low, high, count, exponent);
     }
-    Axis {
-        low,
-        high,
-        labels: places.iter().map(|place| bar_name(*place)).collect(),
-        ticks: places,
-    }
+    Axis { low, high, labels: places.iter().map(|place| bar_name(*place)).collect(), ticks: places }
 }
 
 /// A bar's number: whole numbers without a fraction.
@@ -146,31 +131,16 @@ impl Axis {
             .map(|i| (first + i as f64) * step)
             .collect();
         let largest = low.abs().max(high.abs());
-        let labels = ticks
-            .iter()
-            .map(|tick| label(*tick, step, largest, exponent))
-            .collect();
-        Self {
-            low,
-            high,
-            ticks,
-            labels,
-        }
+        let labels = ticks.iter().map(|tick| label(*tick, step, largest, exponent)).collect();
+        Self { low, high, ticks, labels }
     }
 
     /// Names at 0, 1, 2, …; where there are many, every so many-th.
     fn of_names(names: &[String]) -> Self {
         let every = names.len().div_ceil(MOST_NAMED).max(1);
         let named = names.iter().enumerate().step_by(every);
-        let (ticks, labels) = named
-            .map(|(place, name)| (place as f64, name.clone()))
-            .unzip();
-        Self {
-            low: -0.5,
-            high: names.len() as f64 - 0.5,
-            ticks,
-            labels,
-        }
+        let (ticks, labels) = named.map(|(place, name)| (place as f64, name.clone())).unzip();
+        Self { low: -0.5, high: names.len() as f64 - 0.5, ticks, labels }
     }
 
     /// The label of the tick at a place.

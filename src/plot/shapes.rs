@@ -85,17 +85,13 @@ fn lines(series: &Series) -> Vec<Shape> {
 /// The stretches of a band in which all is known: x, low and high. They are as long as what of the line is joined.
 pub fn bands(series: &Series) -> Vec<Vec<(f64, f64, f64)>> {
     let rows = series.points.iter().zip(&series.band);
-    let rows: Vec<_> = rows
-        .map(|((x, _), (low, high))| (*x, *low, *high))
-        .collect();
+    let rows: Vec<_> = rows.map(|((x, _), (low, high))| (*x, *low, *high)).collect();
     let known = |row: &(f64, f64, f64)| row.0.is_finite() && row.1.is_finite() && row.2.is_finite();
     if series.stretches().sparse {
         return vec![rows.into_iter().filter(known).collect()];
     }
     let runs = rows.split(|row| !known(row));
-    runs.filter(|run| !run.is_empty())
-        .map(<[_]>::to_vec)
-        .collect()
+    runs.filter(|run| !run.is_empty()).map(<[_]>::to_vec).collect()
 }
 
 fn outline(rows: Vec<(f64, f64, f64)>) -> Shape {

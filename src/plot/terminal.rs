@@ -23,12 +23,8 @@ const COLOURS: [(Color, &str); 6] = [
 ];
 
 /// Markers of the series where there is no colour.
-const MARKERS: [(Marker, char); 4] = [
-    (Marker::Braille, '⠒'),
-    (Marker::Dot, '•'),
-    (Marker::Block, '█'),
-    (Marker::Bar, '▄'),
-];
+const MARKERS: [(Marker, char); 4] =
+    [(Marker::Braille, '⠒'), (Marker::Dot, '•'), (Marker::Block, '█'), (Marker::Bar, '▄')];
 
 pub fn draw(chart: &Chart, width: usize, height: usize, colour: bool) -> String {
     let mut lines = Vec::new();
@@ -39,10 +35,7 @@ pub fn draw(chart: &Chart, width: usize, height: usize, colour: bool) -> String 
     }
     if chart.is_bars() {
         let paint = |place: usize, blocks: String| match colour {
-            true => format!(
-                "\u{1b}[{}m{blocks}\u{1b}[0m",
-                COLOURS[place % COLOURS.len()].1
-            ),
+            true => format!("\u{1b}[{}m{blocks}\u{1b}[0m", COLOURS[place % COLOURS.len()].1),
             false => blocks,
         };
         lines.extend(bars(chart, width, paint));
@@ -100,10 +93,7 @@ fn curves(chart: &Chart, width: usize, height: usize, colour: bool) -> Vec<Strin
     // Room at the left for the labels of y, at the right for half of the last label of x.
     let left = longest(&y).min(width / 3);
     let right = longest(&x).min(width / 4) / 2;
-    let (columns, rows) = (
-        (width - left - right).saturating_sub(2).max(4),
-        height.max(6) - 2,
-    );
+    let (columns, rows) = ((width - left - right).saturating_sub(2).max(4), height.max(6) - 2);
     let mut buffer = Buffer::empty(Rect::new(0, 0, columns as u16, rows as u16));
     let layers = layers(&chart, &x, &y, (columns, rows), colour);
     let datasets = layers.iter().map(|layer| {
@@ -128,11 +118,7 @@ fn curves(chart: &Chart, width: usize, height: usize, colour: bool) -> Vec<Strin
         };
         let label: String = label.chars().take(left).collect();
         let curve = line(&buffer, row as u16, colour);
-        lines.push(
-            format!("{label:>left$} {axis}{curve}")
-                .trim_end()
-                .to_string(),
-        );
+        lines.push(format!("{label:>left$} {axis}{curve}").trim_end().to_string());
     }
     lines.extend(foot(&x, left + 1, columns, width));
     lines
@@ -173,10 +159,7 @@ fn foot(x: &Axis, left: usize, columns: usize, width: usize) -> [String; 2] {
     }
     let axis: String = axis.into_iter().collect();
     let labels: String = labels.into_iter().collect();
-    [
-        format!("{}└{axis}", " ".repeat(left)),
-        labels.trim_end().to_string(),
-    ]
+    [format!("{}└{axis}", " ".repeat(left)), labels.trim_end().to_string()]
 }
 
 /// Points that are drawn alike.
@@ -199,12 +182,7 @@ fn layers(
     for (place, series) in chart.series.iter().enumerate() {
         let (marker, tint, _) = look(place, colour);
         let mut add = |points: Vec<(f64, f64)>, marker: Marker, graph: GraphType| {
-            layers.push(Layer {
-                points,
-                marker,
-                graph,
-                tint,
-            });
+            layers.push(Layer { points, marker, graph, tint });
         };
         let most = columns * 8;
         if chart.kind == ChartKind::Scatter {
@@ -247,10 +225,7 @@ fn edges(series: &Series, column: f64) -> Vec<(f64, f64)> {
             }
         }
         let last = run.last().copied();
-        points.extend(
-            last.into_iter()
-                .flat_map(|(x, low, high)| [(x, low), (x, high)]),
-        );
+        points.extend(last.into_iter().flat_map(|(x, low, high)| [(x, low), (x, high)]));
     }
     points
 }
@@ -279,10 +254,8 @@ fn line(buffer: &Buffer, row: u16, colour: bool) -> String {
         };
         if colour && cell.fg != current {
             current = cell.fg;
-            let code = COLOURS
-                .iter()
-                .find(|(tint, _)| *tint == current)
-                .map_or("0", |(_, code)| code);
+            let code =
+                COLOURS.iter().find(|(tint, _)| *tint == current).map_or("0", |(_, code)| code);
             text.push_str(&format!("\u{1b}[{code}m"));
         }
         text.push_str(cell.symbol());

@@ -24,10 +24,7 @@ pub fn check(engine: &Engine, ast: &AST, closures: &[String]) -> Result<(), Box<
         }
         found.extend(calls_of(&body, &inner));
     }
-    match found
-        .into_iter()
-        .find(|(name, _)| is_function(engine, ast, name))
-    {
+    match found.into_iter().find(|(name, _)| is_function(engine, ast, name)) {
         None => Ok(()),
         Some((name, position)) => Err(raise_at(position, ambiguous(&name))),
     }

@@ -28,10 +28,7 @@ pub fn describe(value: &Dynamic) -> String {
         "array" => "an array".to_string(),
         "map" => "a map".to_string(),
         "Fn" => "a closure".to_string(),
-        other => format!(
-            "a value of type {}",
-            other.rsplit("::").next().unwrap_or(other)
-        ),
+        other => format!("a value of type {}", other.rsplit("::").next().unwrap_or(other)),
     }
 }
 
@@ -43,18 +40,12 @@ pub fn from_cell(cell: &AnyValue) -> Dynamic {
         AnyValue::Boolean(flag) => (*flag).into(),
         AnyValue::String(text) => Dynamic::from((*text).to_string()),
         AnyValue::StringOwned(text) => Dynamic::from(text.to_string()),
-        AnyValue::List(series) => series
-            .iter()
-            .map(|item| from_cell(&item))
-            .collect::<Array>()
-            .into(),
+        AnyValue::List(series) => {
+            series.iter().map(|item| from_cell(&item)).collect::<Array>().into()
+        }
         AnyValue::Struct(..) | AnyValue::StructOwned(_) => {
             let fields = json::fields(cell).into_iter();
-            order::ordered(
-                fields
-                    .map(|(name, item)| (name.into(), from_cell(&item)))
-                    .collect(),
-            )
+            order::ordered(fields.map(|(name, item)| (name.into(), from_cell(&item))).collect())
         }
         AnyValue::UInt64(number) => number.to_string().into(),
         other if other.is_float() => other.extract::<f64>().map_or(Dynamic::UNIT, Dynamic::from),
@@ -79,9 +70,7 @@ pub fn row(frame: &DataFrame, index: usize) -> Result<Map> {
 /// A column as an array.
 pub fn array_of(column: &Column) -> Result<Array> {
     let cells = column.as_materialized_series().iter();
-    cells
-        .map(|cell| aside::check().map(|()| from_cell(&cell)))
-        .collect()
+    cells.map(|cell| aside::check().map(|()| from_cell(&cell))).collect()
 }
 
 /// A column from a script's array. Whole numbers beside others become numbers, within lists and maps as well; other
@@ -108,9 +97,7 @@ fn build(name: &str, place: &str, values: &[Dynamic], rows: &[usize]) -> Result<
             BooleanChunked::from_iter_options(name.into(), cells).into_series()
         }
         "string" => {
-            let cells = values
-                .iter()
-                .map(|value| (!value.is_unit()).then(|| value.to_string()));
+            let cells = values.iter().map(|value| (!value.is_unit()).then(|| value.to_string()));
             StringChunked::from_iter_options(name.into(), cells).into_series()
         }
         "array" => lists(name, place, values, rows)?,
@@ -177,10 +164,8 @@ fn lists(name: &str, place: &str, values: &[Dynamic], rows: &[usize]) -> Result<
 }
 
 fn maps(name: &str, place: &str, values: &[Dynamic], rows: &[usize]) -> Result<Series> {
-    let maps: Vec<Option<Map>> = values
-        .iter()
-        .map(|value| value.read_lock::<Map>().map(|map| map.clone()))
-        .collect();
+    let maps: Vec<Option<Map>> =
+        values.iter().map(|value| value.read_lock::<Map>().map(|map| map.clone())).collect();
     let mut names: Vec<Identifier> = Vec::new();
     let mut seen: HashSet<Identifier> = HashSet::new();
     for (value, map) in values.iter().zip(&maps) {
@@ -241,11 +226,7 @@ pub fn frame_of_columns(map: &Map) -> Result<DataFrame> {
     let mut columns: Vec<Column> = Vec::with_capacity(map.len());
     for (name, values) in map {
         let values = values.clone().try_cast::<Array>().ok_or_else(|| {
-            Error::invalid(
-                format!("column `{name}` of a frame"),
-                "an array",
-                describe(values),
-            )
+            Error::invalid(format!("column `{name}` of a frame"), "an array", describe(values))
         })?;
         if let Some(first) = columns.first()
             && first.len() != values.len()
@@ -264,10 +245,8 @@ pub fn frame_of_columns(map: &Map) -> Result<DataFrame> {
 
 /// An array of strings as a column of texts, for functions that take text.
 pub fn texts(values: &[Dynamic]) -> Option<Series> {
-    let texts: Option<Vec<String>> = values
-        .iter()
-        .map(|value| value.clone().into_string().ok())
-        .collect();
+    let texts: Option<Vec<String>> =
+        values.iter().map(|value| value.clone().into_string().ok()).collect();
     Some(Series::new("".into(), texts?))
 }
 
@@ -322,10 +301,8 @@ pub fn from_json(value: &Value) -> Dynamic {
         Value::String(text) => text.clone().into(),
         Value::Array(items) => items.iter().map(from_json).collect::<Array>().into(),
         Value::Object(map) => {
-            let map: Map = map
-                .iter()
-                .map(|(name, item)| (name.as_str().into(), from_json(item)))
-                .collect();
+            let map: Map =
+                map.iter().map(|(name, item)| (name.as_str().into(), from_json(item))).collect();
             map.into()
         }
     }

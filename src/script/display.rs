@@ -72,9 +72,8 @@ fn literal(value: &Dynamic, indent: usize) -> String {
     }
     if let Some(map) = value.read_lock::<Map>() {
         let entries = map.iter();
-        let parts: Vec<String> = entries
-            .map(|(name, item)| format!("{name}: {}", literal(item, indent + 2)))
-            .collect();
+        let parts: Vec<String> =
+            entries.map(|(name, item)| format!("{name}: {}", literal(item, indent + 2))).collect();
         return enclose("#{ ", &parts, " }", indent);
     }
     if let Ok(text) = value.clone().into_string() {
@@ -106,16 +105,8 @@ fn enclose(open: &str, parts: &[String], close: &str, indent: usize) -> String {
         return flat;
     }
     let inner = " ".repeat(indent + 2);
-    let lines: String = parts
-        .iter()
-        .map(|part| format!("{inner}{part},\n"))
-        .collect();
-    format!(
-        "{}\n{lines}{}{}",
-        open.trim_end(),
-        " ".repeat(indent),
-        close.trim_start()
-    )
+    let lines: String = parts.iter().map(|part| format!("{inner}{part},\n")).collect();
+    format!("{}\n{lines}{}{}", open.trim_end(), " ".repeat(indent), close.trim_start())
 }
 
 /// A string as one would write it, cut where it is long.

@@ -58,20 +58,15 @@ impl Edits {
     /// The edited text.
     pub fn apply(&mut self, source: &str) -> String {
         self.0.sort_by_key(|edit| (edit.line, edit.column));
-        let mut lines: Vec<Vec<char>> = source
-            .split('\n')
-            .map(|line| line.chars().collect())
-            .collect();
+        let mut lines: Vec<Vec<char>> =
+            source.split('\n').map(|line| line.chars().collect()).collect();
         for edit in self.0.iter().rev() {
             if let Some(line) = lines.get_mut(edit.line - 1) {
                 let end = (edit.column + edit.removed).min(line.len());
                 line.splice(edit.column.min(end)..end, edit.inserted.chars());
             }
         }
-        let lines: Vec<String> = lines
-            .into_iter()
-            .map(|line| line.into_iter().collect())
-            .collect();
+        let lines: Vec<String> = lines.into_iter().map(|line| line.into_iter().collect()).collect();
         lines.join("\n")
     }
 }
@@ -88,12 +83,7 @@ pub struct Text(Vec<Vec<char>>);
 
 impl Text {
     pub fn new(source: &str) -> Self {
-        Self(
-            source
-                .split('\n')
-                .map(|line| line.chars().collect())
-                .collect(),
-        )
+        Self(source.split('\n').map(|line| line.chars().collect()).collect())
     }
 
     fn rest(&self, at: Position) -> Option<&[char]> {
@@ -111,16 +101,8 @@ impl Text {
         let mut out = String::new();
         for line in start.line()?..=end.line()? {
             let characters = self.0.get(line.checked_sub(1)?)?;
-            let from = if line == start.line()? {
-                start.position()? - 1
-            } else {
-                0
-            };
-            let to = if line == end.line()? {
-                end.position()? - 1
-            } else {
-                characters.len()
-            };
+            let from = if line == start.line()? { start.position()? - 1 } else { 0 };
+            let to = if line == end.line()? { end.position()? - 1 } else { characters.len() };
             out.extend(characters.get(from..to)?);
             out.push(' ');
         }

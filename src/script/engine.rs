@@ -86,8 +86,7 @@ impl Session {
         if !cell.ends_with('\n') {
             self.text.push('\n');
         }
-        self.evaluate_at(before, cell)
-            .map_err(|error| self.explain(&error))
+        self.evaluate_at(before, cell).map_err(|error| self.explain(&error))
     }
 
     /// An error that came after evaluation (a value that cannot be shown), as an error of the script.
@@ -97,11 +96,7 @@ impl Session {
     }
 
     fn explain(&self, error: &rhai::EvalAltResult) -> Box<ScriptError> {
-        let known = Known {
-            engine: &self.engine,
-            scope: &self.scope,
-            library: &self.library,
-        };
+        let known = Known { engine: &self.engine, scope: &self.scope, library: &self.library };
         report::explain(error, &known, &self.name, &self.text, &self.edits)
     }
 
@@ -174,10 +169,7 @@ impl Session {
 
     /// The names of the variables in scope, newest first.
     pub fn variables(&self) -> Vec<String> {
-        self.scope
-            .iter()
-            .map(|(name, _, _)| name.to_string())
-            .collect()
+        self.scope.iter().map(|(name, _, _)| name.to_string()).collect()
     }
 
     /// Whether a text is the beginning of something longer, so that a prompt should ask for more lines.
@@ -194,9 +186,7 @@ fn engine(host: &Rc<Host>) -> Engine {
     // One value may take an eighth of the run's memory: an operation on it makes another, and both are in use for a while.
     let room = memory::limit().map_or(u64::MAX, |limit| limit / 8);
     let most = |bytes: u64, largest: usize| {
-        usize::try_from(room / bytes)
-            .map_or(largest, |most| most.min(largest))
-            .max(1)
+        usize::try_from(room / bytes).map_or(largest, |most| most.min(largest)).max(1)
     };
     engine.set_max_string_size(most(1, LARGEST_STRING));
     engine.set_max_array_size(most(ELEMENT, LARGEST_ARRAY));
@@ -243,10 +233,7 @@ fn engine(host: &Rc<Host>) -> Engine {
 /// gives its handle instead, which nothing locks. An assignment through the handle reaches the closures too.
 ///
 /// Here a value that lies too deep is refused as well: rhai knows one such place.
-#[expect(
-    deprecated,
-    reason = "rhai marks what may change with its version, which is locked"
-)]
+#[expect(deprecated, reason = "rhai marks what may change with its version, which is locked")]
 fn hand_out_records(engine: &mut Engine) {
     let depth = bounds::Depth::default();
     engine.on_var(move |name, index, context| {

@@ -42,10 +42,7 @@ pub fn raise_at(position: Position, error: Error) -> Box<EvalAltResult> {
     let failure = Failure::from(&error);
     match failure.interrupted {
         true => Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, position)),
-        false => Box::new(EvalAltResult::ErrorRuntime(
-            Dynamic::from(failure),
-            position,
-        )),
+        false => Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(failure), position)),
     }
 }
 

@@ -38,10 +38,7 @@ pub enum Event {
     /// `log(map)`: a line of the run's metrics.
     Metrics(serde_json::Map<String, serde_json::Value>),
     /// A file or model was read: its name, and its hash where it has one.
-    Input {
-        name: String,
-        sha256: Option<String>,
-    },
+    Input { name: String, sha256: Option<String> },
     /// Something worth a word that is not an error: rows left out, texts cut.
     Note(String),
 }
@@ -79,16 +76,10 @@ pub struct Host {
 impl Host {
     /// A host for tests and examples: the given working folder is readable and writable, nothing is reported.
     pub fn quiet(working_folder: PathBuf) -> Self {
-        let root = working_folder
-            .canonicalize()
-            .unwrap_or_else(|_| working_folder.clone());
+        let root = working_folder.canonicalize().unwrap_or_else(|_| working_folder.clone());
         Self {
             control: Control::silent(),
-            access: Access {
-                read: vec![root.clone()],
-                write: vec![root.clone()],
-                offline: true,
-            },
+            access: Access { read: vec![root.clone()], write: vec![root.clone()], offline: true },
             script_folder: None,
             working_folder: root,
             given: RefCell::default(),
@@ -139,9 +130,7 @@ impl Host {
     pub fn roots(&self, path: &str) -> Roots {
         let always = self.access.read.iter().chain(&self.access.write).cloned();
         let given = self.given.borrow();
-        let granted = given
-            .iter()
-            .filter_map(|(_, value)| self.granted(value, path));
+        let granted = given.iter().filter_map(|(_, value)| self.granted(value, path));
         Roots::of(always.chain(granted))
     }
 
@@ -180,10 +169,7 @@ impl Host {
         let real = real_form(&full).map_err(|error| Error::io("write", path, error))?;
         match self.access.write.iter().any(|root| real.starts_with(root)) {
             true => Ok(full),
-            false => Err(Error::NotAllowed {
-                operation: "write",
-                path: PathBuf::from(path),
-            }),
+            false => Err(Error::NotAllowed { operation: "write", path: PathBuf::from(path) }),
         }
     }
 

@@ -16,17 +16,8 @@ pub enum Receiver {
 }
 
 /// rhai's own methods that run a closure over an array and leave it as it is.
-const UNCHANGED: &[&str] = &[
-    "map",
-    "filter",
-    "reduce",
-    "reduce_rev",
-    "some",
-    "all",
-    "find",
-    "find_map",
-    "index_of",
-];
+const UNCHANGED: &[&str] =
+    &["map", "filter", "reduce", "reduce_rev", "some", "all", "find", "find_map", "index_of"];
 
 /// Methods that change an array or a map by what a closure says, and give it.
 const CHANGED: &[&str] = &["sort", "sort_by", "retain", "dedup"];
@@ -66,11 +57,7 @@ pub fn receiver(name: &str) -> Receiver {
         return Receiver::Items;
     }
     let unchanged = UNCHANGED.contains(&name) || (!CHANGES.contains(&name) && of_a_record(name));
-    if unchanged {
-        Receiver::Unchanged
-    } else {
-        Receiver::Unknown
-    }
+    if unchanged { Receiver::Unchanged } else { Receiver::Unknown }
 }
 
 /// Whether frames, models, expressions or charts have the method. They never change, and the reference calls them by a letter.
@@ -81,9 +68,6 @@ fn of_a_record(name: &str) -> bool {
             return false;
         };
         let is_letter = on.len() == 1 && on.starts_with(|letter: char| letter.is_ascii_lowercase());
-        is_letter
-            && rest
-                .split_once('(')
-                .is_some_and(|(method, _)| method == name)
+        is_letter && rest.split_once('(').is_some_and(|(method, _)| method == name)
     })
 }

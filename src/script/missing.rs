@@ -88,17 +88,15 @@ fn read(text: &Text, part: &Part) -> Option<Vec<Edit>> {
 
 /// Registers the functions that read.
 pub fn register(engine: &mut Engine) {
-    FuncRegistration::new(KEY)
-        .with_purity(true)
-        .register_into_engine(
-            engine,
-            |context: NativeCallContext, value: &mut Dynamic, key: Dynamic| {
-                if let Some(found) = in_map(value, &key) {
-                    return Ok(found);
-                }
-                item(&context, value, key)
-            },
-        );
+    FuncRegistration::new(KEY).with_purity(true).register_into_engine(
+        engine,
+        |context: NativeCallContext, value: &mut Dynamic, key: Dynamic| {
+            if let Some(found) = in_map(value, &key) {
+                return Ok(found);
+            }
+            item(&context, value, key)
+        },
+    );
     FuncRegistration::new(PROPERTY)
         .with_purity(true)
         .register_into_engine(engine, |context: NativeCallContext, value: &mut Dynamic, name: Dynamic| {
@@ -135,22 +133,13 @@ fn item(
 ) -> ScriptResult<Dynamic> {
     if let (Some(array), Ok(place)) = (value.read_lock::<rhai::Array>(), key.as_int()) {
         let length = i64::try_from(array.len()).unwrap_or(i64::MAX);
-        let at = if place < 0 {
-            length.saturating_add(place)
-        } else {
-            place
-        };
+        let at = if place < 0 { length.saturating_add(place) } else { place };
         let found = usize::try_from(at).ok().and_then(|at| array.get(at));
         return found.cloned().ok_or_else(|| {
             EvalAltResult::ErrorArrayBounds(array.len(), place, context.call_position()).into()
         });
     }
-    let name = |value: &Dynamic| {
-        context
-            .engine()
-            .map_type_name(value.type_name())
-            .to_string()
-    };
+    let name = |value: &Dynamic| context.engine().map_type_name(value.type_name()).to_string();
     let kinds = format!("{} [{}]", name(value), name(&key));
     match context.call_native_fn_raw("index$get$", true, &mut [value, &mut key]) {
         Err(error) if matches!(*error, EvalAltResult::ErrorFunctionNotFound(..)) => {

@@ -31,11 +31,7 @@ pub struct Library {
 
 impl Library {
     pub fn new(host: Rc<Host>) -> Self {
-        Self {
-            host,
-            known: RefCell::default(),
-            under_way: RefCell::default(),
-        }
+        Self { host, known: RefCell::default(), under_way: RefCell::default() }
     }
 
     /// Refuses a module that is being evaluated already, and chains of modules without an end.
@@ -83,9 +79,7 @@ impl Library {
 
     fn beside(&self, path: &str) -> Result<String> {
         if Path::new(path).is_absolute()
-            || Path::new(path)
-                .components()
-                .any(|part| part.as_os_str() == "..")
+            || Path::new(path).components().any(|part| part.as_os_str() == "..")
         {
             return Err(Error::failed_with_hint(
                 format!("the module {path:?} may not be imported"),
@@ -127,9 +121,7 @@ fn plain(path: &str) -> String {
 /// "std/bbq", "std/mixture", …
 pub fn standard_names() -> Vec<String> {
     let stems = STANDARD.files().filter_map(|file| file.path().file_stem());
-    stems
-        .map(|stem| format!("std/{}", stem.to_string_lossy()))
-        .collect()
+    stems.map(|stem| format!("std/{}", stem.to_string_lossy())).collect()
 }
 
 impl ModuleResolver for Library {
@@ -146,17 +138,9 @@ impl ModuleResolver for Library {
             return Ok(module.clone());
         }
         let raise = |error| raise_at(position, error);
-        let text = self
-            .check_chain(path)
-            .and_then(|()| self.text(path))
-            .map_err(raise)?;
-        let in_module = |error| {
-            Box::new(EvalAltResult::ErrorInModule(
-                path.to_string(),
-                error,
-                position,
-            ))
-        };
+        let text = self.check_chain(path).and_then(|()| self.text(path)).map_err(raise)?;
+        let in_module =
+            |error| Box::new(EvalAltResult::ErrorInModule(path.to_string(), error, position));
         let (mut ast, _) =
             rewrite::compile(engine, &text, &|_| false).map_err(|error| in_module(error.into()))?;
         calls::check(engine, &ast, &[]).map_err(in_module)?;
@@ -166,9 +150,7 @@ impl ModuleResolver for Library {
         self.under_way.borrow_mut().pop();
         let module = module.map_err(in_module)?;
         let module: Shared<Module> = module.into();
-        self.known
-            .borrow_mut()
-            .insert(path.to_string(), module.clone());
+        self.known.borrow_mut().insert(path.to_string(), module.clone());
         Ok(module)
     }
 }

@@ -28,22 +28,12 @@ pub const SHIFT_LEFT: [&str; 2] = ["≪", "shift_left_assign__"];
 pub const SHIFT_RIGHT: [&str; 2] = ["≫", "shift_right_assign__"];
 
 /// How arithmetic is written and what it is compiled to, alone and in an assignment, and how tightly it binds.
-const ARITHMETIC: [(&str, [&str; 2], u8); 4] = [
-    ("/", DIVIDE, 180),
-    ("%", MODULO, 180),
-    ("<<", SHIFT_LEFT, 210),
-    (">>", SHIFT_RIGHT, 210),
-];
+const ARITHMETIC: [(&str, [&str; 2], u8); 4] =
+    [("/", DIVIDE, 180), ("%", MODULO, 180), ("<<", SHIFT_LEFT, 210), (">>", SHIFT_RIGHT, 210)];
 
 /// How a comparison is written, and what it is compiled to.
-pub const COMPARISONS: [(&str, &str); 6] = [
-    ("==", "≡"),
-    ("!=", "≢"),
-    ("<", "≺"),
-    ("<=", "≼"),
-    (">", "≻"),
-    (">=", "≽"),
-];
+pub const COMPARISONS: [(&str, &str); 6] =
+    [("==", "≡"), ("!=", "≢"), ("<", "≺"), ("<=", "≼"), (">", "≻"), (">=", "≽")];
 
 /// How tightly comparisons bind, as rhai's own, and an assignment: weaker than all (1 is where an expression ends).
 const EQUALITY: u8 = 90;
@@ -51,10 +41,7 @@ const ORDER: u8 = 130;
 const WEAKEST: u8 = 2;
 
 /// Compiles the operators to ours from here on.
-#[expect(
-    deprecated,
-    reason = "rhai marks what may change with its version, which is locked"
-)]
+#[expect(deprecated, reason = "rhai marks what may change with its version, which is locked")]
 pub fn replace(engine: &mut Engine) {
     let comparisons = COMPARISONS.map(|(written, compiled)| match written {
         "==" | "!=" => (compiled, EQUALITY),
@@ -87,12 +74,9 @@ pub fn replace(engine: &mut Engine) {
 }
 
 fn compiled(written: &str) -> Option<&'static str> {
-    let arithmetic = ARITHMETIC
-        .iter()
-        .map(|(known, [alone, _], _)| (*known, *alone));
+    let arithmetic = ARITHMETIC.iter().map(|(known, [alone, _], _)| (*known, *alone));
     let mut all = arithmetic.chain(COMPARISONS);
-    all.find(|(known, _)| *known == written)
-        .map(|(_, compiled)| compiled)
+    all.find(|(known, _)| *known == written).map(|(_, compiled)| compiled)
 }
 
 /// What stands for the operator in an assignment such as `/=`, where it is one of ours.
@@ -105,9 +89,7 @@ pub fn assigned(written: &str) -> Option<&'static str> {
 /// An operator as scripts write it.
 pub fn written(name: &str) -> &str {
     let arithmetic = ARITHMETIC.iter();
-    let found = arithmetic
-        .clone()
-        .find(|(_, compiled, _)| compiled.contains(&name));
+    let found = arithmetic.clone().find(|(_, compiled, _)| compiled.contains(&name));
     if let Some((written, ..)) = found {
         return written;
     }

@@ -17,11 +17,7 @@ pub struct Options {
 
 impl Options {
     pub fn new(function: &'static str, map: Map) -> Self {
-        Self {
-            function,
-            map,
-            asked: RefCell::default(),
-        }
+        Self { function, map, asked: RefCell::default() }
     }
 
     /// No options given.
@@ -45,23 +41,14 @@ impl Options {
 
     /// A whole number of at least `least`.
     pub fn count(&self, key: &'static str, least: usize) -> Result<Option<usize>> {
-        self.typed(
-            key,
-            &format!("a whole number of at least {least}"),
-            |value| {
-                usize::try_from(value.as_int().ok()?)
-                    .ok()
-                    .filter(|n| *n >= least)
-            },
-        )
+        self.typed(key, &format!("a whole number of at least {least}"), |value| {
+            usize::try_from(value.as_int().ok()?).ok().filter(|n| *n >= least)
+        })
     }
 
     pub fn number(&self, key: &'static str) -> Result<Option<f64>> {
         self.typed(key, "a number", |value| {
-            value
-                .as_float()
-                .ok()
-                .or_else(|| value.as_int().ok().map(|n| n as f64))
+            value.as_float().ok().or_else(|| value.as_int().ok().map(|n| n as f64))
         })
     }
 
@@ -75,12 +62,7 @@ impl Options {
             if value.is_string() {
                 return value.into_string().ok().map(|text| vec![text]);
             }
-            value
-                .into_array()
-                .ok()?
-                .into_iter()
-                .map(|item| item.into_string().ok())
-                .collect()
+            value.into_array().ok()?.into_iter().map(|item| item.into_string().ok()).collect()
         })
     }
 
@@ -96,11 +78,8 @@ impl Options {
         let got = super::convert::describe(&value);
         let whole = value.is_float() && expected.starts_with("a whole number");
         convert(value).map(Some).ok_or_else(|| {
-            let error = Error::invalid(
-                format!("option `{key}` of {}", self.function),
-                expected,
-                got,
-            );
+            let error =
+                Error::invalid(format!("option `{key}` of {}", self.function), expected, got);
             match whole {
                 true => error.with_hint(WHOLE_HINT),
                 false => error,

@@ -36,11 +36,7 @@ pub fn find(
     cells: &[Code],
 ) -> std::result::Result<Vec<Declared>, Box<ScriptError>> {
     let engine = engine::parser();
-    let known = Known {
-        engine: &engine,
-        scope: &Scope::new(),
-        library: &AST::empty(),
-    };
+    let known = Known { engine: &engine, scope: &Scope::new(), library: &AST::empty() };
     let mut found: Vec<Declared> = Vec::new();
     for cell in cells {
         let explain =
@@ -93,11 +89,8 @@ fn of_cell(
             && call.name == "param"
             && call.namespace.is_empty()
         {
-            let literals: Option<Vec<Dynamic>> = call
-                .args
-                .iter()
-                .map(|argument| argument.get_literal_value(None))
-                .collect();
+            let literals: Option<Vec<Dynamic>> =
+                call.args.iter().map(|argument| argument.get_literal_value(None)).collect();
             match literals.and_then(|literals| declared(&literals, *position)) {
                 Some(parameter) => found.push(parameter),
                 None => wrong = wrong.or(Some(*position)),
@@ -157,19 +150,13 @@ pub fn kind(default: &Value) -> &'static str {
 pub fn read_value(name: &str, typed: &str, default: &Value) -> Result<Value> {
     let read = match default {
         Value::Bool(_) => typed.parse::<bool>().ok().map(Value::from),
-        Value::Number(number) if number.is_f64() => typed
-            .parse::<f64>()
-            .ok()
-            .filter(|number| number.is_finite())
-            .map(Value::from),
+        Value::Number(number) if number.is_f64() => {
+            typed.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from)
+        }
         Value::Number(_) => typed.replace('_', "").parse::<i64>().ok().map(Value::from),
         _ => Some(Value::from(typed)),
     };
     read.ok_or_else(|| {
-        Error::invalid(
-            format!("parameter `{name}`"),
-            kind(default),
-            format!("{typed:?}"),
-        )
+        Error::invalid(format!("parameter `{name}`"), kind(default), format!("{typed:?}"))
     })
 }

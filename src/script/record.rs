@@ -31,14 +31,7 @@ impl Record {
         example: &'static str,
         register: fn(&mut Engine, &Rc<Host>),
     ) -> Self {
-        Self {
-            name,
-            signatures,
-            summary,
-            doc: "",
-            example,
-            register,
-        }
+        Self { name, signatures, summary, doc: "", example, register }
     }
 
     /// The same with more to say.

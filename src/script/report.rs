@@ -64,10 +64,7 @@ pub fn explain(
         hint: said.hint,
         file: name.to_string(),
         line,
-        line_text: line
-            .and_then(|line| text.lines().nth(line - 1))
-            .unwrap_or_default()
-            .to_string(),
+        line_text: line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default().to_string(),
         column: position.position(),
         notes: found.notes,
         interrupted: said.interrupted,
@@ -77,11 +74,7 @@ pub fn explain(
 /// Goes down to the cause. The position is the deepest one that still lies in the script itself; below a module's door,
 /// places become notes.
 fn locate<'a>(error: &'a EvalAltResult, name: &str) -> Found<'a> {
-    let mut found = Found {
-        innermost: error,
-        position: error.position(),
-        notes: Vec::new(),
-    };
+    let mut found = Found { innermost: error, position: error.position(), notes: Vec::new() };
     let mut module: Option<String> = None;
     loop {
         let (inner, source, function) = match found.innermost {
@@ -95,9 +88,7 @@ fn locate<'a>(error: &'a EvalAltResult, name: &str) -> Found<'a> {
         let position = inner.position();
         if source.is_empty() || source == name {
             if module.is_none() && !position.is_none() {
-                found
-                    .notes
-                    .extend(call_note(function, found.position, position));
+                found.notes.extend(call_note(function, found.position, position));
                 found.position = position;
             }
             continue;

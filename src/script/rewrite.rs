@@ -31,10 +31,8 @@ pub fn compile(
 ) -> Result<(AST, Edits), ParseError> {
     let plain = engine.compile(source)?;
     powers::check(&plain, source)?;
-    let own: Vec<String> = plain
-        .iter_functions()
-        .map(|function| function.name.to_string())
-        .collect();
+    let own: Vec<String> =
+        plain.iter_functions().map(|function| function.name.to_string()).collect();
     let methods = own_methods(&plain);
     let own = |name: &str| own.iter().chain(&methods).any(|known| known == name);
     let taken = |name: &str| taken(name) || own(name);
@@ -56,11 +54,7 @@ fn edits_of(ast: &AST, source: &str, taken: &dyn Fn(&str) -> bool) -> Edits {
     let text = Text::new(source);
     let mut edits = Edits::default();
     let on = |name: &str| {
-        if taken(name) {
-            Receiver::Unknown
-        } else {
-            methods::receiver(name)
-        }
+        if taken(name) { Receiver::Unknown } else { methods::receiver(name) }
     };
     ast.walk(&mut |nodes: &[ASTNode]| {
         match nodes {
@@ -69,9 +63,7 @@ fn edits_of(ast: &AST, source: &str, taken: &dyn Fn(&str) -> bool) -> Edits {
                 edits.0.extend(assignment(&text, operator));
             }
             [.., ASTNode::Stmt(Stmt::Switch(parts, at))] => {
-                edits
-                    .0
-                    .extend(switches::edits(&text, &parts.0, *at).unwrap_or_default());
+                edits.0.extend(switches::edits(&text, &parts.0, *at).unwrap_or_default());
             }
             [.., ASTNode::Expr(Expr::Coalesce(operands, _))] => {
                 let last = operands.len().saturating_sub(1);
@@ -87,9 +79,7 @@ fn edits_of(ast: &AST, source: &str, taken: &dyn Fn(&str) -> bool) -> Edits {
         true
     });
     edits.0.sort_by_key(|edit| (edit.line, edit.column));
-    edits
-        .0
-        .dedup_by_key(|edit| (edit.line, edit.column, edit.inserted.clone(), edit.about));
+    edits.0.dedup_by_key(|edit| (edit.line, edit.column, edit.inserted.clone(), edit.about));
     edits
 }
 
@@ -144,10 +134,7 @@ fn links(chain: &Expr) -> Option<(&Expr, Vec<Link<'_>>)> {
             }
             _ => None,
         };
-        links.push(Link {
-            dot: *dot,
-            method: link,
-        });
+        links.push(Link { dot: *dot, method: link });
         match further {
             Some(_) => rest = &sides.rhs,
             None => break,
@@ -179,14 +166,8 @@ fn calls(text: &Text, chain: &Expr, on: &dyn Fn(&str) -> Receiver) -> Option<Vec
             .is_some_and(|before| before.iter().any(|link| link.method.is_none()));
         let name = call.name.as_str();
         let runs_script = call.args.iter().any(may_run_script);
-        let captures = call
-            .args
-            .iter()
-            .any(|argument| matches!(argument, Expr::Stmt(_)));
-        let names_one = call
-            .args
-            .iter()
-            .any(|argument| matches!(argument, Expr::Variable(..)));
+        let captures = call.args.iter().any(|argument| matches!(argument, Expr::Stmt(_)));
+        let names_one = call.args.iter().any(|argument| matches!(argument, Expr::Variable(..)));
         // What a method gave belongs to nobody: whatever is called on it may change it.
         let on_value = place
             .checked_sub(1)
@@ -199,11 +180,8 @@ fn calls(text: &Text, chain: &Expr, on: &dyn Fn(&str) -> Receiver) -> Option<Vec
                 Receiver::Items => locks && !text.argument_of(at)?.contains("this"),
                 Receiver::Changed => {
                     let before = place.checked_sub(1).and_then(|before| links.get(before));
-                    let path = Path {
-                        start: *start,
-                        last: before.map(|link| link.dot),
-                        end: link.dot,
-                    };
+                    let path =
+                        Path { start: *start, last: before.map(|link| link.dot), end: link.dot };
                     if (captures || names_one)
                         && let Some(edits) = changed(text, &path, at)
                     {

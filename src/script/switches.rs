@@ -107,10 +107,7 @@ fn whole_float(word: &str) -> Option<i64> {
 
 /// Whether what follows ends a label.
 fn ends_label(code: &[char]) -> bool {
-    let rest: String = code
-        .iter()
-        .skip_while(|character| character.is_whitespace())
-        .take(3)
-        .collect();
+    let rest: String =
+        code.iter().skip_while(|character| character.is_whitespace()).take(3).collect();
     rest.starts_with("=>") || (rest.starts_with('|') && !rest.starts_with("||")) || rest == "if "
 }

@@ -47,9 +47,9 @@ fn opens_closure(code: &str) -> bool {
         return false;
     };
     match before.rsplit_once('|') {
-        Some((_, parameters)) => parameters
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '_' | ',' | ' ')),
+        Some((_, parameters)) => {
+            parameters.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ',' | ' '))
+        }
         None => false,
     }
 }

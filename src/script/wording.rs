@@ -36,18 +36,11 @@ pub struct Said {
 }
 
 fn plain(message: String) -> Said {
-    Said {
-        message,
-        ..Said::default()
-    }
+    Said { message, ..Said::default() }
 }
 
 fn with_hint(message: String, hint: String) -> Said {
-    Said {
-        message,
-        hint: Some(hint),
-        interrupted: false,
-    }
+    Said { message, hint: Some(hint), interrupted: false }
 }
 
 /// The sentence about the innermost error.
@@ -157,11 +150,7 @@ fn indexing(text: &str) -> Said {
             WHOLE_HINT.to_string(),
         );
     }
-    plain(format!(
-        "{} cannot be indexed with {}",
-        friendly_types(indexed),
-        friendly_types(index)
-    ))
+    plain(format!("{} cannot be indexed with {}", friendly_types(indexed), friendly_types(index)))
 }
 
 fn unknown_variable(name: &str, scope: &Scope) -> Said {
@@ -207,16 +196,9 @@ fn unknown_function(signature: &str, known: &Known) -> Said {
         let message = format!("the operator `{name}` does not work on {types}");
         let texts =
             types.contains("string") && (types.contains("integer") || types.contains("number"));
-        return Said {
-            hint: texts.then(|| TEXT_HINT.to_string()),
-            ..plain(message)
-        };
+        return Said { hint: texts.then(|| TEXT_HINT.to_string()), ..plain(message) };
     }
-    if known
-        .scope
-        .get(name)
-        .is_some_and(|value| value.is::<rhai::FnPtr>())
-    {
+    if known.scope.get(name).is_some_and(|value| value.is::<rhai::FnPtr>()) {
         return with_hint(
             format!("`{name}` is a variable that holds a closure, not a function"),
             format!("call it as {name}.call(…)"),
@@ -276,12 +258,9 @@ fn short(full: &'static str) -> &'static str {
 
 /// The forms in which a function is called: the script's own, else the reference's.
 fn forms_of(name: &str, library: &AST) -> Vec<String> {
-    let own = library
-        .iter_functions()
-        .filter(|function| function.name == name);
-    let own: Vec<String> = own
-        .map(|function| format!("{name}({})", function.params.join(", ")))
-        .collect();
+    let own = library.iter_functions().filter(|function| function.name == name);
+    let own: Vec<String> =
+        own.map(|function| format!("{name}({})", function.params.join(", "))).collect();
     if !own.is_empty() {
         return own;
     }
@@ -298,9 +277,7 @@ fn function_names(known: &Known) -> Vec<String> {
     let own = known.library.iter_functions();
     let own = own.map(|function| function.name.to_string());
     let builtin =
-        known
-            .engine
-            .collect_fn_metadata(None, |info| Some(info.metadata.name.to_string()), true);
+        known.engine.collect_fn_metadata(None, |info| Some(info.metadata.name.to_string()), true);
     records
         .chain(own)
         .chain(builtin)
@@ -331,11 +308,8 @@ fn friendly_types(arguments: &str) -> String {
         }
         other => other.to_string(),
     };
-    let parts: Vec<String> = arguments
-        .split(", ")
-        .filter(|part| !part.is_empty())
-        .map(friendly)
-        .collect();
+    let parts: Vec<String> =
+        arguments.split(", ").filter(|part| !part.is_empty()).map(friendly).collect();
     parts.join(", ")
 }
 

@@ -86,10 +86,7 @@ impl Keeping {
         let folder = place::folder(&self.roots, &self.folder)?;
         let held = folders::try_hold(&folder.way("")).ok_or_else(|| {
             Error::failed_with_hint(
-                format!(
-                    "another finetuning is under way in {}",
-                    self.folder.display()
-                ),
+                format!("another finetuning is under way in {}", self.folder.display()),
                 "wait until it has ended, or give another dir",
             )
         })?;
@@ -99,10 +96,7 @@ impl Keeping {
         }
         if !self.resume && !self.checkpoints()?.is_empty() {
             return Err(Error::failed_with_hint(
-                format!(
-                    "{} holds checkpoints of an earlier finetuning",
-                    self.folder.display()
-                ),
+                format!("{} holds checkpoints of an earlier finetuning", self.folder.display()),
                 "give resume: true to go on with it, or another dir",
             ));
         }
@@ -204,10 +198,7 @@ fn is_checkpoint(folder: &Path) -> bool {
     }
     let there = |name: &str| folders::is_plain_file(&folder.join(name));
     let is_state = |text: String| serde_json::from_str::<State>(&text).is_ok();
-    there(STATE)
-        && Roots::below(folder)
-            .text(&folder.join(STATE))
-            .is_ok_and(is_state)
+    there(STATE) && Roots::below(folder).text(&folder.join(STATE)).is_ok_and(is_state)
         || there(VARIABLES) && there(MOMENTS)
 }
 
@@ -232,9 +223,8 @@ fn read(folder: &Path, device: &Device) -> Result<(State, Checkpoint)> {
     };
     // A link in it must not lead to what the run may not read.
     let roots = Roots::below(folder.parent().unwrap_or(folder));
-    let text = roots
-        .text(&folder.join(STATE))
-        .map_err(|_| broken("its state.json cannot be read"))?;
+    let text =
+        roots.text(&folder.join(STATE)).map_err(|_| broken("its state.json cannot be read"))?;
     let state: State =
         serde_json::from_str(&text).map_err(|_| broken("its state.json cannot be read"))?;
     if state.format != FORMAT {
@@ -248,18 +238,14 @@ fn read(folder: &Path, device: &Device) -> Result<(State, Checkpoint)> {
         if !NAMES.contains(&name) || !folders::is_plain_file(&path) {
             return Err(broken(&format!("it lacks {name}")));
         }
-        let bytes = roots
-            .bytes(&path)
-            .map_err(|_| broken(&format!("it lacks {name}")))?;
+        let bytes = roots.bytes(&path).map_err(|_| broken(&format!("it lacks {name}")))?;
         match files::sha256(&bytes) == *hash {
             true => Ok(Some(bytes)),
             false => Err(broken(&format!("{name} has changed since it was written"))),
         }
     };
     let tensors = |name: &str| -> Result<Option<Tensors>> {
-        bytes(name)?
-            .map(|bytes| unpacked(&bytes, device).map_err(|_| broken(name)))
-            .transpose()
+        bytes(name)?.map(|bytes| unpacked(&bytes, device).map_err(|_| broken(name))).transpose()
     };
     let log = bytes(LOG)?.ok_or_else(|| broken("it has no log"))?;
     let checkpoint = Checkpoint {
@@ -292,9 +278,7 @@ pub fn log_line(record: &StepRecord) -> Result<String> {
 
 fn read_log(bytes: &[u8]) -> Option<Vec<StepRecord>> {
     let text = std::str::from_utf8(bytes).ok()?;
-    text.lines()
-        .map(|line| serde_json::from_str(line).ok())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 fn packed(tensors: &Tensors) -> Result<Vec<u8>> {
@@ -347,9 +331,7 @@ fn refuse_other_run(folder: &Path, was: &Value, is: &Value) -> Result<()> {
 fn compare(place: &str, was: &Value, is: &Value, differences: &mut Vec<String>) {
     match (was, is) {
         (Value::Object(old), Value::Object(new)) => {
-            let keys = old
-                .keys()
-                .chain(new.keys().filter(|key| !old.contains_key(*key)));
+            let keys = old.keys().chain(new.keys().filter(|key| !old.contains_key(*key)));
             for key in keys {
                 let inner = match place {
                     "" => key.clone(),
@@ -357,12 +339,7 @@ fn compare(place: &str, was: &Value, is: &Value, differences: &mut Vec<String>) 
                 };
                 let (old, new) = (old.get(key), new.get(key));
                 let null = Value::Null;
-                compare(
-                    &inner,
-                    old.unwrap_or(&null),
-                    new.unwrap_or(&null),
-                    differences,
-                );
+                compare(&inner, old.unwrap_or(&null), new.unwrap_or(&null), differences);
             }
         }
         _ if was == is => {}

@@ -54,12 +54,7 @@ pub fn token_losses(
         let values = ops::token_losses(&logits, &batch.targets)?.to_vec1::<f32>()?;
         let mut values = values.into_iter().map(f64::from);
         for (row, example) in rows.iter().zip(&chosen) {
-            let count = example
-                .labels
-                .iter()
-                .skip(1)
-                .filter(|label| **label != IGNORED)
-                .count();
+            let count = example.labels.iter().skip(1).filter(|label| **label != IGNORED).count();
             if let Some(slot) = losses.get_mut(*row) {
                 *slot = values.by_ref().take(count).collect();
             }

@@ -26,11 +26,7 @@ impl Example {
 
     /// Tokens that give a loss: those with a label, the first token aside (nothing predicts it).
     pub fn trained_tokens(&self) -> usize {
-        self.labels
-            .iter()
-            .skip(1)
-            .filter(|label| **label != IGNORED)
-            .count()
+        self.labels.iter().skip(1).filter(|label| **label != IGNORED).count()
     }
 }
 
@@ -89,11 +85,7 @@ pub fn example(tokenizer: &TextTokenizer, source: &Source) -> Result<(Example, b
     };
     let began_itself = tokens.began_itself;
     let mut example = Example::whole(tokens.ids);
-    example
-        .labels
-        .iter_mut()
-        .take(from)
-        .for_each(|label| *label = IGNORED);
+    example.labels.iter_mut().take(from).for_each(|label| *label = IGNORED);
     let ends = tokenizer.end_ids();
     if let Some(end) = ends.first()
         && !example.ids.last().is_some_and(|last| ends.contains(last))
@@ -122,10 +114,7 @@ fn within(tokens: Tokens, ranges: &[Range<usize>]) -> Example {
             }
         }
     }
-    Example {
-        ids: tokens.ids,
-        labels,
-    }
+    Example { ids: tokens.ids, labels }
 }
 
 /// Tokenizes texts as [`example`] does. Those longer than `max_length` tokens lose their end.
@@ -195,9 +184,5 @@ pub fn hash(examples: &[Example]) -> String {
             hasher.update(label.to_le_bytes());
         }
     }
-    hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

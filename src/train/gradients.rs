@@ -28,10 +28,7 @@ pub fn add_gradients(
     let loss = match recompute {
         true => in_pieces(&mut gradients, variables, decoder, batch, weight, dropout)?,
         false => {
-            let mut pass = Pass {
-                dropout: Some(dropout),
-                ..Pass::default()
-            };
+            let mut pass = Pass { dropout: Some(dropout), ..Pass::default() };
             let hidden = decoder.hidden(&batch.ids, &mut pass)?;
             let loss = (summed_loss(decoder, &hidden, batch)? * weight)?;
             collect(&mut gradients, variables, &mut loss.backward()?)?;
@@ -41,9 +38,7 @@ pub fn add_gradients(
     for name in variables.keys() {
         // A variable without a gradient would never be trained, and nothing else would tell.
         let Some(gradient) = gradients.remove(name) else {
-            return Err(Error::failed(format!(
-                "the parameter `{name}` received no gradient"
-            )));
+            return Err(Error::failed(format!("the parameter `{name}` received no gradient")));
         };
         add(into, name, gradient)?;
     }
@@ -60,10 +55,7 @@ fn in_pieces(
     weight: f64,
     dropout: Stream,
 ) -> Result<Tensor> {
-    let mut pass = Pass {
-        dropout: Some(dropout),
-        ..Pass::default()
-    };
+    let mut pass = Pass { dropout: Some(dropout), ..Pass::default() };
     let mut step = decoder.begin(&batch.ids, &mut pass)?;
     let embedded = decoder.embed(&batch.ids, &step)?;
     let mut inputs = vec![Var::from_tensor(&embedded.detach())?];
@@ -119,8 +111,5 @@ pub(super) fn summed_loss(decoder: &Decoder, hidden: &Tensor, batch: &Batch) -> 
     let width = hidden.dim(2)?;
     let flat = hidden.reshape(((), width))?;
     let chosen = flat.index_select(&batch.positions, 0)?;
-    Ok(ops::cross_entropy_sum(
-        &decoder.logits(&chosen)?,
-        &batch.targets,
-    )?)
+    Ok(ops::cross_entropy_sum(&decoder.logits(&chosen)?, &batch.targets)?)
 }

@@ -11,12 +11,7 @@ pub enum Method {
     /// Every weight.
     Full,
     /// Low-rank adapters beside the named modules; the base stays frozen.
-    Lora {
-        rank: usize,
-        alpha: f64,
-        dropout: f64,
-        targets: Vec<String>,
-    },
+    Lora { rank: usize, alpha: f64, dropout: f64, targets: Vec<String> },
     /// The last decoder block alone.
     LastBlock,
     /// The output head alone (with a tied head, the embedding it is tied to).
@@ -133,11 +128,7 @@ impl Options {
     pub fn check(&self) -> Result<()> {
         let rule = |holds: bool, name: &str, expected: &str, got: String| match holds {
             true => Ok(()),
-            false => Err(Error::invalid(
-                format!("option `{name}` of finetune"),
-                expected,
-                got,
-            )),
+            false => Err(Error::invalid(format!("option `{name}` of finetune"), expected, got)),
         };
         let count = |value: usize, name: &str| {
             let expected = format!("a whole number from 1 to {LARGEST}");
@@ -146,12 +137,7 @@ impl Options {
         };
         let within = |value: f64, name: &str, low: f64, high: f64| {
             let expected = format!("a number from {low} to {high}");
-            rule(
-                (low..=high).contains(&value),
-                name,
-                &expected,
-                value.to_string(),
-            )
+            rule((low..=high).contains(&value), name, &expected, value.to_string())
         };
         if let Some(patience) = self.patience {
             count(patience, "patience")?;
@@ -185,29 +171,13 @@ impl Options {
             )?,
         }
         if let Some(length) = self.max_length {
-            rule(
-                length >= 2,
-                "max_length",
-                "at least 2 tokens",
-                length.to_string(),
-            )?;
+            rule(length >= 2, "max_length", "at least 2 tokens", length.to_string())?;
         }
-        if let Method::Lora {
-            rank,
-            dropout,
-            alpha,
-            targets,
-        } = &self.method
-        {
+        if let Method::Lora { rank, dropout, alpha, targets } = &self.method {
             count(*rank, "rank")?;
             within(*alpha, "alpha", f64::MIN_POSITIVE, 1e6)?;
             within(*dropout, "dropout", 0.0, 0.99)?;
-            rule(
-                !targets.is_empty(),
-                "targets",
-                "at least one module",
-                "none".to_string(),
-            )?;
+            rule(!targets.is_empty(), "targets", "at least one module", "none".to_string())?;
         }
         Ok(())
     }
@@ -219,8 +189,7 @@ impl Options {
 
     /// Whether the validation loss is due after this update.
     pub fn validates_after(&self, step: usize) -> bool {
-        self.validate_every
-            .is_some_and(|every| step.is_multiple_of(every.max(1)))
+        self.validate_every.is_some_and(|every| step.is_multiple_of(every.max(1)))
     }
 
     /// Updates in all, for `rows` of data: an epoch ends with a short batch and a short group of batches where rows do not

@@ -51,18 +51,13 @@ impl Logs {
             Some(folder) => Some(EventWriter::create(&outputs.roots, folder, now())?),
             None => None,
         };
-        Ok(Self {
-            roots: outputs.roots.clone(),
-            lines,
-            events,
-        })
+        Ok(Self { roots: outputs.roots.clone(), lines, events })
     }
 
     pub fn step(&mut self, record: &StepRecord) -> Result<()> {
         if let Some((path, file)) = &mut self.lines {
             let line = log_line(record)?;
-            file.write_all(line.as_bytes())
-                .map_err(|error| Error::io("write", &*path, error))?;
+            file.write_all(line.as_bytes()).map_err(|error| Error::io("write", &*path, error))?;
         }
         if let Some(events) = &mut self.events {
             let mut values = vec![
@@ -71,11 +66,7 @@ impl Logs {
                 ("train/grad_norm", record.grad_norm),
                 ("train/epoch", record.epoch),
             ];
-            values.extend(
-                record
-                    .tokens_per_second
-                    .map(|rate| ("train/tokens_per_second", rate)),
-            );
+            values.extend(record.tokens_per_second.map(|rate| ("train/tokens_per_second", rate)));
             values.extend(record.validation_loss.map(|loss| ("eval/loss", loss)));
             events.scalars(record.step as u64, now(), &values)?;
             events.flush()?;

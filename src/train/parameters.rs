@@ -51,11 +51,8 @@ impl Parameters {
             ));
         }
         let config = model.config();
-        let last = format!(
-            "{}{}.",
-            config.block_prefix(),
-            config.num_hidden_layers.saturating_sub(1)
-        );
+        let last =
+            format!("{}{}.", config.block_prefix(), config.num_hidden_layers.saturating_sub(1));
         let head = config.head_name();
         let trained = |name: &str| match method {
             Method::LastBlock => name.starts_with(&last),
@@ -122,13 +119,7 @@ impl Parameters {
 
 /// The base and the adapter that LoRA trains: the model's own where it goes on with it, else a fresh one.
 fn with_adapter(model: &Model, method: &Method, seed: u64) -> Result<Option<(Weights, Adapter)>> {
-    let Method::Lora {
-        rank,
-        alpha,
-        dropout,
-        targets,
-    } = method
-    else {
+    let Method::Lora { rank, alpha, dropout, targets } = method else {
         return Ok(None);
     };
     if let Some(old) = kept(model, method)? {
@@ -146,16 +137,7 @@ fn with_adapter(model: &Model, method: &Method, seed: u64) -> Result<Option<(Wei
 /// The model's adapter where a method goes on with it: one of the same rank and alpha beside the same modules, in whatever
 /// order and by whatever pattern they are named.
 pub fn kept<'a>(model: &'a Model, method: &Method) -> Result<Option<&'a Adapter>> {
-    let (
-        Some(old),
-        Method::Lora {
-            rank,
-            alpha,
-            targets,
-            ..
-        },
-    ) = (model.adapter(), method)
-    else {
+    let (Some(old), Method::Lora { rank, alpha, targets, .. }) = (model.adapter(), method) else {
         return Ok(None);
     };
     let form = Form::plain(*rank, *alpha, 0.0, targets.clone());
@@ -217,10 +199,7 @@ fn variables(weights: &Tensors, trained: impl Fn(&str) -> bool) -> Result<BTreeM
     }
     chosen
         .map(|(name, weight)| {
-            Ok((
-                name.clone(),
-                Var::from_tensor(&weight.to_dtype(DType::F32)?.copy()?)?,
-            ))
+            Ok((name.clone(), Var::from_tensor(&weight.to_dtype(DType::F32)?.copy()?)?))
         })
         .collect()
 }

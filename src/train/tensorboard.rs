@@ -74,30 +74,20 @@ impl EventWriter {
 
     /// Hands over what is held back, so that a TensorBoard that is looking on sees it.
     pub fn flush(&mut self) -> Result<()> {
-        self.out
-            .flush()
-            .map_err(|error| Error::io("write", &self.path, error))
+        self.out.flush().map_err(|error| Error::io("write", &self.path, error))
     }
 
     fn record(&mut self, bytes: &[u8]) -> Result<()> {
         let length = (bytes.len() as u64).to_le_bytes();
-        let parts: [&[u8]; 4] = [
-            &length,
-            &masked_crc(&length).to_le_bytes(),
-            bytes,
-            &masked_crc(bytes).to_le_bytes(),
-        ];
-        self.out
-            .write_all(&parts.concat())
-            .map_err(|error| Error::io("write", &self.path, error))
+        let parts: [&[u8]; 4] =
+            [&length, &masked_crc(&length).to_le_bytes(), bytes, &masked_crc(bytes).to_le_bytes()];
+        self.out.write_all(&parts.concat()).map_err(|error| Error::io("write", &self.path, error))
     }
 }
 
 /// The checksum of a TFRecord: CRC-32C, turned by fifteen bits and moved on, so that checksums of checksums differ.
 fn masked_crc(bytes: &[u8]) -> u32 {
-    crc32c::crc32c(bytes)
-        .rotate_right(15)
-        .wrapping_add(0xa282_ead8)
+    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 /// A number in groups of seven bits, the lowest first, each but the last with its top bit set.

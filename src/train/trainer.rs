@@ -32,14 +32,7 @@ pub fn finetune(
     options: &Options,
     control: &Control,
 ) -> Result<Model> {
-    finetune_with(
-        model,
-        data,
-        validation,
-        options,
-        &Outputs::default(),
-        control,
-    )
+    finetune_with(model, data, validation, options, &Outputs::default(), control)
 }
 
 /// [`finetune`] that also writes checkpoints and logs. Stopped by the user, it writes a checkpoint first.
@@ -103,9 +96,7 @@ fn require_room(model: &Model, data: &[Example], options: &Options) -> Result<()
     let most: usize = counts.iter().take(options.batch_size).sum();
     let vocabulary = model.config().vocab_size as u64;
     memory::require(
-        (most as u64)
-            .saturating_mul(vocabulary)
-            .saturating_mul(4 * 2),
+        (most as u64).saturating_mul(vocabulary).saturating_mul(4 * 2),
         &model.device(),
         &format!("a batch of {most} trained tokens over a vocabulary of {vocabulary}"),
         "take a smaller batch_size with gradient_accumulation, or cut the texts with max_length",
@@ -237,8 +228,7 @@ impl<'a> Run<'a> {
             step: step as u64,
         };
         let scale = clip_scale(grad_norm, options.clip);
-        self.optimiser
-            .step(&self.parameters.variables, &gradients, scale, &settings)?;
+        self.optimiser.step(&self.parameters.variables, &gradients, scale, &settings)?;
         let tokens: usize = batches.iter().map(|(_, batch)| batch.tokens).sum();
         let rate = tokens as f64 / started.elapsed().as_secs_f64().max(1e-9);
         Ok(StepRecord {

@@ -62,10 +62,7 @@ fn weights_that_lack_one_or_hold_one_twice_are_refused_by_its_name() {
             tensors.insert(name.to_string(), zeros(&[4]));
         });
         let error = refused(&path);
-        assert!(
-            error.contains(name) && error.contains("no use for"),
-            "{error}"
-        );
+        assert!(error.contains(name) && error.contains("no use for"), "{error}");
     }
 }
 
@@ -81,23 +78,14 @@ fn parts_whose_index_names_what_is_not_there_are_refused() {
         true => "model-00001-of-00002.safetensors",
         false => "model-00002-of-00002.safetensors",
     };
-    let map: HashMap<&str, &str> = tensors
-        .keys()
-        .map(|name| (name.as_str(), part(name)))
-        .collect();
+    let map: HashMap<&str, &str> = tensors.keys().map(|name| (name.as_str(), part(name))).collect();
     let index = json!({ "metadata": {}, "weight_map": map });
     std::fs::write(path.join("model.safetensors.index.json"), index.to_string()).unwrap();
     let write = |without: &str| {
-        for file in [
-            "model-00001-of-00002.safetensors",
-            "model-00002-of-00002.safetensors",
-        ] {
-            let held = tensors
-                .iter()
-                .filter(|(name, _)| part(name) == file && *name != without);
-            let held: HashMap<_, _> = held
-                .map(|(name, tensor)| (name.clone(), tensor.clone()))
-                .collect();
+        for file in ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"] {
+            let held = tensors.iter().filter(|(name, _)| part(name) == file && *name != without);
+            let held: HashMap<_, _> =
+                held.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
             candle_core::safetensors::save(&held, path.join(file)).unwrap();
         }
     };
@@ -108,10 +96,7 @@ fn parts_whose_index_names_what_is_not_there_are_refused() {
     assert!(error.contains(lost), "{error}");
     std::fs::remove_file(path.join("model-00002-of-00002.safetensors")).unwrap();
     let error = refused(&path);
-    assert!(
-        error.contains("lacks its part model-00002-of-00002.safetensors"),
-        "{error}"
-    );
+    assert!(error.contains("lacks its part model-00002-of-00002.safetensors"), "{error}");
 }
 
 #[test]
@@ -124,27 +109,15 @@ fn adapters_whose_tensors_do_not_fit_their_settings_are_refused() {
         assert!(error.contains(told), "{error}");
     };
     let name = format!("{module}.lora_A.weight");
-    refuse(
-        &|tensors| drop(tensors.insert(name.clone(), zeros(&[8, 16]))),
-        "shape [4, 16]",
-    );
-    refuse(
-        &|tensors| drop(tensors.insert(name.clone(), zeros(&[4, 20]))),
-        "shape [4, 16]",
-    );
-    refuse(
-        &|tensors| drop(tensors.remove(&name)),
-        &format!("lacks `{name}`"),
-    );
+    refuse(&|tensors| drop(tensors.insert(name.clone(), zeros(&[8, 16]))), "shape [4, 16]");
+    refuse(&|tensors| drop(tensors.insert(name.clone(), zeros(&[4, 20]))), "shape [4, 16]");
+    refuse(&|tensors| drop(tensors.remove(&name)), &format!("lacks `{name}`"));
     refuse(
         &|tensors| drop(tensors.insert(name.clone(), (zeros(&[4, 16]) / 0.0).unwrap())),
         "not finite",
     );
     let again = format!("{module}.lora_A.default.weight");
-    refuse(
-        &|tensors| drop(tensors.insert(again.clone(), zeros(&[4, 16]))),
-        "twice",
-    );
+    refuse(&|tensors| drop(tensors.insert(again.clone(), zeros(&[4, 16]))), "twice");
     let embedding = "base_model.model.model.embed_tokens.weight";
     refuse(
         &|tensors| drop(tensors.insert(embedding.to_string(), zeros(&[288, 16]))),
@@ -156,10 +129,7 @@ fn adapters_whose_tensors_do_not_fit_their_settings_are_refused() {
         "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector",
         "base_model.model.model.embed_tokens.lora_embedding_A",
     ] {
-        refuse(
-            &|tensors| drop(tensors.insert(extra.to_string(), zeros(&[4, 16]))),
-            extra,
-        );
+        refuse(&|tensors| drop(tensors.insert(extra.to_string(), zeros(&[4, 16]))), extra);
     }
 }
 

@@ -56,44 +56,25 @@ fn adapters_of_every_form_are_trained_on_as_peft_does() {
         assert_eq!(told_of_adapter(&model, &method).unwrap(), None, "{name}");
         let options = options(method);
         let trained = finetune(&model, &rows(), &[], &options, &quiet()).unwrap();
-        let (losses, norms): (Vec<f64>, Vec<f64>) = trained
-            .log()
-            .iter()
-            .map(|record| (record.loss, record.grad_norm))
-            .unzip();
+        let (losses, norms): (Vec<f64>, Vec<f64>) =
+            trained.log().iter().map(|record| (record.loss, record.grad_norm)).unzip();
         for (ours, theirs, within) in [(losses, "losses", 1e-4), (norms, "norms", 1e-3)] {
             let theirs = numbers(&trace[theirs]);
             let relative: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a / b).collect();
             close(&relative, &[1.0; STEPS], within, name);
         }
-        let recomputed = Options {
-            recompute: true,
-            ..options
-        };
+        let recomputed = Options { recompute: true, ..options };
         let again = finetune(&model, &rows(), &[], &recomputed, &quiet()).unwrap();
-        close(
-            &logits(&again, &prompt),
-            &logits(&trained, &prompt),
-            1e-4,
-            name,
-        );
+        close(&logits(&again, &prompt), &logits(&trained, &prompt), 1e-4, name);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trained");
         save::to_folder(&trained, &path, candle_core::DType::F32).unwrap();
         let loaded = over(base, &path).unwrap();
-        close(
-            &logits(&loaded, &prompt),
-            &logits(&trained, &prompt),
-            1e-5,
-            name,
-        );
+        close(&logits(&loaded, &prompt), &logits(&trained, &prompt), 1e-5, name);
         let (old, new) = (model.adapter().unwrap(), loaded.adapter().unwrap());
         assert_eq!(old.rows, new.rows, "{name}");
         assert_eq!(old.brought, new.brought, "{name}");
-        assert!(
-            old.brought.iter().all(|weight| new.trains(weight)),
-            "{name}"
-        );
+        assert!(old.brought.iter().all(|weight| new.trains(weight)), "{name}");
     }
 }
 
@@ -118,19 +99,11 @@ fn weights_that_came_along_untrained_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let adapter = super::with_tensors(folder.path(), "adapters/rslora", |tensors| {
         let weights = &tiny().weights().dense["model.embed_tokens.weight"] * 2.0;
-        tensors.insert(
-            "base_model.model.model.embed_tokens.weight".to_string(),
-            weights.unwrap(),
-        );
+        tensors.insert("base_model.model.model.embed_tokens.weight".to_string(), weights.unwrap());
     });
     let model = over(&fixture("tiny-llama"), &adapter).unwrap();
-    let told = told_of_adapter(&model, &same_again(&model))
-        .unwrap()
-        .unwrap();
-    assert!(
-        told.contains("stay as they are: model.embed_tokens.weight"),
-        "{told}"
-    );
+    let told = told_of_adapter(&model, &same_again(&model)).unwrap().unwrap();
+    assert!(told.contains("stay as they are: model.embed_tokens.weight"), "{told}");
 }
 
 #[test]
@@ -139,17 +112,11 @@ fn every_method_trains_a_model_whose_configuration_ties_its_own_head() {
     let path = super::with_config(folder.path(), "tie_word_embeddings", true.into());
     let model = load::from_folder(&path, &cpu()).unwrap();
     assert!(bits(&model) == bits(&tiny()));
-    for method in [
-        Method::Head,
-        Method::LastBlock,
-        Method::Full,
-        super::lora(&["q_proj", "down_proj"], 4),
-    ] {
+    for method in
+        [Method::Head, Method::LastBlock, Method::Full, super::lora(&["q_proj", "down_proj"], 4)]
+    {
         for recompute in [false, true] {
-            let options = Options {
-                recompute,
-                ..options(method.clone())
-            };
+            let options = Options { recompute, ..options(method.clone()) };
             // The trainer refuses a parameter that receives no gradient.
             let ours = finetune(&model, &rows(), &[], &options, &quiet()).unwrap();
             let theirs = finetune(&tiny(), &rows(), &[], &options, &quiet()).unwrap();

@@ -28,22 +28,11 @@ fn keeping(folder: &Path) -> Outputs {
 }
 
 fn dropped() -> Options {
-    Options {
-        duration: Duration::Steps(9),
-        seed: 4,
-        ..short(lora(2, &["q_proj", "o_proj"], 0.3))
-    }
+    Options { duration: Duration::Steps(9), seed: 4, ..short(lora(2, &["q_proj", "o_proj"], 0.3)) }
 }
 
 fn run(options: &Options, folder: &Path) -> Result<Model> {
-    finetune_with(
-        &tiny(),
-        &texts(),
-        &texts()[..2],
-        options,
-        &keeping(folder),
-        &quiet(),
-    )
+    finetune_with(&tiny(), &texts(), &texts()[..2], options, &keeping(folder), &quiet())
 }
 
 fn said(result: Result<Model>) -> String {
@@ -55,9 +44,8 @@ fn said(result: Result<Model>) -> String {
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
@@ -68,43 +56,23 @@ fn checkpoint(folder: &Path, step: usize) -> PathBuf {
 
 #[test]
 fn a_finetuning_stopped_at_any_update_goes_on_to_the_same_bits() {
-    let options = Options {
-        validate_every: Some(3),
-        best: true,
-        ..dropped()
-    };
+    let options = Options { validate_every: Some(3), best: true, ..dropped() };
     let plain = finetune(&tiny(), &texts(), &texts()[..2], &options, &quiet()).unwrap();
     for stop_at in 1..9 {
         let folder = tempfile::tempdir().unwrap();
         let control = Impatient::control(stop_at);
         let outputs = keeping(folder.path());
-        let stopped = finetune_with(
-            &tiny(),
-            &texts(),
-            &texts()[..2],
-            &options,
-            &outputs,
-            &control,
-        );
+        let stopped = finetune_with(&tiny(), &texts(), &texts()[..2], &options, &outputs, &control);
         assert!(matches!(stopped, Err(Error::Interrupted)));
         let resumed = run(&options, folder.path()).unwrap();
         assert!(bits(&resumed) == bits(&plain), "stopped at {stop_at}");
         let losses = |model: &Model| -> Vec<u64> {
-            model
-                .log()
-                .iter()
-                .map(|record| record.loss.to_bits())
-                .collect()
+            model.log().iter().map(|record| record.loss.to_bits()).collect()
         };
         assert_eq!(losses(&resumed), losses(&plain));
         assert_eq!(
             names(folder.path()),
-            [
-                "checkpoint-00000008",
-                "checkpoint-00000009",
-                "log.jsonl",
-                "trainer_state.json"
-            ]
+            ["checkpoint-00000008", "checkpoint-00000009", "log.jsonl", "trainer_state.json"]
         );
     }
 }
@@ -139,28 +107,12 @@ fn progress_after_a_resume_tells_what_was_done_before() {
 fn a_resumed_finetuning_must_be_the_one_that_began() {
     let folder = tempfile::tempdir().unwrap();
     run(&dropped(), folder.path()).unwrap();
-    let other = Options {
-        learning_rate: 0.5,
-        ..dropped()
-    };
+    let other = Options { learning_rate: 0.5, ..dropped() };
     let message = said(run(&other, folder.path()));
-    assert!(
-        message.contains("belongs to another finetuning"),
-        "{message}"
-    );
-    assert!(
-        message.contains("options.learning_rate was 0.01 and is 0.5"),
-        "{message}"
-    );
+    assert!(message.contains("belongs to another finetuning"), "{message}");
+    assert!(message.contains("options.learning_rate was 0.01 and is 0.5"), "{message}");
     let rows = &texts()[1..];
-    let fewer = finetune_with(
-        &tiny(),
-        rows,
-        &[],
-        &dropped(),
-        &keeping(folder.path()),
-        &quiet(),
-    );
+    let fewer = finetune_with(&tiny(), rows, &[], &dropped(), &keeping(folder.path()), &quiet());
     assert!(said(fewer).contains("data_sha256 was"));
     let mut outputs = keeping(folder.path());
     if let Some(checkpoints) = &mut outputs.checkpoints {
@@ -173,12 +125,7 @@ fn a_resumed_finetuning_must_be_the_one_that_began() {
 #[test]
 fn a_broken_checkpoint_is_passed_over_for_the_one_before() {
     let plain = bits(&finetune(&tiny(), &texts(), &[], &dropped(), &quiet()).unwrap());
-    for file in [
-        "state.json",
-        "variables.safetensors",
-        "moments.safetensors",
-        "log.jsonl",
-    ] {
+    for file in ["state.json", "variables.safetensors", "moments.safetensors", "log.jsonl"] {
         for damage in 0..3 {
             let folder = tempfile::tempdir().unwrap();
             run(&dropped(), folder.path()).unwrap();
@@ -195,11 +142,7 @@ fn a_broken_checkpoint_is_passed_over_for_the_one_before() {
             }
             let resumed = run(&dropped(), folder.path()).unwrap();
             assert!(bits(&resumed) == plain, "{file}, damage {damage}");
-            assert_eq!(
-                std::fs::read(&path).unwrap(),
-                bytes,
-                "{file} is written again"
-            );
+            assert_eq!(std::fs::read(&path).unwrap(), bytes, "{file} is written again");
         }
     }
     let folder = tempfile::tempdir().unwrap();
@@ -208,10 +151,7 @@ fn a_broken_checkpoint_is_passed_over_for_the_one_before() {
         std::fs::write(checkpoint(folder.path(), step).join("state.json"), "{").unwrap();
     }
     let message = said(run(&dropped(), folder.path()));
-    assert!(
-        message.contains("is not whole: its state.json cannot be read"),
-        "{message}"
-    );
+    assert!(message.contains("is not whole: its state.json cannot be read"), "{message}");
 }
 
 #[test]
@@ -265,10 +205,7 @@ fn what_a_stranger_keeps_beside_checkpoints_stays() {
     }
     // One of ours with something else in it is gone on from, and not removed.
     std::fs::write(checkpoint(folder.path(), 8).join("notes.txt"), "mine").unwrap();
-    let longer = Options {
-        duration: Duration::Steps(9),
-        ..dropped()
-    };
+    let longer = Options { duration: Duration::Steps(9), ..dropped() };
     run(&longer, folder.path()).unwrap();
     for (name, file) in strangers {
         assert!(folder.path().join(name).join(file).exists(), "{name}");
@@ -295,22 +232,13 @@ fn a_log_that_no_finetuning_wrote_is_not_written_over() {
         ("log.jsonl", "{\"epoch\": 1, \"loss\": 2.5}"),
         ("log.jsonl", "{\"step\":1,\"epoch\":0.5,\"loss\":2.5}"),
         ("log.jsonl", "{ not one of ours"),
-        (
-            "trainer_state.json",
-            "{\"global_step\": 500, \"log_history\": []}",
-        ),
+        ("trainer_state.json", "{\"global_step\": 500, \"log_history\": []}"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(name), text).unwrap();
         let message = said(run(&dropped(), folder.path()));
-        assert!(
-            message.contains("no finetuning of this program wrote it"),
-            "{message}"
-        );
-        assert_eq!(
-            std::fs::read_to_string(folder.path().join(name)).unwrap(),
-            text
-        );
+        assert!(message.contains("no finetuning of this program wrote it"), "{message}");
+        assert_eq!(std::fs::read_to_string(folder.path().join(name)).unwrap(), text);
     }
     // What a killed one of ours left is, torn line and all.
     let folder = tempfile::tempdir().unwrap();
@@ -324,25 +252,17 @@ fn a_log_that_no_finetuning_wrote_is_not_written_over() {
 
 #[test]
 fn recomputed_blocks_give_the_same_gradients() {
-    for method in [
-        Method::Full,
-        Method::LastBlock,
-        Method::Head,
-        lora(2, &["q_proj", "down_proj"], 0.3),
-    ] {
+    for method in
+        [Method::Full, Method::LastBlock, Method::Head, lora(2, &["q_proj", "down_proj"], 0.3)]
+    {
         let trained = |recompute| {
-            let options = Options {
-                recompute,
-                seed: 2,
-                ..short(method.clone())
-            };
+            let options = Options { recompute, seed: 2, ..short(method.clone()) };
             finetune(&tiny(), &texts(), &[], &options, &quiet()).unwrap()
         };
         let (plain, again) = (trained(false), trained(true));
         let numbers = |model: &Model| -> Vec<f64> {
             let log = model.log().iter();
-            log.flat_map(|record| [record.loss, record.grad_norm])
-                .collect()
+            log.flat_map(|record| [record.loss, record.grad_norm]).collect()
         };
         // The same sums; a tied head's two gradients are added in another order.
         close(&numbers(&plain), &numbers(&again), 1e-5, "losses and norms");
@@ -362,15 +282,9 @@ fn overfitting() -> Options {
 #[test]
 fn the_best_weights_are_those_with_the_lowest_validation_loss() {
     let (rows, held_out) = (&texts()[..3], &texts()[3..]);
-    let options = Options {
-        best: true,
-        ..overfitting()
-    };
+    let options = Options { best: true, ..overfitting() };
     let best = finetune(&tiny(), rows, held_out, &options, &quiet()).unwrap();
-    let validated = best
-        .log()
-        .iter()
-        .filter_map(|record| record.validation_loss);
+    let validated = best.log().iter().filter_map(|record| record.validation_loss);
     let lowest = validated.fold(f64::INFINITY, f64::min);
     let last = best.log().last().unwrap().validation_loss.unwrap();
     assert!(lowest < last - 0.01, "it must overfit: {lowest}, {last}");
@@ -388,18 +302,12 @@ fn the_best_weights_are_those_with_the_lowest_validation_loss() {
 #[test]
 fn patience_ends_a_finetuning_early() {
     let (rows, held_out) = (&texts()[..3], &texts()[3..]);
-    let options = Options {
-        patience: Some(3),
-        ..overfitting()
-    };
+    let options = Options { patience: Some(3), ..overfitting() };
     let folder = tempfile::tempdir().unwrap();
     let outputs = keeping(folder.path());
     let stopped = finetune_with(&tiny(), rows, held_out, &options, &outputs, &quiet()).unwrap();
-    let losses: Vec<f64> = stopped
-        .log()
-        .iter()
-        .filter_map(|record| record.validation_loss)
-        .collect();
+    let losses: Vec<f64> =
+        stopped.log().iter().filter_map(|record| record.validation_loss).collect();
     let lowest = losses
         .iter()
         .position(|loss| *loss == losses.iter().copied().fold(f64::INFINITY, f64::min))
@@ -408,10 +316,7 @@ fn patience_ends_a_finetuning_early() {
     assert_eq!(losses.len() - 1 - lowest, 3, "{losses:?}");
     let again = finetune_with(&tiny(), rows, held_out, &options, &outputs, &quiet()).unwrap();
     assert!(bits(&again) == bits(&stopped), "it stays stopped");
-    let aimless = Options {
-        validate_every: None,
-        ..options
-    };
+    let aimless = Options { validate_every: None, ..options };
     let message = said(finetune(&tiny(), rows, held_out, &aimless, &quiet()));
     assert!(message.contains("validate_every is not given"), "{message}");
 }
@@ -419,11 +324,7 @@ fn patience_ends_a_finetuning_early() {
 #[test]
 fn half_precision_trains_variables_in_full() {
     let run = |precision| {
-        let options = Options {
-            precision,
-            duration: Duration::Steps(20),
-            ..short(Method::Full)
-        };
+        let options = Options { precision, duration: Duration::Steps(20), ..short(Method::Full) };
         finetune(&tiny(), &texts(), &[], &options, &quiet()).unwrap()
     };
     let (plain, half) = (run(Precision::F32), run(Precision::Bf16));
@@ -432,54 +333,35 @@ fn half_precision_trains_variables_in_full() {
     assert!(last(&plain) < first - 0.5);
     // bf16 has 8 bits of precision: about 0.4 % a value.
     close(&[last(&half)], &[last(&plain)], 0.05 * first, "loss");
-    assert!(
-        half.log()[0].loss != plain.log()[0].loss,
-        "it did compute in bf16"
-    );
+    assert!(half.log()[0].loss != plain.log()[0].loss, "it did compute in bf16");
 }
 
 #[test]
 fn the_history_has_the_trainers_terms() {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options {
-        validate_every: Some(4),
-        ..dropped()
-    };
+    let options = Options { validate_every: Some(4), ..dropped() };
     let model = run(&options, folder.path()).unwrap();
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
     let state: serde_json::Value = serde_json::from_str(&read("trainer_state.json")).unwrap();
     assert_eq!(state["global_step"], 9);
     assert_eq!(state["max_steps"], 9);
     let entries = state["log_history"].as_array().unwrap();
-    let losses: Vec<f64> = entries
-        .iter()
-        .filter_map(|entry| entry["loss"].as_f64())
-        .collect();
+    let losses: Vec<f64> = entries.iter().filter_map(|entry| entry["loss"].as_f64()).collect();
     let logged: Vec<f64> = model.log().iter().map(|record| record.loss).collect();
     assert_eq!(losses, logged);
     let validated = entries.iter().filter(|entry| entry["eval_loss"].is_f64());
-    let steps: Vec<u64> = validated
-        .map(|entry| entry["step"].as_u64().unwrap())
-        .collect();
+    let steps: Vec<u64> = validated.map(|entry| entry["step"].as_u64().unwrap()).collect();
     assert_eq!(steps, [4, 8, 9]);
-    let lines: Vec<serde_json::Value> = read("log.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let kept: Vec<f64> = lines
-        .iter()
-        .map(|line| line["loss"].as_f64().unwrap())
-        .collect();
+    let lines: Vec<serde_json::Value> =
+        read("log.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kept: Vec<f64> = lines.iter().map(|line| line["loss"].as_f64().unwrap()).collect();
     assert_eq!(kept, logged, "to the last bit");
 }
 
 #[test]
 fn events_are_written_for_tensorboard() {
     let folder = tempfile::tempdir().unwrap();
-    let outputs = Outputs {
-        tensorboard: Some(folder.path().join("events")),
-        ..Outputs::default()
-    };
+    let outputs = Outputs { tensorboard: Some(folder.path().join("events")), ..Outputs::default() };
     finetune_with(&tiny(), &texts(), &[], &dropped(), &outputs, &quiet()).unwrap();
     let files = names(&folder.path().join("events"));
     assert_eq!(files.len(), 1);
@@ -491,16 +373,8 @@ fn events_are_written_for_tensorboard() {
         place += 8 + 4 + length + 4;
         events += 1;
     }
-    assert_eq!(
-        (place, events),
-        (bytes.len(), 1 + 9),
-        "a version, then an event a step"
-    );
-    let seen = |name: &str| {
-        bytes
-            .windows(name.len())
-            .any(|window| window == name.as_bytes())
-    };
+    assert_eq!((place, events), (bytes.len(), 1 + 9), "a version, then an event a step");
+    let seen = |name: &str| bytes.windows(name.len()).any(|window| window == name.as_bytes());
     assert!(seen("train/loss") && seen("train/tokens_per_second") && !seen("eval/loss"));
 }
 

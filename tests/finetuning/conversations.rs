@@ -27,10 +27,7 @@ fn said(template: &str) -> Vec<String> {
     let template = ChatTemplate::new(template, &settings).unwrap();
     let (text, turns) = turns::of_the_assistant(&template, &talk()).unwrap();
     assert_eq!(text, template.render(&talk(), false).unwrap());
-    turns
-        .into_iter()
-        .map(|turn| text[turn].to_string())
-        .collect()
+    turns.into_iter().map(|turn| text[turn].to_string()).collect()
 }
 
 #[test]
@@ -53,11 +50,7 @@ fn templates_that_rewrite_earlier_turns_or_hide_their_marks_are_refused() {
     let last_only = "{% for m in messages %}{% if loop.last %}{{ m.content }}{% else %}({{ m.role }}){% endif %}{% endfor %}";
     assert!(refused(last_only).contains("otherwise when others follow"));
     let hidden = "{% macro say(m) %}<{% generation %}{{ m.content }}{% endgeneration %}>{% endmacro %}{% for m in messages %}{{ say(m) }}{% endfor %}";
-    assert!(
-        refused(hidden).contains("between its generation marks"),
-        "{}",
-        refused(hidden)
-    );
+    assert!(refused(hidden).contains("between its generation marks"), "{}", refused(hidden));
 }
 
 #[test]
@@ -72,17 +65,10 @@ fn tokens_that_touch_what_the_assistant_says_are_trained_on_and_no_other() {
     };
     let (example, _, _) = example(model.tokenizer(), &source).unwrap();
     assert_eq!(example.ids, model.tokenizer().encode_plain(text).unwrap());
-    let trained: Vec<u32> = example
-        .labels
-        .iter()
-        .filter(|label| **label != -100)
-        .map(|label| *label as u32)
-        .collect();
+    let trained: Vec<u32> =
+        example.labels.iter().filter(|label| **label != -100).map(|label| *label as u32).collect();
     assert_eq!(trained.last(), Some(&2), "the end token is learnt");
-    assert_eq!(
-        model.tokenizer().decode(&trained).unwrap().trim(),
-        "Hello there"
-    );
+    assert_eq!(model.tokenizer().decode(&trained).unwrap().trim(), "Hello there");
     assert!(trained.len() < example.ids.len() / 2);
 }
 
@@ -93,11 +79,7 @@ fn speaking(template: &str) -> Option<tempfile::TempDir> {
     std::fs::create_dir(folder.path().join("m")).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
-        std::fs::copy(
-            &path,
-            folder.path().join("m").join(path.file_name().unwrap()),
-        )
-        .unwrap();
+        std::fs::copy(&path, folder.path().join("m").join(path.file_name().unwrap())).unwrap();
     }
     std::fs::write(folder.path().join("m/chat_template.jinja"), template).unwrap();
     Some(folder)
@@ -121,13 +103,7 @@ let rendered = m.chat(talk, #{{ generation_prompt: false }}); {text}"#
     let ids = run("m.tokenize(rendered, #{ add_special: false })");
     assert_eq!(ids[0], 1);
     assert_eq!(ids.as_array().unwrap().last().unwrap(), 2);
-    let count = |id: i64| {
-        ids.as_array()
-            .unwrap()
-            .iter()
-            .filter(|one| **one == id)
-            .count()
-    };
+    let count = |id: i64| ids.as_array().unwrap().iter().filter(|one| **one == id).count();
     assert_eq!((count(1), count(2)), (1, 1));
     assert_eq!(run("m.tokenize(rendered)"), ids);
     let loss = run("m.loss(rendered, #{ chat: true })").as_f64().unwrap();
@@ -233,10 +209,7 @@ fn a_template_that_wants_text_gets_the_text_of_parts() {
         template.render(&list, false)
     };
     assert_eq!(rendered("{{ messages[0].content }}").unwrap(), "Hi there");
-    assert_eq!(
-        rendered("{{ '<' + messages[0].content + '>' }}").unwrap(),
-        "<Hi there>"
-    );
+    assert_eq!(rendered("{{ '<' + messages[0].content + '>' }}").unwrap(), "<Hi there>");
     let parts = "{% for part in messages[0].content %}[{{ part.text }}]{% endfor %}";
     assert_eq!(rendered(parts).unwrap(), "[Hi ][there]");
     let image = messages(json!([{ "role": "user", "content": [{ "type": "image" }] }]));
@@ -250,11 +223,9 @@ fn reasoning_is_seen_under_the_names_that_templates_know() {
     let settings = Value::Null;
     let template = "{{ messages[0].reasoning_content }}|{{ messages[0].thinking }}|{{ messages[0].reasoning }}";
     let template = ChatTemplate::new(template, &settings).unwrap();
-    for (key, expected) in [
-        ("reasoning", "so|so|so"),
-        ("thinking", "so|so|"),
-        ("reasoning_content", "so|so|"),
-    ] {
+    for (key, expected) in
+        [("reasoning", "so|so|so"), ("thinking", "so|so|"), ("reasoning_content", "so|so|")]
+    {
         let one = messages(json!([{ "role": "assistant", "content": "Yes", key: "so" }]));
         assert_eq!(template.render(&one, false).unwrap(), expected);
     }
@@ -270,10 +241,7 @@ fn said_first(template: &str) -> Vec<String> {
     let settings = json!({ "bos_token": "<s>", "eos_token": "</s>" });
     let template = ChatTemplate::new(template, &settings).unwrap();
     let (text, turns) = turns::of_the_assistant(&template, &talk).unwrap();
-    turns
-        .into_iter()
-        .map(|turn| text[turn].to_string())
-        .collect()
+    turns.into_iter().map(|turn| text[turn].to_string()).collect()
 }
 
 #[test]
@@ -294,10 +262,7 @@ fn the_words_before_a_first_turn_of_the_assistant_are_none_of_it() {
     );
     assert_eq!(
         said_first(&thinking),
-        [
-            "<think></think>Hello I start</s>\n",
-            "<think></think>bye</s>\n"
-        ]
+        ["<think></think>Hello I start</s>\n", "<think></think>bye</s>\n"]
     );
     let without_prompt =
         format!("{{{{ bos_token }}}}{{% for m in messages %}}{turn}{{% endfor %}}");
@@ -381,10 +346,7 @@ fn what_a_table_or_a_map_cannot_keep_of_messages_is_told() {
     let twice = format!("{literal} {literal}");
     let of_the_script = told(whole, row, &twice);
     assert_eq!(of_the_script.len(), 1, "{of_the_script:?}");
-    assert!(
-        of_the_script[0].contains("order of the alphabet"),
-        "{of_the_script:?}"
-    );
+    assert!(of_the_script[0].contains("order of the alphabet"), "{of_the_script:?}");
     assert_eq!(told(parts, row, literal), Vec::<String>::new());
     for text in [
         r#"m.chat(f["messages"][0]);"#,
@@ -396,10 +358,7 @@ fn what_a_table_or_a_map_cannot_keep_of_messages_is_told() {
         assert!(of_the_table[0].contains("`b`"), "{of_the_table:?}");
     }
     let full = row.replace("null", "1");
-    assert_eq!(
-        told(whole, &full, r#"m.chat(f["messages"][0]);"#),
-        Vec::<String>::new()
-    );
+    assert_eq!(told(whole, &full, r#"m.chat(f["messages"][0]);"#), Vec::<String>::new());
 }
 
 /// An argument that a script writes as () is null, as transformers has it: only keys of the message itself are dropped.

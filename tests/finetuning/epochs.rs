@@ -54,19 +54,13 @@ fn every_epoch_takes_each_row_once() {
     assert_eq!(sizes(9, &sized(4, 1, 2.0)), [4, 4, 1, 4, 4, 1]);
     assert_eq!(sizes(9, &sized(2, 2, 1.0)), [4, 4, 1]);
     assert_eq!(sizes(9, &sized(4, 1, 1.5)), [4, 4, 1, 4, 4]);
-    let across = Options {
-        duration: Duration::Steps(5),
-        ..sized(4, 1, 1.0)
-    };
+    let across = Options { duration: Duration::Steps(5), ..sized(4, 1, 1.0) };
     assert_eq!(sizes(9, &across), [4, 4, 1, 4, 4]);
 }
 
 #[test]
 fn rows_that_are_not_shuffled_come_in_their_order_in_every_epoch() {
-    let options = Options {
-        shuffle: false,
-        ..sized(2, 1, 2.0)
-    };
+    let options = Options { shuffle: false, ..sized(2, 1, 2.0) };
     let expected: [&[usize]; 6] = [&[0, 1], &[2, 3], &[4], &[0, 1], &[2, 3], &[4]];
     assert_eq!(updates(5, &options), expected);
 }
@@ -124,21 +118,13 @@ fn a_short_group_is_the_mean_of_the_batches_it_has() {
     };
     let alone = run(LossAverage::Batch, 1);
     let pairs = run(LossAverage::Batch, 2);
-    close(
-        &pairs,
-        &[(alone[0] + alone[1]) / 2.0, alone[2]],
-        1e-5,
-        "means of batches",
-    );
+    close(&pairs, &[(alone[0] + alone[1]) / 2.0, alone[2]], 1e-5, "means of batches");
 }
 
 #[test]
 fn running_blocks_again_keeps_short_batches() {
     let run = |recompute| {
-        let options = Options {
-            recompute,
-            ..sized(4, 2, 2.0)
-        };
+        let options = Options { recompute, ..sized(4, 2, 2.0) };
         finetune(&tiny(), &texts()[..5], &[], &options, &quiet()).unwrap()
     };
     let (kept, again) = (run(false), run(true));

@@ -113,30 +113,17 @@ fn compare(method: &str, kills: u32) {
         let moment = Duration::from_micros(u64::from(kill) * 7919 % 9000);
         under_way += u32::from(killed_after(&place, place.start(1), lines, moment));
         if kill % 3 == 0 {
-            under_way += u32::from(killed_after(
-                &place,
-                place.start(3),
-                (lines + 5).min(41),
-                moment / 2,
-            ));
+            under_way +=
+                u32::from(killed_after(&place, place.start(3), (lines + 5).min(41), moment / 2));
         }
         place.finish(1 + kill as usize % 4);
         let outcome = place.outcome();
-        assert!(
-            outcome.0 == expected.0,
-            "kill {kill} of {method}: other weights"
-        );
-        assert!(
-            outcome.1 == expected.1,
-            "kill {kill} of {method}: another log"
-        );
+        assert!(outcome.0 == expected.0, "kill {kill} of {method}: other weights");
+        assert!(outcome.1 == expected.1, "kill {kill} of {method}: another log");
         assert_eq!(outcome.2, expected.2, "kill {kill} of {method}: leftovers");
     }
     eprintln!("{method}: {under_way} runs killed under way");
-    assert!(
-        under_way >= kills,
-        "nearly every kill must fall into the run: {under_way}"
-    );
+    assert!(under_way >= kills, "nearly every kill must fall into the run: {under_way}");
 }
 
 #[test]

@@ -22,9 +22,7 @@ fn a_diverging_run_stops_and_names_the_step() {
         weight_decay: 1e3,
         ..Options::default()
     };
-    let error = finetune(&tiny(), &texts(), &[], &options, &quiet())
-        .err()
-        .unwrap();
+    let error = finetune(&tiny(), &texts(), &[], &options, &quiet()).err().unwrap();
     let text = error.to_string();
     assert!(text.contains("not a finite number at step"), "{text}");
     assert!(error.hint().unwrap().contains("lower learning_rate"));
@@ -33,37 +31,14 @@ fn a_diverging_run_stops_and_names_the_step() {
 #[test]
 fn impossible_settings_are_refused_by_name() {
     let refused = |options: Options, name: &str| {
-        let error = finetune(&tiny(), &texts(), &[], &options, &quiet())
-            .err()
-            .unwrap()
-            .to_string();
+        let error = finetune(&tiny(), &texts(), &[], &options, &quiet()).err().unwrap().to_string();
         assert!(error.contains(name), "{error}");
     };
-    refused(
-        Options {
-            batch_size: 0,
-            ..Options::default()
-        },
-        "batch_size",
-    );
-    refused(
-        Options {
-            duration: Duration::Steps(0),
-            ..Options::default()
-        },
-        "steps",
-    );
-    refused(
-        Options {
-            learning_rate: f64::NAN,
-            ..Options::default()
-        },
-        "learning_rate",
-    );
+    refused(Options { batch_size: 0, ..Options::default() }, "batch_size");
+    refused(Options { duration: Duration::Steps(0), ..Options::default() }, "steps");
+    refused(Options { learning_rate: f64::NAN, ..Options::default() }, "learning_rate");
     refused(short(lora(2, &["q_prj"], 0.0)), "did you mean `q_proj`");
-    let none = finetune(&tiny(), &[], &[], &Options::default(), &quiet())
-        .err()
-        .unwrap();
+    let none = finetune(&tiny(), &[], &[], &Options::default(), &quiet()).err().unwrap();
     assert!(none.to_string().contains("no rows to finetune on"));
 }
 
@@ -75,27 +50,11 @@ fn sizes_beyond_any_machine_are_refused() {
         error.unwrap().to_string()
     };
     let plain = Options::default;
+    assert!(of(Options { batch_size: huge, ..plain() }).contains("batch_size"));
     assert!(
-        of(Options {
-            batch_size: huge,
-            ..plain()
-        })
-        .contains("batch_size")
+        of(Options { gradient_accumulation: huge, ..plain() }).contains("gradient_accumulation")
     );
-    assert!(
-        of(Options {
-            gradient_accumulation: huge,
-            ..plain()
-        })
-        .contains("gradient_accumulation")
-    );
-    assert!(
-        of(Options {
-            duration: Duration::Steps(huge),
-            ..plain()
-        })
-        .contains("steps")
-    );
+    assert!(of(Options { duration: Duration::Steps(huge), ..plain() }).contains("steps"));
     assert!(of(short(lora(huge, &["q_proj"], 0.0))).contains("rank"));
 }
 
@@ -119,13 +78,7 @@ fn long_texts_are_cut_and_counted_and_rows_without_a_target_refused() {
     let text = Source::Text("Bread is warm. ".repeat(20));
     let (rows, noted) = tokenize(model.tokenizer(), &[text], 10).unwrap();
     assert_eq!((rows[0].ids.len(), noted.cut), (10, 1));
-    let pair = Source::Pair {
-        prompt: "Bread is warm. ".repeat(20),
-        completion: "yes".to_string(),
-    };
+    let pair = Source::Pair { prompt: "Bread is warm. ".repeat(20), completion: "yes".to_string() };
     let error = tokenize(model.tokenizer(), &[pair], 10).unwrap_err();
-    assert!(
-        error.to_string().contains("row 0 has no token to train on"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("row 0 has no token to train on"), "{error}");
 }

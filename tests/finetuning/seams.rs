@@ -15,21 +15,14 @@ fn text(text: &str) -> Source {
 }
 
 fn pair(prompt: &str, completion: &str) -> Source {
-    Source::Pair {
-        prompt: prompt.to_string(),
-        completion: completion.to_string(),
-    }
+    Source::Pair { prompt: prompt.to_string(), completion: completion.to_string() }
 }
 
 /// The first loss of a training on the real model.
 fn first_loss(data: &str, options: &str) -> f64 {
     let source = format!(
         r#"let m = load_model("{}").finetune({data}, #{{ steps: 1, batch_size: 1 {options} }}); m.log().column("loss")[0]"#,
-        shared("models/stories260k")
-            .unwrap()
-            .canonicalize()
-            .unwrap()
-            .display()
+        shared("models/stories260k").unwrap().canonicalize().unwrap().display()
     );
     script(&source).as_f64().unwrap()
 }
@@ -83,11 +76,7 @@ fn prompt_and_completion_are_the_tokens_of_the_joined_text() {
             let (example, across) = row(tokenizer, pair(prompt, completion));
             let whole = row(tokenizer, text(&format!("{prompt}{completion}"))).0;
             assert_eq!(example.ids, whole.ids, "{what}");
-            let first = example
-                .labels
-                .iter()
-                .position(|label| *label != -100)
-                .unwrap();
+            let first = example.labels.iter().position(|label| *label != -100).unwrap();
             assert!(example.labels[first..].iter().all(|label| *label != -100));
             let own = tokenizer.encode_prompt(prompt).unwrap();
             if across == 0 {
@@ -112,10 +101,7 @@ fn rows_of_token_ids_are_taken_as_they_are() {
         script_in(folder.path(), &text)
     };
     let ids = run("[[5, 6, 7], [8, 9]]").unwrap();
-    assert_eq!(
-        run("[#{ ids: [5, 6, 7] }, #{ ids: [8, 9], labels: [8, 9] }]").unwrap(),
-        ids
-    );
+    assert_eq!(run("[#{ ids: [5, 6, 7] }, #{ ids: [8, 9], labels: [8, 9] }]").unwrap(), ids);
     let masked =
         run("[#{ ids: [5, 6, 7], labels: [-100, -100, 7] }, #{ ids: [8, 9], labels: [-100, 9] }]");
     assert_ne!(masked.unwrap(), ids);

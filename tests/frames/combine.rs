@@ -23,12 +23,7 @@ fn groups_come_in_the_order_in_which_they_appear() {
         )),
         json!(5)
     );
-    assert_eq!(
-        run(&format!(
-            r#"{f}.filter(col("x") > 9).group_by("k").agg(len())"#
-        )),
-        json!([])
-    );
+    assert_eq!(run(&format!(r#"{f}.filter(col("x") > 9).group_by("k").agg(len())"#)), json!([]));
 }
 
 #[test]
@@ -53,14 +48,8 @@ fn a_join_says_how_many_keys_stand_twice() {
         &[r#"1 key of the left frame stands more than once; the first is a 2, b "y", in 2 rows"#],
     );
     fails_with(&join("1:1", "left"), &["of the left frame"]);
-    fails_with(
-        &join("1-1", "left"),
-        &["unknown validation of a join `1-1`"],
-    );
-    fails_with(
-        &join("m:1", "semi"),
-        &[r#"expected how: "inner", "left" or "full", got "semi""#],
-    );
+    fails_with(&join("1-1", "left"), &["unknown validation of a join `1-1`"]);
+    fails_with(&join("m:1", "semi"), &[r#"expected how: "inner", "left" or "full", got "semi""#]);
     // As in polars, missing keys match nothing, and however many there are none stands twice.
     let once = r#"let f = frame(#{ a: [1, (), ()] }); f.join(f, "a", #{ validate: "1:1" }).len()"#;
     assert_eq!(run(once), json!(1));
@@ -91,18 +80,12 @@ fn joins_keep_the_left_frames_order() {
         run(&script("left")),
         json!([{"id": 3, "x": "c", "y": 30}, {"id": 3, "x": "c", "y": 31}, {"id": 1, "x": "a", "y": 10}, {"id": 2, "x": "b", "y": null}])
     );
-    assert_eq!(
-        run(&script("semi")),
-        json!([{"id": 3, "x": "c"}, {"id": 1, "x": "a"}])
-    );
+    assert_eq!(run(&script("semi")), json!([{"id": 3, "x": "c"}, {"id": 1, "x": "a"}]));
     assert_eq!(run(&script("anti")), json!([{"id": 2, "x": "b"}]));
     assert_eq!(run(&format!("{}.len()", script("full"))), json!(5));
     assert_eq!(run(&format!("{}.len()", script("cross"))), json!(12));
     fails_with(&script("outer"), &["unknown kind of join `outer`"]);
-    fails_with(
-        r#"frame(#{ id: [1] }).join(frame(#{ id: ["1"] }), "id")"#,
-        &["join"],
-    );
+    fails_with(r#"frame(#{ id: [1] }).join(frame(#{ id: ["1"] }), "id")"#, &["join"]);
     assert_eq!(
         run(
             r#"frame(#{ id: [1], x: [1] }).join(frame(#{ id: [1], x: [2] }), "id", #{ suffix: "_new" })"#
@@ -117,10 +100,7 @@ fn concat_fills_what_a_frame_lacks() {
         run(r#"concat([frame(#{ x: [1] }), frame(#{ x: [2.5], y: ["b"] })])"#),
         json!([{"x": 1.0, "y": null}, {"x": 2.5, "y": "b"}])
     );
-    fails_with(
-        r#"concat([frame(#{ x: [[1]] }), frame(#{ x: ["b"] })])"#,
-        &["below each other"],
-    );
+    fails_with(r#"concat([frame(#{ x: [[1]] }), frame(#{ x: ["b"] })])"#, &["below each other"]);
 }
 
 #[test]
@@ -136,32 +116,20 @@ fn explode_makes_a_row_of_each_item() {
 #[test]
 fn closures_see_rows_and_set_columns() {
     let f = r#"frame(#{ x: [1, 2, 3], y: ["a", (), "c"] })"#;
+    assert_eq!(run(&format!(r#"{f}.map("z", |row| row.x * 10).column("z")"#)), json!([10, 20, 30]));
     assert_eq!(
-        run(&format!(r#"{f}.map("z", |row| row.x * 10).column("z")"#)),
-        json!([10, 20, 30])
-    );
-    assert_eq!(
-        run(&format!(
-            r#"{f}.map("y", |row| if row.y == () {{ "none" }} else {{ row.y }})["y"]"#
-        )),
+        run(&format!(r#"{f}.map("y", |row| if row.y == () {{ "none" }} else {{ row.y }})["y"]"#)),
         json!(["a", "none", "c"])
     );
     assert_eq!(
-        run(&format!(
-            r#"let low = 2; {f}.filter_rows(|row| row.x >= low).len()"#
-        )),
+        run(&format!(r#"let low = 2; {f}.filter_rows(|row| row.x >= low).len()"#)),
         json!(2)
     );
     assert_eq!(
-        run(&format!(
-            r#"fn odd(row) {{ row.x % 2 == 1 }} {f}.filter_rows(odd)["x"]"#
-        )),
+        run(&format!(r#"fn odd(row) {{ row.x % 2 == 1 }} {f}.filter_rows(odd)["x"]"#)),
         json!([1, 3])
     );
-    assert_eq!(
-        run(&format!(r#"{f}.map("z", |row| [row.x, 0.5]).row(0).z"#)),
-        json!([1.0, 0.5])
-    );
+    assert_eq!(run(&format!(r#"{f}.map("z", |row| [row.x, 0.5]).row(0).z"#)), json!([1.0, 0.5]));
 }
 
 #[test]
@@ -192,8 +160,5 @@ fn with_column_wants_a_value_for_each_row() {
         r#"frame(#{ x: [1, 2] }).with_column("y", ["a"])"#,
         &["2 values, one a row", "got 1"],
     );
-    assert_eq!(
-        run(r#"frame(#{ x: ["a", "b"] }).with_row_index("id")["id"]"#),
-        json!([0, 1])
-    );
+    assert_eq!(run(r#"frame(#{ x: ["a", "b"] }).with_row_index("id")["id"]"#), json!([0, 1]));
 }

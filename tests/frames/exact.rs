@@ -25,31 +25,15 @@ fn identifiers_of_64_bits_are_told_apart_and_written_as_they_were() {
     assert_eq!(run(r#"f.unique("hash").len()"#), json!(3));
     assert_eq!(
         run(r#"f["hash"]"#),
-        json!([
-            "14933243513335727983",
-            "14933243513335727984",
-            "14933243513335727983",
-            "7"
-        ])
+        json!(["14933243513335727983", "14933243513335727984", "14933243513335727983", "7"])
     );
     assert_eq!(run("f.rows()[1].hash"), json!("14933243513335727984"));
-    assert_eq!(
-        run(r#"f.filter(col("hash") == "14933243513335727983")["n"]"#),
-        json!([1, 3])
-    );
-    assert_eq!(
-        run(r#"f.filter(col("hash") != "14933243513335727983")["n"]"#),
-        json!([2, 4])
-    );
-    assert_eq!(
-        run(r#"f.filter(col("hash").is_in(["14933243513335727984"]))["n"]"#),
-        json!([2])
-    );
+    assert_eq!(run(r#"f.filter(col("hash") == "14933243513335727983")["n"]"#), json!([1, 3]));
+    assert_eq!(run(r#"f.filter(col("hash") != "14933243513335727983")["n"]"#), json!([2, 4]));
+    assert_eq!(run(r#"f.filter(col("hash").is_in(["14933243513335727984"]))["n"]"#), json!([2]));
     for name in ["b.jsonl", "b.json", "b.csv", "b.tsv", "b.parquet"] {
         assert_eq!(
-            run(&format!(
-                "f.write({name:?}); read({name:?})[\"hash\"] == f[\"hash\"]"
-            )),
+            run(&format!("f.write({name:?}); read({name:?})[\"hash\"] == f[\"hash\"]")),
             json!(true),
             "{name}"
         );
@@ -60,16 +44,10 @@ fn identifiers_of_64_bits_are_told_apart_and_written_as_they_were() {
 fn what_is_written_has_the_digits_that_were_read() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.jsonl"), HASHES).unwrap();
-    run_in(
-        folder.path(),
-        r#"read("a.jsonl").select("hash").write("b.jsonl").write("b.csv")"#,
-    )
-    .unwrap();
+    run_in(folder.path(), r#"read("a.jsonl").select("hash").write("b.jsonl").write("b.csv")"#)
+        .unwrap();
     let lines = std::fs::read_to_string(folder.path().join("b.jsonl")).unwrap();
-    assert!(
-        lines.starts_with("{\"hash\":\"14933243513335727983\"}\n"),
-        "{lines}"
-    );
+    assert!(lines.starts_with("{\"hash\":\"14933243513335727983\"}\n"), "{lines}");
     let cells = std::fs::read_to_string(folder.path().join("b.csv")).unwrap();
     assert!(cells.starts_with("hash\n14933243513335727983\n"), "{cells}");
 }
@@ -84,23 +62,11 @@ fn long_identifiers_compare_as_texts_and_with_no_number() {
     };
     for (script, expected) in [
         (r#"f.filter(col("hash") == "7")["n"]"#, json!([4])),
-        (
-            r#"f.filter(col("hash") == f.row(0).hash)["n"]"#,
-            json!([1, 3]),
-        ),
+        (r#"f.filter(col("hash") == f.row(0).hash)["n"]"#, json!([1, 3])),
         (r#"f.filter(col("hash").is_in(["7"]))["n"]"#, json!([4])),
-        (
-            r#"f.filter(col("hash") > "14933243513335727983")["n"]"#,
-            json!([2, 4]),
-        ),
-        (
-            r#"f.filter(col("hash") < "14933243513335727984")["n"]"#,
-            json!([1, 3]),
-        ),
-        (
-            r#"f.join(frame(#{ hash: ["14933243513335727984"], m: [5] }), "hash")["n"]"#,
-            json!([2]),
-        ),
+        (r#"f.filter(col("hash") > "14933243513335727983")["n"]"#, json!([2, 4])),
+        (r#"f.filter(col("hash") < "14933243513335727984")["n"]"#, json!([1, 3])),
+        (r#"f.join(frame(#{ hash: ["14933243513335727984"], m: [5] }), "hash")["n"]"#, json!([2])),
     ] {
         assert_eq!(run(script), Ok(expected), "{script}");
     }
@@ -132,11 +98,7 @@ fn the_shared_case_has_two_hashes() {
 fn long_identifiers_beside_a_fraction_are_text() {
     let ids = json!(["1234567890123456789", "0.5", "1234567890123456788"]);
     let column = |rows: serde_json::Value| -> serde_json::Value {
-        rows.as_array()
-            .unwrap()
-            .iter()
-            .map(|row| row["id"].clone())
-            .collect()
+        rows.as_array().unwrap().iter().map(|row| row["id"].clone()).collect()
     };
     let lines = "{\"id\":1234567890123456789}\n{\"id\":0.5}\n{\"id\":1234567890123456788}\n";
     assert_eq!(column(read("a.jsonl", lines).unwrap()), ids);
@@ -155,18 +117,9 @@ fn long_identifiers_beside_a_fraction_are_text() {
 fn whole_numbers_beyond_64_bits_are_text() {
     let long = "123456789012345678901234567890";
     for (name, text) in [
-        (
-            "a.jsonl",
-            format!("{{\"a\":{long},\"b\":\"{long}, \\\"x\"}}\n{{\"a\":-{long}}}\n"),
-        ),
-        (
-            "a.json",
-            format!("[{{\"a\":{long},\"b\":\"{long}, \\\"x\"}},{{\"a\":-{long}}}]"),
-        ),
-        (
-            "a.csv",
-            format!("a,b\n{long},\"{long}, \"\"x\"\n-{long},\n"),
-        ),
+        ("a.jsonl", format!("{{\"a\":{long},\"b\":\"{long}, \\\"x\"}}\n{{\"a\":-{long}}}\n")),
+        ("a.json", format!("[{{\"a\":{long},\"b\":\"{long}, \\\"x\"}},{{\"a\":-{long}}}]")),
+        ("a.csv", format!("a,b\n{long},\"{long}, \"\"x\"\n-{long},\n")),
     ] {
         let rows = read(name, text).unwrap();
         assert_eq!(rows[0]["a"], json!(long), "{name}");
@@ -185,27 +138,14 @@ fn files_with_numbers_of_other_kinds_lose_no_digit_below_each_other() {
     let script = |second: &str| {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("d")).unwrap();
-        std::fs::write(
-            folder.path().join("d/1.jsonl"),
-            "{\"id\":14933243513335727983}\n",
-        )
-        .unwrap();
+        std::fs::write(folder.path().join("d/1.jsonl"), "{\"id\":14933243513335727983}\n").unwrap();
         std::fs::write(folder.path().join("d/2.jsonl"), second).unwrap();
         run_in(folder.path(), r#"read("d")["id"]"#).unwrap()
     };
     assert_eq!(script("{\"id\":5}\n"), json!(["14933243513335727983", "5"]));
-    assert_eq!(
-        script("{\"id\":-5}\n"),
-        json!(["14933243513335727983", "-5"])
-    );
-    assert_eq!(
-        script("{\"id\":0.5}\n"),
-        json!(["14933243513335727983", "0.5"])
-    );
-    assert_eq!(
-        script("{\"id\":\"x\"}\n"),
-        json!(["14933243513335727983", "x"])
-    );
+    assert_eq!(script("{\"id\":-5}\n"), json!(["14933243513335727983", "-5"]));
+    assert_eq!(script("{\"id\":0.5}\n"), json!(["14933243513335727983", "0.5"]));
+    assert_eq!(script("{\"id\":\"x\"}\n"), json!(["14933243513335727983", "x"]));
 }
 
 #[test]
@@ -214,16 +154,8 @@ fn a_type_that_is_asked_for_keeps_leading_zeros() {
     for (name, file, expected) in [
         ("a.csv", "id,x\n007,1\n8,2\n", json!(["007", "8"])),
         ("a.tsv", "id\tx\n007\t1\n1.50\t2\n", json!(["007", "1.50"])),
-        (
-            "a.jsonl",
-            "{\"id\":\"007\"}\n{\"id\":8}\n",
-            json!(["007", "8"]),
-        ),
-        (
-            "a.json",
-            "[{\"id\":7},{\"id\":true},{\"id\":null}]",
-            json!(["7", "true", null]),
-        ),
+        ("a.jsonl", "{\"id\":\"007\"}\n{\"id\":8}\n", json!(["007", "8"])),
+        ("a.json", "[{\"id\":7},{\"id\":true},{\"id\":null}]", json!(["7", "true", null])),
     ] {
         let script = text.replace("NAME", &format!("{name:?}"));
         assert_eq!(with_file(name, file, &script), expected, "{name}");
@@ -252,48 +184,28 @@ fn a_type_that_does_not_fit_is_told_with_its_row() {
         &["row 1 of the column `id`", "a whole number", "\"x\""],
     );
     fails(r##"#{ types: #{ id: "date" } }"##, &["unknown type `date`"]);
-    fails(
-        r##"#{ types: #{ idd: "str" } }"##,
-        &["unknown column `idd`", "did you mean `id`"],
-    );
-    fails(
-        r##"#{ types: "str" }"##,
-        &["option `types` of read", "a map from columns"],
-    );
+    fails(r##"#{ types: #{ idd: "str" } }"##, &["unknown column `idd`", "did you mean `id`"]);
+    fails(r##"#{ types: "str" }"##, &["option `types` of read", "a map from columns"]);
 }
 
 #[test]
 fn values_of_every_type_that_do_not_fit_are_told_with_row_and_column() {
     for (kind, cells, row, got) in [
         ("int", "1\n2.5\n", 1, "2.5"),
-        (
-            "int",
-            "1\n2\n18446744073709551616\n",
-            2,
-            "18446744073709551616",
-        ),
+        ("int", "1\n2\n18446744073709551616\n", 2, "18446744073709551616"),
         ("float", "1\nx\n", 1, "x"),
         ("bool", "true\nfalse\nyes\n", 2, "yes"),
     ] {
         for (name, text) in [
             ("a.csv", format!("id\n{cells}")),
-            (
-                "a.jsonl",
-                cells
-                    .lines()
-                    .map(|cell| format!("{{\"id\":\"{cell}\"}}\n"))
-                    .collect(),
-            ),
+            ("a.jsonl", cells.lines().map(|cell| format!("{{\"id\":\"{cell}\"}}\n")).collect()),
         ] {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join(name), text).unwrap();
             let script = format!("read({name:?}, #{{ types: #{{ id: {kind:?} }} }})");
             let message = run_in(folder.path(), &script).unwrap_err().message;
             let place = format!("row {row} of the column `id`");
-            assert!(
-                message.contains(&place) && message.contains(got),
-                "{message}"
-            );
+            assert!(message.contains(&place) && message.contains(got), "{message}");
         }
     }
     let lists = "{\"id\":[1]}\n";
@@ -301,10 +213,7 @@ fn values_of_every_type_that_do_not_fit_are_told_with_row_and_column() {
     std::fs::write(folder.path().join("a.jsonl"), lists).unwrap();
     let script = r##"read("a.jsonl", #{ types: #{ id: "str" } })"##;
     let message = run_in(folder.path(), script).unwrap_err().message;
-    assert!(
-        message.contains("the column `id`") && message.contains("text"),
-        "{message}"
-    );
+    assert!(message.contains("the column `id`") && message.contains("text"), "{message}");
 }
 
 #[test]
@@ -326,29 +235,18 @@ fn texts_for_nothing_are_missing_where_they_are_named() {
         read_with(r##"#{ null_values: ["NA", "-"] }"##),
         json!([{"x": 1.0, "y": null}, {"x": null, "y": "b"}, {"x": 2.5, "y": null}])
     );
-    assert_eq!(
-        read_with(r##"#{ null_values: "NA" }"##)[2],
-        json!({"x": 2.5, "y": "-"})
-    );
+    assert_eq!(read_with(r##"#{ null_values: "NA" }"##)[2], json!({"x": 2.5, "y": "-"}));
     assert_eq!(read_with("#{}")[1], json!({"x": "NA", "y": "b"}));
     let lines = "{\"x\":1}\n{\"x\":\"NA\"}\n";
     assert_eq!(
-        with_file(
-            "a.jsonl",
-            lines,
-            r##"read("a.jsonl", #{ null_values: "NA" })["x"]"##
-        ),
+        with_file("a.jsonl", lines, r##"read("a.jsonl", #{ null_values: "NA" })["x"]"##),
         json!([1, null])
     );
 }
 
 #[test]
 fn numbers_that_json_does_not_have_are_named() {
-    for (word, name) in [
-        ("NaN", "NaN"),
-        ("Infinity", "Infinity"),
-        ("-Infinity", "-Infinity"),
-    ] {
+    for (word, name) in [("NaN", "NaN"), ("Infinity", "Infinity"), ("-Infinity", "-Infinity")] {
         read_fails(
             "a.jsonl",
             format!("{{\"t\":\"NaN\"}}\n{{\"a\": {word}}}\n"),
@@ -380,11 +278,7 @@ fn files_of_the_same_name_are_told_apart_by_their_folders() {
     assert_eq!(files("runs/*/metrics.jsonl"), both);
     assert_eq!(
         files("runs/**/metrics.jsonl*"),
-        json!([
-            "a/metrics.jsonl",
-            "b/metrics.jsonl",
-            "b/old/metrics.jsonl.gz"
-        ])
+        json!(["a/metrics.jsonl", "b/metrics.jsonl", "b/old/metrics.jsonl.gz"])
     );
     assert_eq!(files("runs/b/*/*"), json!(["old/metrics.jsonl.gz"]));
     assert_eq!(files("runs/b"), json!(["metrics.jsonl"]));

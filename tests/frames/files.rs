@@ -71,10 +71,7 @@ fn a_failed_write_keeps_the_older_file() {
 
 #[test]
 fn write_returns_the_frame_and_makes_missing_folders() {
-    assert_eq!(
-        run(r#"frame(#{ x: [1, 2] }).write("a/b/c.jsonl").len()"#),
-        json!(2)
-    );
+    assert_eq!(run(r#"frame(#{ x: [1, 2] }).write("a/b/c.jsonl").len()"#), json!(2));
 }
 
 #[test]
@@ -89,22 +86,10 @@ fn a_folder_puts_its_files_below_each_other_and_names_them() {
         {"x": 2, "y": null, "z": 0.5, "file": "a.jsonl"},
         {"x": 1, "y": "a", "z": null, "file": "b.jsonl"},
     ]);
-    for path in [
-        "data",
-        "data/",
-        "data/*.jsonl",
-        "data/?.jsonl",
-        "data/[ab].jsonl",
-    ] {
-        assert_eq!(
-            run(&script.replace("PATH", &format!("{path:?}"))),
-            expected,
-            "{path}"
-        );
+    for path in ["data", "data/", "data/*.jsonl", "data/?.jsonl", "data/[ab].jsonl"] {
+        assert_eq!(run(&script.replace("PATH", &format!("{path:?}"))), expected, "{path}");
     }
-    let one = run(&script
-        .replace("PATH", "\"data/[a].jsonl\"")
-        .replace(r#""y", "z", "#, ""));
+    let one = run(&script.replace("PATH", "\"data/[a].jsonl\"").replace(r#""y", "z", "#, ""));
     assert_eq!(one, json!([{"x": 2, "file": "a.jsonl"}]));
 }
 
@@ -126,29 +111,17 @@ fn numbers_of_several_files_take_a_common_type() {
 
 #[test]
 fn missing_things_are_told() {
-    super::fails_with(
-        r#"read("no.jsonl")"#,
-        &["cannot read no.jsonl", "no such file"],
-    );
+    super::fails_with(r#"read("no.jsonl")"#, &["cannot read no.jsonl", "no such file"]);
     super::fails_with(r#"read("*.jsonl")"#, &["no file matches \"*.jsonl\""]);
     super::fails_with(r#"read("notes.docx")"#, &["no such file"]);
-    super::fails_with(
-        r#"frame(#{ x: [1] }).write("notes.docx")"#,
-        &["unknown file format `docx`"],
-    );
-    super::fails_with(
-        r#"read("ebb/bbq-sampel")"#,
-        &["did you mean `ebb/bbq-sample`"],
-    );
+    super::fails_with(r#"frame(#{ x: [1] }).write("notes.docx")"#, &["unknown file format `docx`"]);
+    super::fails_with(r#"read("ebb/bbq-sampel")"#, &["did you mean `ebb/bbq-sample`"]);
     super::fails_with(r#"read("hf/org/name")"#, &["Hub"]);
     super::fails_with(
         r#"frame(#{ abc: [1] }).write("a.csv"); read("a.csv", #{ columns: ["abd"] })"#,
         &["unknown column `abd`", "did you mean `abc`"],
     );
-    super::fails_with(
-        r#"read("a.csv", #{ colums: [] })"#,
-        &["unknown option `colums`"],
-    );
+    super::fails_with(r#"read("a.csv", #{ colums: [] })"#, &["unknown option `colums`"]);
 }
 
 #[test]
@@ -156,19 +129,10 @@ fn paths_outside_the_working_folder_are_refused() {
     let outside = tempfile::tempdir().unwrap();
     let secret = outside.path().join("secret.jsonl");
     std::fs::write(&secret, "{\"a\":1}\n").unwrap();
-    super::fails_with(
-        &format!("read({:?})", secret.display().to_string()),
-        &["not allowed"],
-    );
-    let pattern = format!(
-        "read({:?})",
-        outside.path().join("*.jsonl").display().to_string()
-    );
+    super::fails_with(&format!("read({:?})", secret.display().to_string()), &["not allowed"]);
+    let pattern = format!("read({:?})", outside.path().join("*.jsonl").display().to_string());
     super::fails_with(&pattern, &["not allowed"]);
-    super::fails_with(
-        r#"frame(#{ x: [1] }).write("../escaped.csv")"#,
-        &["not allowed"],
-    );
+    super::fails_with(r#"frame(#{ x: [1] }).write("../escaped.csv")"#, &["not allowed"]);
 }
 
 #[cfg(unix)]
@@ -209,9 +173,7 @@ fn every_file_read_is_told_with_its_hash() {
             listener.borrow_mut().push((name, sha256.unwrap()));
         }
     });
-    let _ = Session::new(host, "test")
-        .evaluate("", r#"read("a.csv")"#)
-        .unwrap();
+    let _ = Session::new(host, "test").evaluate("", r#"read("a.csv")"#).unwrap();
     let told = told.borrow();
     assert_eq!(told.len(), 1);
     assert!(told[0].0.ends_with("a.csv"));
@@ -237,10 +199,7 @@ fn json_lines_may_have_a_mark_blank_lines_and_windows_line_ends() {
 #[test]
 fn values_of_mixed_kinds_are_never_lost() {
     let rows = |text: &str| read("a.jsonl", text);
-    assert_eq!(
-        rows("{\"a\":1}\n{\"a\":2.5}\n"),
-        Ok(json!([{"a": 1.0}, {"a": 2.5}]))
-    );
+    assert_eq!(rows("{\"a\":1}\n{\"a\":2.5}\n"), Ok(json!([{"a": 1.0}, {"a": 2.5}])));
     assert_eq!(
         rows("{\"a\":1}\n{\"a\":\"x\"}\n{\"a\":true}\n{\"a\":2.5}\n{\"a\":null}\n"),
         Ok(json!([{"a": "1"}, {"a": "x"}, {"a": "true"}, {"a": "2.5"}, {"a": null}]))
@@ -249,19 +208,13 @@ fn values_of_mixed_kinds_are_never_lost() {
         rows("{\"a\":{\"b\":1}}\n{\"a\":{\"b\":\"x\",\"c\":2}}\n"),
         Ok(json!([{"a": {"b": "1", "c": null}}, {"a": {"b": "x", "c": 2}}]))
     );
-    assert_eq!(
-        rows("{\"a\":[1,null,2.5]}\n"),
-        Ok(json!([{"a": [1.0, null, 2.5]}]))
-    );
+    assert_eq!(rows("{\"a\":[1,null,2.5]}\n"), Ok(json!([{"a": [1.0, null, 2.5]}])));
     assert_eq!(
         rows("{\"a\":[{\"b\":1}]}\n{\"a\":[{\"c\":\"z\"},null]}\n"),
         Ok(json!([{"a": [{"b": 1, "c": null}]}, {"a": [{"b": null, "c": "z"}, null]}]))
     );
     // 2^63 has no signed form of 64 bits: its digits are kept as text.
-    assert_eq!(
-        rows("{\"a\":9223372036854775808}\n"),
-        Ok(json!([{"a": "9223372036854775808"}]))
-    );
+    assert_eq!(rows("{\"a\":9223372036854775808}\n"), Ok(json!([{"a": "9223372036854775808"}])));
 }
 
 #[test]
@@ -286,29 +239,17 @@ fn malformed_json_is_told_with_its_line() {
         "{\"a\":1}\n{\"a\":2\n{\"a\":3}\n",
         &["a.jsonl, line 2", "malformed JSON"],
     );
-    read_fails(
-        "a.jsonl",
-        "{\"a\":1} junk\n",
-        &["line 1", "trailing characters"],
-    );
+    read_fails("a.jsonl", "{\"a\":1} junk\n", &["line 1", "trailing characters"]);
     read_fails(
         "a.jsonl",
         "{\"a\":1}\n[1]\n",
         &["line 2", "expected a JSON map on each line, got a list"],
     );
-    read_fails(
-        "a.jsonl",
-        b"{\"a\":\"\xff\"}\n",
-        &["line 1", "malformed JSON"],
-    );
+    read_fails("a.jsonl", b"{\"a\":\"\xff\"}\n", &["line 1", "malformed JSON"]);
     read_fails("a.csv", b"a\xff,b\n1,2\n", &["a.csv, line 1", "no UTF-8"]);
     read_fails("a.tsv", b"a\tb\n1\t\xe9\n", &["a.tsv, line 2", "no UTF-8"]);
     read_fails("a.json", "[{\"a\":1},\n{\"a\":2]", &["a.json, line 2"]);
-    read_fails(
-        "a.json",
-        "[{\"a\":1}, 2]",
-        &["row 1", "expected a map, got a whole number"],
-    );
+    read_fails("a.json", "[{\"a\":1}, 2]", &["row 1", "expected a map, got a whole number"]);
     read_fails("a.json", "3", &["expected a list of maps"]);
     read_fails("a.jsonl", " \n", &["the file is empty"]);
 }
@@ -316,14 +257,8 @@ fn malformed_json_is_told_with_its_line() {
 #[test]
 fn json_under_either_name_is_read_as_what_it_is() {
     assert_eq!(read("a.json", "[]"), Ok(json!([])));
-    assert_eq!(
-        read("a.json", "{\"a\": [1, 2]}"),
-        Ok(json!([{"a": [1, 2]}]))
-    );
-    assert_eq!(
-        read("a.json", "{\"a\": 1}\n{\"a\": 2}\n"),
-        Ok(json!([{"a": 1}, {"a": 2}]))
-    );
+    assert_eq!(read("a.json", "{\"a\": [1, 2]}"), Ok(json!([{"a": [1, 2]}])));
+    assert_eq!(read("a.json", "{\"a\": 1}\n{\"a\": 2}\n"), Ok(json!([{"a": 1}, {"a": 2}])));
 }
 
 #[test]
@@ -332,30 +267,17 @@ fn csv_cells_keep_quotes_commas_and_line_breaks() {
         read("a.csv", "a,b\n1,\"x, \"\"y\"\"\nz\"\n,\n"),
         Ok(json!([{"a": 1, "b": "x, \"y\"\nz"}, {"a": null, "b": null}]))
     );
-    assert_eq!(
-        read("a.csv", "\u{feff}a,b\r\n1,2\r\n"),
-        Ok(json!([{"a": 1, "b": 2}]))
-    );
+    assert_eq!(read("a.csv", "\u{feff}a,b\r\n1,2\r\n"), Ok(json!([{"a": 1, "b": 2}])));
     assert_eq!(read("a.csv", "a,b\n"), Ok(json!([])));
-    assert_eq!(
-        read("a.csv", "a\n1\nx\n2.5\n"),
-        Ok(json!([{"a": "1"}, {"a": "x"}, {"a": "2.5"}]))
-    );
-    assert_eq!(
-        read("a.tsv", "a\tb\n1\tx y\n"),
-        Ok(json!([{"a": 1, "b": "x y"}]))
-    );
+    assert_eq!(read("a.csv", "a\n1\nx\n2.5\n"), Ok(json!([{"a": "1"}, {"a": "x"}, {"a": "2.5"}])));
+    assert_eq!(read("a.tsv", "a\tb\n1\tx y\n"), Ok(json!([{"a": 1, "b": "x y"}])));
 }
 
 #[test]
 fn a_csv_column_is_what_all_of_its_cells_are() {
     let column = |cells: &str| -> Value {
         let rows = read("a.csv", format!("x,y\n{}", cells.replace(';', ",\n"))).unwrap();
-        rows.as_array()
-            .unwrap()
-            .iter()
-            .map(|row| row["x"].clone())
-            .collect()
+        rows.as_array().unwrap().iter().map(|row| row["x"].clone()).collect()
     };
     assert_eq!(column("1;2;"), json!([1, 2]));
     assert_eq!(column("1;2.50;"), json!([1.0, 2.5]));
@@ -389,34 +311,15 @@ fn columns_of_one_name_are_told_apart() {
         json!([{"a": 1, "b": 2, "a_duplicated_0": 3}])
     );
     // The last of a key counts, as in Python.
-    assert_eq!(
-        read("a.jsonl", "{\"a\":1,\"a\":2}\n").unwrap(),
-        json!([{"a": 2}])
-    );
+    assert_eq!(read("a.jsonl", "{\"a\":1,\"a\":2}\n").unwrap(), json!([{"a": 2}]));
 }
 
 #[test]
 fn csv_records_of_another_length_are_told_with_their_line() {
-    read_fails(
-        "a.csv",
-        "a,b\n1,2\n3\n",
-        &["a.csv, line 3", "expected 2 cells, got 1"],
-    );
-    read_fails(
-        "a.csv",
-        "a,b\n1,\"x\ny\"\n3,4,5\n",
-        &["line 4", "expected 2 cells, got 3"],
-    );
-    read_fails(
-        "a.csv",
-        "a,b\n1,2\n3,\"open\n4,5\n",
-        &["line 3", "never closed"],
-    );
-    read_fails(
-        "a.csv",
-        "a,b\n1,5\" disk\n2,6\" disk\n",
-        &["line 2", "a quote stands inside"],
-    );
+    read_fails("a.csv", "a,b\n1,2\n3\n", &["a.csv, line 3", "expected 2 cells, got 1"]);
+    read_fails("a.csv", "a,b\n1,\"x\ny\"\n3,4,5\n", &["line 4", "expected 2 cells, got 3"]);
+    read_fails("a.csv", "a,b\n1,2\n3,\"open\n4,5\n", &["line 3", "never closed"]);
+    read_fails("a.csv", "a,b\n1,5\" disk\n2,6\" disk\n", &["line 2", "a quote stands inside"]);
 }
 
 #[test]
@@ -463,10 +366,7 @@ fn the_real_tables_have_their_number_of_rows() {
         ("unintended_bias/toxicity_fuzzed_testset.csv", 1_492),
         ("unintended_bias/toxicity_nonfuzzed_testset.csv", 1_492),
         ("alpaca/alpaca_5000.json", 5_000),
-        (
-            "safety_instructions/safety_only_data_Instructions.json",
-            2_483,
-        ),
+        ("safety_instructions/safety_only_data_Instructions.json", 2_483),
         ("hh_rlhf/harmless-base_test.jsonl.gz", 2_312),
         ("rtp/quark_val_5000.jsonl", 5_000),
         ("squad/xquad.en.json", 1),

@@ -77,18 +77,11 @@ fn a_gzip_file_that_unpacks_without_end_stops_at_a_bound() {
     // Not 4 GiB here: only that a file of one repeated byte is read as what it is.
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     packed.write_all(&vec![b' '; 64 << 20]).unwrap();
-    read_fails(
-        "a.jsonl.gz",
-        packed.finish().unwrap(),
-        &["the file is empty"],
-    );
+    read_fails("a.jsonl.gz", packed.finish().unwrap(), &["the file is empty"]);
 }
 
 #[test]
 fn texts_out_of_data_are_never_read_as_patterns_or_columns() {
     let rows = read("a.jsonl", "{\"*\":1,\"^b.*$\":2,\"{x}\":\"{*}\"}\n").unwrap();
-    assert_eq!(
-        rows,
-        serde_json::json!([{"*": 1, "^b.*$": 2, "{x}": "{*}"}])
-    );
+    assert_eq!(rows, serde_json::json!([{"*": 1, "^b.*$": 2, "{x}": "{*}"}]));
 }

@@ -22,19 +22,12 @@ fn every_type_is_read_as_what_it_means_or_refused_by_name() {
         let found = run_in(&folder(), &format!("read(\"{name}.parquet\")[\"x\"]"));
         match (&file["x"], found) {
             (Value::String(_), Err(error)) => {
-                assert!(
-                    error.message.contains("the column `x`"),
-                    "{}",
-                    error.message
-                );
+                assert!(error.message.contains("the column `x`"), "{}", error.message);
                 assert!(!error.message.contains("well-formed"), "{}", error.message);
             }
             (expected, Ok(found)) if *expected == found => {}
             (expected, Ok(found)) => {
-                wrong.push(format!(
-                    "{name} ({}): {found} is not {expected}",
-                    file["type"]
-                ));
+                wrong.push(format!("{name} ({}): {found} is not {expected}", file["type"]));
             }
             (_, Err(error)) => wrong.push(format!("{name} ({}): {}", file["type"], error.message)),
         }
@@ -58,25 +51,14 @@ fn every_type_can_be_shown_described_and_written() {
              [shown.len() > 0, read(\"b.parquet\") == f, f.len() == 0 || read(\"b.jsonl\").len() == f.len()]"
         );
         let found = run_in(work.path(), &script);
-        assert_eq!(
-            found.map_err(|error| error.message),
-            Ok(json!([true, true, true])),
-            "{name}"
-        );
+        assert_eq!(found.map_err(|error| error.message), Ok(json!([true, true, true])), "{name}");
         let kind = file["type"].as_str().unwrap_or_default();
-        if !["list", "struct", "map"]
-            .iter()
-            .any(|part| kind.contains(part))
-        {
+        if !["list", "struct", "map"].iter().any(|part| kind.contains(part)) {
             let script = format!(
                 "read({file_name:?}).write(\"b.csv\"); read(\"b.csv\").len() == read({file_name:?}).len()"
             );
             let found = run_in(work.path(), &script);
-            assert_eq!(
-                found.map_err(|error| error.message),
-                Ok(json!(true)),
-                "{name}"
-            );
+            assert_eq!(found.map_err(|error| error.message), Ok(json!(true)), "{name}");
         }
     }
 }
@@ -84,10 +66,7 @@ fn every_type_can_be_shown_described_and_written() {
 #[test]
 fn moments_of_one_zone_sort_and_compare_as_texts() {
     let script = r#"read("timestamp_us_utc.parquet").filter(col("x") > "2024-05-01 12:30").len()"#;
-    assert_eq!(
-        run_in(&folder(), script).map_err(|e| e.message),
-        Ok(json!(1))
-    );
+    assert_eq!(run_in(&folder(), script).map_err(|e| e.message), Ok(json!(1)));
 }
 
 #[test]
@@ -96,14 +75,7 @@ fn the_shared_cases_can_be_read() {
         return;
     };
     for name in ["t_tz", "categorical", "decimal"] {
-        let found = run_in(
-            &folder,
-            &format!("read(\"{name}.parquet\").rows().len() > 0"),
-        );
-        assert_eq!(
-            found.map_err(|error| error.message),
-            Ok(json!(true)),
-            "{name}"
-        );
+        let found = run_in(&folder, &format!("read(\"{name}.parquet\").rows().len() > 0"));
+        assert_eq!(found.map_err(|error| error.message), Ok(json!(true)), "{name}");
     }
 }

@@ -12,45 +12,22 @@ use super::run;
 fn describe_gives_the_usual_statistics() {
     let described =
         run(r#"frame(#{ x: [4, 1, (), 3, 2], t: ["a", "b", (), "c", "d"] }).describe()"#);
-    let x: Vec<f64> = described
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| row["x"].as_f64().unwrap())
-        .collect();
+    let x: Vec<f64> =
+        described.as_array().unwrap().iter().map(|row| row["x"].as_f64().unwrap()).collect();
     crate::support::close(
         &x,
-        &[
-            4.0,
-            1.0,
-            2.5,
-            (5.0_f64 / 3.0).sqrt(),
-            1.0,
-            2.0,
-            3.0,
-            3.0,
-            4.0,
-        ],
+        &[4.0, 1.0, 2.5, (5.0_f64 / 3.0).sqrt(), 1.0, 2.0, 3.0, 3.0, 4.0],
         1e-12,
         "describe",
     );
     // A column of texts is told in texts, as in polars, and a boolean has a mean, a least and a greatest.
     let t: Vec<&Value> = (0..9).map(|row| &described[row]["t"]).collect();
-    assert_eq!(
-        json!(t),
-        json!(["4", "1", null, null, "a", null, null, null, "d"])
-    );
+    assert_eq!(json!(t), json!(["4", "1", null, null, "a", null, null, null, "d"]));
     let booleans = run(r#"frame(#{ b: [true, false, true, ()] }).describe()["b"]"#);
-    assert_eq!(
-        booleans,
-        json!([3.0, 1.0, 2.0 / 3.0, null, 0.0, null, null, null, 1.0])
-    );
+    assert_eq!(booleans, json!([3.0, 1.0, 2.0 / 3.0, null, 0.0, null, null, null, 1.0]));
     assert_eq!(described[2]["t"], json!(null));
     assert_eq!(described[5]["statistic"], json!("25%"));
-    assert_eq!(
-        run("frame(#{ x: [1, ()], y: [(), ()] }).null_count()"),
-        json!([{"x": 1, "y": 2}])
-    );
+    assert_eq!(run("frame(#{ x: [1, ()], y: [(), ()] }).null_count()"), json!([{"x": 1, "y": 2}]));
     assert_eq!(run("frame([]).describe().len()"), json!(9));
 }
 
@@ -84,16 +61,10 @@ fn tables_show_short_numbers_and_say_what_is_left_out() {
         ]
     );
     assert_eq!(table.caption, "1 row × 8 columns");
-    let kinds: Vec<&str> = table
-        .columns
-        .iter()
-        .map(|column| column.kind.as_str())
-        .collect();
+    let kinds: Vec<&str> = table.columns.iter().map(|column| column.kind.as_str()).collect();
     assert_eq!(
         kinds,
-        [
-            "number", "number", "number", "number", "number", "empty", "list", "number"
-        ]
+        ["number", "number", "number", "number", "number", "empty", "list", "number"]
     );
     let long = shown("let x = []; for i in 0..240 { x.push(i) } frame(#{ x: x })");
     assert_eq!(long.caption, "240 rows × 1 column; 20 shown");

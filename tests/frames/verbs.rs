@@ -7,14 +7,8 @@ use super::{error, fails_with, run};
 #[test]
 fn frames_are_made_from_rows_and_from_columns() {
     let rows = run(r#"frame([#{ a: 1, b: "x" }, #{ b: "y", c: 2.5 }])"#);
-    assert_eq!(
-        rows,
-        json!([{"a": 1, "b": "x", "c": null}, {"a": null, "b": "y", "c": 2.5}])
-    );
-    assert_eq!(
-        run(r#"frame(#{ a: [1, 2.5, ()] })"#),
-        json!([{"a": 1.0}, {"a": 2.5}, {"a": null}])
-    );
+    assert_eq!(rows, json!([{"a": 1, "b": "x", "c": null}, {"a": null, "b": "y", "c": 2.5}]));
+    assert_eq!(run(r#"frame(#{ a: [1, 2.5, ()] })"#), json!([{"a": 1.0}, {"a": 2.5}, {"a": null}]));
     assert_eq!(run("frame([])"), json!([]));
     assert_eq!(run("frame(#{ a: [] }).columns()"), json!(["a"]));
 }
@@ -29,38 +23,20 @@ fn nested_values_of_a_script_take_common_types() {
         run(r#"frame([#{ a: #{ b: 1 } }, #{ a: #{ b: 2.5, c: "x" } }, #{ a: () }])"#),
         json!([{"a": {"b": 1.0, "c": null}}, {"a": {"b": 2.5, "c": "x"}}, {"a": null}])
     );
-    fails_with(
-        r#"frame([#{ a: [1] }, #{ a: ["x"] }])"#,
-        &["row 1 of column `a`"],
-    );
-    fails_with(
-        r#"frame([#{ a: #{ b: 1 } }, #{ a: #{ b: "x" } }])"#,
-        &["row 1 of column `a.b`"],
-    );
+    fails_with(r#"frame([#{ a: [1] }, #{ a: ["x"] }])"#, &["row 1 of column `a`"]);
+    fails_with(r#"frame([#{ a: #{ b: 1 } }, #{ a: #{ b: "x" } }])"#, &["row 1 of column `a.b`"]);
 }
 
 #[test]
 fn what_makes_no_frame_is_told_with_its_row() {
-    fails_with(
-        r#"frame(#{ a: [1, "x"] })"#,
-        &["row 1 of column `a`", "the string \"x\""],
-    );
-    fails_with(
-        r#"frame([#{ a: 1 }, 2])"#,
-        &["row 1 of a frame", "expected a map, got 2"],
-    );
+    fails_with(r#"frame(#{ a: [1, "x"] })"#, &["row 1 of column `a`", "the string \"x\""]);
+    fails_with(r#"frame([#{ a: 1 }, 2])"#, &["row 1 of a frame", "expected a map, got 2"]);
     fails_with(
         r#"frame(#{ a: [1], b: [1, 2] })"#,
         &["column `b`", "1 values, as many as `a` has", "got 2"],
     );
-    fails_with(
-        r#"frame(#{ a: 1 })"#,
-        &["column `a`", "expected an array, got 1"],
-    );
-    fails_with(
-        r#"frame(#{ a: [|x| x] })"#,
-        &["row 0 of column `a`", "a closure"],
-    );
+    fails_with(r#"frame(#{ a: 1 })"#, &["column `a`", "expected an array, got 1"]);
+    fails_with(r#"frame(#{ a: [|x| x] })"#, &["row 0 of column `a`", "a closure"]);
 }
 
 #[test]
@@ -72,45 +48,23 @@ fn frames_are_looked_into() {
     assert_eq!(looked("f.row(-1)"), json!({"x": 3, "y": null}));
     assert_eq!(looked(r#"f["y"]"#), json!(["a", "b", null]));
     assert_eq!(looked(r#"f.column("x")"#), json!([1, 2, 3]));
-    assert_eq!(
-        looked("let sum = 0; for row in f.rows() { sum += row.x } sum"),
-        json!(6)
-    );
-    fails_with(
-        &format!("{f} f.row(3)"),
-        &["expected an index below 3, got 3"],
-    );
+    assert_eq!(looked("let sum = 0; for row in f.rows() { sum += row.x } sum"), json!(6));
+    fails_with(&format!("{f} f.row(3)"), &["expected an index below 3, got 3"]);
     fails_with(&format!(r#"{f} f["z"]"#), &["unknown column `z`"]);
 }
 
 #[test]
 fn frames_are_equal_when_names_types_and_cells_are() {
-    assert_eq!(
-        run("frame(#{ x: [1, ()] }) == frame(#{ x: [1, ()] })"),
-        json!(true)
-    );
-    assert_eq!(
-        run("frame(#{ x: [1, 2] }) == frame(#{ x: [1, 3] })"),
-        json!(false)
-    );
-    assert_eq!(
-        run("frame(#{ x: [1] }) == frame(#{ y: [1] })"),
-        json!(false)
-    );
-    assert_eq!(
-        run("frame(#{ x: [1] }) != frame(#{ x: [1, 1] })"),
-        json!(true)
-    );
+    assert_eq!(run("frame(#{ x: [1, ()] }) == frame(#{ x: [1, ()] })"), json!(true));
+    assert_eq!(run("frame(#{ x: [1, 2] }) == frame(#{ x: [1, 3] })"), json!(false));
+    assert_eq!(run("frame(#{ x: [1] }) == frame(#{ y: [1] })"), json!(false));
+    assert_eq!(run("frame(#{ x: [1] }) != frame(#{ x: [1, 1] })"), json!(true));
 }
 
 #[test]
 fn unknown_columns_name_the_nearest_and_the_line() {
     let error = error("let f = frame(#{ forgetting: [1] });\nf.filter(col(\"forgeting\") > 0)");
-    assert!(
-        error
-            .message
-            .contains("unknown column `forgeting`, did you mean `forgetting`?")
-    );
+    assert!(error.message.contains("unknown column `forgeting`, did you mean `forgetting`?"));
     assert_eq!(error.line, Some(2));
     assert!(error.hint.unwrap().contains("known columns: forgetting"));
     for call in [
@@ -161,36 +115,22 @@ fn select_with_columns_and_filter() {
         json!([{"y": 10, "z": 2}, {"y": 20, "z": 4}, {"y": 30, "z": 6}])
     );
     assert_eq!(
-        run(&format!(
-            r#"{f}.with_columns([col("x") + col("y")]).row(1)"#
-        )),
+        run(&format!(r#"{f}.with_columns([col("x") + col("y")]).row(1)"#)),
         json!({"x": 22, "y": 20})
     );
-    assert_eq!(
-        run(&format!(r#"{f}.filter(col("x") >= 2).len()"#)),
-        json!(2)
-    );
-    assert_eq!(
-        run(&format!(r#"{f}.filter(col("x") > 9).columns()"#)),
-        json!(["x", "y"])
-    );
+    assert_eq!(run(&format!(r#"{f}.filter(col("x") >= 2).len()"#)), json!(2));
+    assert_eq!(run(&format!(r#"{f}.filter(col("x") > 9).columns()"#)), json!(["x", "y"]));
 }
 
 #[test]
 fn sorting_keeps_the_order_of_equal_rows() {
     let f = r#"frame(#{ k: [2, 1, 2, 1, ()], id: [0, 1, 2, 3, 4] })"#;
-    assert_eq!(
-        run(&format!(r#"{f}.sort("k")["id"]"#)),
-        json!([4, 1, 3, 0, 2])
-    );
+    assert_eq!(run(&format!(r#"{f}.sort("k")["id"]"#)), json!([4, 1, 3, 0, 2]));
     assert_eq!(
         run(&format!(r#"{f}.sort("k", #{{ descending: true }})["id"]"#)),
         json!([4, 0, 2, 1, 3])
     );
-    assert_eq!(
-        run(&format!(r#"{f}.sort(["k", -col("id")])["id"]"#)),
-        json!([4, 3, 1, 2, 0])
-    );
+    assert_eq!(run(&format!(r#"{f}.sort(["k", -col("id")])["id"]"#)), json!([4, 3, 1, 2, 0]));
     assert_eq!(
         run(&format!(r#"{f}.sort("k", #{{ nulls_last: true }})["id"]"#)),
         json!([1, 3, 0, 2, 4])
@@ -199,18 +139,12 @@ fn sorting_keeps_the_order_of_equal_rows() {
 
 #[test]
 fn dropping_renaming_and_unique() {
-    assert_eq!(
-        run(r#"frame(#{ x: [1], y: [2], z: [3] }).drop(["x", "z"])"#),
-        json!([{"y": 2}])
-    );
+    assert_eq!(run(r#"frame(#{ x: [1], y: [2], z: [3] }).drop(["x", "z"])"#), json!([{"y": 2}]));
     assert_eq!(
         run(r#"frame(#{ x: [1], y: [2] }).rename(#{ x: "y", y: "x" })"#),
         json!([{"y": 1, "x": 2}])
     );
-    fails_with(
-        r#"frame(#{ x: [1], y: [2] }).rename(#{ x: "y" })"#,
-        &["rename"],
-    );
+    fails_with(r#"frame(#{ x: [1], y: [2] }).rename(#{ x: "y" })"#, &["rename"]);
     let f = r#"frame(#{ k: ["b", "a", "b", "a"], id: [0, 1, 2, 1] })"#;
     assert_eq!(run(&format!(r#"{f}.unique("k")["id"]"#)), json!([0, 1]));
     assert_eq!(run(&format!(r#"{f}.unique()["id"]"#)), json!([0, 1, 2]));
@@ -230,14 +164,8 @@ fn heads_tails_and_slices() {
     assert_eq!(x("slice(9, 2)"), json!([]));
     // What Python's polars 2.1 gives for the same.
     assert_eq!(x("slice(1, -1)"), json!([1, 2, 3]));
-    assert_eq!(
-        x("slice(-9223372036854775807, 9223372036854775807)"),
-        json!([0, 1, 2, 3, 4])
-    );
-    assert_eq!(
-        x("slice(9223372036854775807, 9223372036854775807)"),
-        json!([])
-    );
+    assert_eq!(x("slice(-9223372036854775807, 9223372036854775807)"), json!([0, 1, 2, 3, 4]));
+    assert_eq!(x("slice(9223372036854775807, 9223372036854775807)"), json!([]));
     assert_eq!(x("reverse()"), json!([4, 3, 2, 1, 0]));
 }
 
@@ -258,10 +186,7 @@ fn samples_are_without_replacement_and_of_the_seed_alone() {
     // The stream is the one that the rest of the program draws from.
     let stream = ebb::random::Stream::new(7, "sample");
     assert_eq!(x("sample(4, 7)"), json!(stream.sample(10, 4)));
-    fails_with(
-        &format!("{f}.sample(11, 0)"),
-        &["sample", "at most 10 rows", "got 11"],
-    );
+    fails_with(&format!("{f}.sample(11, 0)"), &["sample", "at most 10 rows", "got 11"]);
     fails_with(&format!("{f}.sample(-1, 0)"), &["sample", "got -1"]);
     assert_eq!(run("frame(#{ x: [] }).shuffle(0).len()"), json!(0));
 }

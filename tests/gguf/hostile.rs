@@ -42,11 +42,7 @@ fn refused_bytes(bytes: &[u8], expected: &str) {
 }
 
 fn tensor<'a>(writer: &'a mut Writer, name: &str) -> &'a mut Stored {
-    writer
-        .tensors
-        .iter_mut()
-        .find(|tensor| tensor.name == name)
-        .unwrap()
+    writer.tensors.iter_mut().find(|tensor| tensor.name == name).unwrap()
 }
 
 #[test]
@@ -64,19 +60,10 @@ fn headers_that_lie_are_told() {
     };
     refused_bytes(b"", "it announces 4 bytes and has 0 bytes left");
     refused_bytes(&with(0, b"GGML"), "does not begin with the letters GGUF");
-    refused_bytes(
-        &with(4, &1u32.to_le_bytes()),
-        "its version is 1, and 2 and 3 are read",
-    );
+    refused_bytes(&with(4, &1u32.to_le_bytes()), "its version is 1, and 2 and 3 are read");
     refused_bytes(&with(4, &3u32.to_be_bytes()), "big-endian");
-    refused_bytes(
-        &with(8, &u64::MAX.to_le_bytes()),
-        "it announces 18446744073709551615 tensors",
-    );
-    refused_bytes(
-        &with(16, &(1u64 << 60).to_le_bytes()),
-        "entries of metadata",
-    );
+    refused_bytes(&with(8, &u64::MAX.to_le_bytes()), "it announces 18446744073709551615 tensors");
+    refused_bytes(&with(16, &(1u64 << 60).to_le_bytes()), "entries of metadata");
     refused_bytes(&with(24, &u64::MAX.to_le_bytes()), "bytes of a key");
     for cut in [5, 23, 30, 200, good.len() / 2, good.len() - 1] {
         assert!(outcome(&good[..cut]).is_err(), "cut at {cut}");
@@ -85,35 +72,17 @@ fn headers_that_lie_are_told() {
 
 #[test]
 fn metadata_that_cannot_be_is_told() {
-    refused(
-        |w| w.put("general.architecture", Meta::text("mamba")),
-        "unknown GGUF architecture",
-    );
-    refused(
-        |w| w.put("general.architecture", Meta::Int(1)),
-        "names no general.architecture",
-    );
+    refused(|w| w.put("general.architecture", Meta::text("mamba")), "unknown GGUF architecture");
+    refused(|w| w.put("general.architecture", Meta::Int(1)), "names no general.architecture");
     refused(
         |w| w.put("llama.block_count", Meta::text("one")),
         "no whole number under `llama.block_count`",
     );
-    refused(
-        |w| w.put("llama.block_count", Meta::Int(u32::MAX)),
-        "num_hidden_layers",
-    );
-    refused(
-        |w| w.put("llama.attention.head_count", Meta::Int(0)),
-        "num_attention_heads",
-    );
+    refused(|w| w.put("llama.block_count", Meta::Int(u32::MAX)), "num_hidden_layers");
+    refused(|w| w.put("llama.attention.head_count", Meta::Int(0)), "num_attention_heads");
     refused(|w| w.put("llama.embedding_length", Meta::Int(8)), "shape");
-    refused(
-        |w| w.put("general.alignment", Meta::Int(0)),
-        "no power of two",
-    );
-    refused(
-        |w| w.put("general.alignment", Meta::Int(33)),
-        "no power of two",
-    );
+    refused(|w| w.put("general.alignment", Meta::Int(0)), "no power of two");
+    refused(|w| w.put("general.alignment", Meta::Int(33)), "no power of two");
     refused(
         |w| {
             let entry = ("llama.block_count".to_string(), Meta::Int(1));
@@ -150,45 +119,18 @@ fn tensors_without_a_use_are_listed_and_refused_within_a_block() {
 #[test]
 fn tensors_that_cannot_be_are_told() {
     let q = "blk.0.attn_q.weight";
-    refused(
-        |w| tensor(w, q).sizes = vec![4],
-        "shape [4, 4], as the metadata says, got [4]",
-    );
-    refused(
-        |w| tensor(w, q).sizes = vec![1 << 40, 1 << 40],
-        "an impossible size",
-    );
-    refused(
-        |w| tensor(w, q).sizes = vec![1 << 30, 4],
-        "the file ends before",
-    );
+    refused(|w| tensor(w, q).sizes = vec![4], "shape [4, 4], as the metadata says, got [4]");
+    refused(|w| tensor(w, q).sizes = vec![1 << 40, 1 << 40], "an impossible size");
+    refused(|w| tensor(w, q).sizes = vec![1 << 30, 4], "the file ends before");
     refused(|w| tensor(w, q).sizes = vec![0, 4], "an impossible size");
-    refused(
-        |w| tensor(w, q).sizes = vec![1; 9],
-        "has 9 sizes, not 1 to 4",
-    );
+    refused(|w| tensor(w, q).sizes = vec![1; 9], "has 9 sizes, not 1 to 4");
     refused(|w| tensor(w, q).sizes.clear(), "has 0 sizes");
-    refused(
-        |w| tensor(w, q).kind = 99,
-        "values of the kind 99, which is not read",
-    );
-    refused(
-        |w| tensor(w, q).kind = 2,
-        "rows of 4 values, and blocks of 32",
-    );
-    refused(
-        |w| tensor(w, q).offset = Some(1),
-        "does not lie at a multiple of 32",
-    );
-    refused(
-        |w| tensor(w, q).offset = Some(u64::MAX - 31),
-        "the file ends before",
-    );
+    refused(|w| tensor(w, q).kind = 99, "values of the kind 99, which is not read");
+    refused(|w| tensor(w, q).kind = 2, "rows of 4 values, and blocks of 32");
+    refused(|w| tensor(w, q).offset = Some(1), "does not lie at a multiple of 32");
+    refused(|w| tensor(w, q).offset = Some(u64::MAX - 31), "the file ends before");
     refused(|w| tensor(w, q).offset = Some(64), "lie over each other");
-    refused(
-        |w| tensor(w, q).name = "blk.0.attn_k.weight".to_string(),
-        "twice",
-    );
+    refused(|w| tensor(w, q).name = "blk.0.attn_k.weight".to_string(), "twice");
     refused(
         |w| w.tensors.retain(|tensor| tensor.name != q),
         "lacks the tensor `blk.0.attn_q.weight`",
@@ -213,10 +155,7 @@ fn tokenizers_that_cannot_be_are_told() {
         |w| w.put("tokenizer.ggml.model", Meta::text("rwkv")),
         "unknown tokenizer of a GGUF file",
     );
-    refused(
-        |w| w.put("tokenizer.ggml.pre", Meta::text("gpt-2b")),
-        "unknown pre-tokenizer",
-    );
+    refused(|w| w.put("tokenizer.ggml.pre", Meta::text("gpt-2b")), "unknown pre-tokenizer");
     refused(
         |w| w.put("tokenizer.ggml.pre", Meta::text("kimi-k2")),
         "pre-tokenizer `kimi-k2` of llama.cpp, which is not computed",
@@ -230,12 +169,7 @@ fn tokenizers_that_cannot_be_are_told() {
         "something else than texts",
     );
     refused(
-        |w| {
-            w.put(
-                "tokenizer.ggml.tokens",
-                Meta::List(["a", "a"].map(Meta::text).into()),
-            )
-        },
+        |w| w.put("tokenizer.ggml.tokens", Meta::List(["a", "a"].map(Meta::text).into())),
         "has the token \"a\" twice",
     );
     refused(
@@ -246,18 +180,9 @@ fn tokenizers_that_cannot_be_are_told() {
         |w| w.put("tokenizer.ggml.token_type", Meta::List(vec![Meta::Int(1)])),
         "4 kinds of tokens, one a token, got 1",
     );
-    refused(
-        |w| w.put("tokenizer.ggml.eos_token_id", Meta::Int(77)),
-        "below the vocabulary size 4",
-    );
-    refused(
-        |w| w.entries.retain(|(key, _)| !key.contains("eos")),
-        "no end-of-text token",
-    );
-    refused(
-        |w| w.put("tokenizer.ggml.model", Meta::text("llama")),
-        "4 scores, one a token, got 0",
-    );
+    refused(|w| w.put("tokenizer.ggml.eos_token_id", Meta::Int(77)), "below the vocabulary size 4");
+    refused(|w| w.entries.retain(|(key, _)| !key.contains("eos")), "no end-of-text token");
+    refused(|w| w.put("tokenizer.ggml.model", Meta::text("llama")), "4 scores, one a token, got 0");
 }
 
 /// Loads files with some bytes changed, cut or moved, for so long; gives how many were tried.

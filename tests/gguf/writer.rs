@@ -77,10 +77,7 @@ impl Writer {
             sizes: shape.iter().rev().map(|size| *size as u64).collect(),
             kind: 0,
             offset: None,
-            data: numbers
-                .iter()
-                .flat_map(|x| (*x as f32).to_le_bytes())
-                .collect(),
+            data: numbers.iter().flat_map(|x| (*x as f32).to_le_bytes()).collect(),
         });
     }
 
@@ -105,10 +102,7 @@ impl Writer {
         ] {
             writer.put(&format!("llama.{key}"), Meta::Int(value));
         }
-        writer.put(
-            "llama.attention.layer_norm_rms_epsilon",
-            Meta::Float(epsilon),
-        );
+        writer.put("llama.attention.layer_norm_rms_epsilon", Meta::Float(epsilon));
         writer
     }
 
@@ -130,11 +124,7 @@ impl Writer {
         for name in ["blk.0.attn_norm", "blk.0.ffn_norm", "output_norm"] {
             writer.tensor(&format!("{name}.weight"), &[4], &[1.0; 4]);
         }
-        writer.tensor(
-            "token_embd.weight",
-            &[vocabulary, 4],
-            &vec![0.1; vocabulary * 4],
-        );
+        writer.tensor("token_embd.weight", &[vocabulary, 4], &vec![0.1; vocabulary * 4]);
         writer
     }
 

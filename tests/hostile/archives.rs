@@ -68,35 +68,20 @@ fn crc32(bytes: &[u8]) -> u32 {
 fn refused(pickle: &[u8], expected: &str) {
     let spoilt = Spoilt::new();
     spoilt.remove("model.safetensors");
-    spoilt.write(
-        NAME,
-        zipped(&[("m/data.pkl", pickle), ("m/data/0", &[0; 16])]),
-    );
+    spoilt.write(NAME, zipped(&[("m/data.pkl", pickle), ("m/data/0", &[0; 16])]));
     spoilt.refused(expected);
 }
 
 #[test]
 fn pickles_that_ask_to_run_something_are_refused() {
-    refused(
-        b"\x80\x02cos\nsystem\nX\x04\0\0\0echo\x85R.",
-        "it asks to call \"os.system\"",
-    );
-    refused(
-        b"c__builtin__\neval\nX\x03\0\0\x001+1\x85R.",
-        "it asks to call \"__builtin__.eval\"",
-    );
+    refused(b"\x80\x02cos\nsystem\nX\x04\0\0\0echo\x85R.", "it asks to call \"os.system\"");
+    refused(b"c__builtin__\neval\nX\x03\0\0\x001+1\x85R.", "it asks to call \"__builtin__.eval\"");
     refused(
         b"\x8c\x05posix\x8c\x06system\x93X\x02\0\0\0ls\x85R.",
         "it asks to call \"posix.system\"",
     );
-    refused(
-        b"(X\x02\0\0\0lsios\nsystem\n.",
-        "it makes objects of classes",
-    );
-    refused(
-        b"(cos\nsystem\nX\x02\0\0\0lso.",
-        "it makes objects of classes",
-    );
+    refused(b"(X\x02\0\0\0lsios\nsystem\n.", "it makes objects of classes");
+    refused(b"(cos\nsystem\nX\x02\0\0\0lso.", "it makes objects of classes");
     refused(b"csubprocess\nPopen\n)\x81.", "it makes objects of classes");
     refused(b"cos\nsystem\n}b.", "it sets the state of an object");
     refused(b"c\x1b[31m\nx\n)R.", "it asks to call");
@@ -117,29 +102,17 @@ fn pickles_that_cannot_be_are_told() {
     refused(b"}(K\x01u.", "a key without a value");
     refused(b"K\x01K\x02a.", "appends to what is no list");
     refused(b"\xfe.", "the instruction 0xfe");
-    refused(
-        b"ctorch._utils\n_rebuild_tensor_v2\n)R.",
-        "describes a tensor in too few words",
-    );
+    refused(b"ctorch._utils\n_rebuild_tensor_v2\n)R.", "describes a tensor in too few words");
     refused(b"(X\x01\0\0\0stQ.", "describes a storage in too few words");
 }
 
 #[test]
 fn nesting_and_sharing_cost_no_more_than_the_file_is_long() {
     // A million tuples in tuples; lists that double a million times; a list in itself.
-    refused(
-        &[vec![b')'], vec![0x85; 1_000_000], vec![b'.']].concat(),
-        "no map of names",
-    );
-    refused(
-        &[vec![b'('; 1_000_000], vec![b'.']].concat(),
-        "no map of names",
-    );
+    refused(&[vec![b')'], vec![0x85; 1_000_000], vec![b'.']].concat(), "no map of names");
+    refused(&[vec![b'('; 1_000_000], vec![b'.']].concat(), "no map of names");
     let doubling: Vec<u8> = b"q\x00h\x00\x86".repeat(300_000);
-    refused(
-        &[b")".to_vec(), doubling, b".".to_vec()].concat(),
-        "no map of names",
-    );
+    refused(&[b")".to_vec(), doubling, b".".to_vec()].concat(), "no map of names");
     refused(b"]q\x00h\x00a.", "no map of names");
 }
 
@@ -152,12 +125,7 @@ struct Described {
 }
 
 fn text(text: &str) -> Vec<u8> {
-    [
-        b"X".to_vec(),
-        (text.len() as u32).to_le_bytes().to_vec(),
-        text.into(),
-    ]
-    .concat()
+    [b"X".to_vec(), (text.len() as u32).to_le_bytes().to_vec(), text.into()].concat()
 }
 
 fn tuple(items: &[Vec<u8>]) -> Vec<u8> {
@@ -182,24 +150,11 @@ fn changed_of(config: &Config, change: impl Fn(&str, &mut Described)) -> Vec<u8>
     let mut pickle = b"}".to_vec();
     for (name, shape) in ebb::model::decoder::shapes(config) {
         let shape: Vec<i32> = shape.iter().map(|size| *size as i32).collect();
-        let stride = (0..shape.len())
-            .map(|at| shape[at + 1..].iter().product())
-            .collect();
-        let mut described = Described {
-            class: "FloatStorage",
-            offset: 0,
-            shape,
-            stride,
-        };
+        let stride = (0..shape.len()).map(|at| shape[at + 1..].iter().product()).collect();
+        let mut described = Described { class: "FloatStorage", offset: 0, shape, stride };
         change(&name, &mut described);
         let class = format!("ctorch\n{}\n", described.class).into_bytes();
-        let storage = tuple(&[
-            text("storage"),
-            class,
-            text("0"),
-            text("cpu"),
-            b"K\x00".to_vec(),
-        ]);
+        let storage = tuple(&[text("storage"), class, text("0"), text("cpu"), b"K\x00".to_vec()]);
         let offset = [b"J".to_vec(), described.offset.to_le_bytes().to_vec()].concat();
         let arguments = tuple(&[
             [storage, b"Q".to_vec()].concat(),
@@ -227,30 +182,18 @@ fn tensors_beyond_their_storage_are_told() {
         let message = load(change).err().unwrap();
         assert!(message.contains(expected), "{message:?} lacks {expected:?}");
     };
-    refused(
-        |tensor| tensor.offset = 4470,
-        "64 from 17880 on are asked for",
-    );
+    refused(|tensor| tensor.offset = 4470, "64 from 17880 on are asked for");
     refused(|tensor| tensor.offset = i32::MAX, "are asked for");
     refused(|tensor| tensor.offset = -1, "it has the size -1");
     refused(|tensor| tensor.stride = vec![1 << 30], "are asked for");
-    refused(
-        |tensor| tensor.stride = vec![1, 1],
-        "other strides than sizes",
-    );
+    refused(|tensor| tensor.stride = vec![1, 1], "other strides than sizes");
     refused(|tensor| tensor.shape = vec![-16], "it has the size -16");
     refused(
         |tensor| tensor.shape = vec![1 << 30],
         "shape [16], as config.json says, got [1073741824]",
     );
-    refused(
-        |tensor| tensor.shape = vec![1; 9],
-        "a tensor of 9 dimensions",
-    );
-    refused(
-        |tensor| tensor.class = "QInt8Storage",
-        "\"QInt8Storage\", not f32, f16, bf16 or f64",
-    );
+    refused(|tensor| tensor.shape = vec![1; 9], "a tensor of 9 dimensions");
+    refused(|tensor| tensor.class = "QInt8Storage", "\"QInt8Storage\", not f32, f16, bf16 or f64");
 }
 
 #[test]
@@ -280,19 +223,11 @@ fn tensors_that_lie_over_themselves_are_filled_in_when_small_and_told_when_large
 fn archives_that_are_none_are_told() {
     let spoilt = Spoilt::new();
     spoilt.remove("model.safetensors");
-    spoilt
-        .write(NAME, "")
-        .refused("is not a torch.save archive");
-    spoilt
-        .write(NAME, [0x80, 2, b'}', b'.'])
-        .refused("is not a torch.save archive");
-    spoilt
-        .write(NAME, zipped(&[("m/readme", b"x")]))
-        .refused("it has no data.pkl");
+    spoilt.write(NAME, "").refused("is not a torch.save archive");
+    spoilt.write(NAME, [0x80, 2, b'}', b'.']).refused("is not a torch.save archive");
+    spoilt.write(NAME, zipped(&[("m/readme", b"x")])).refused("it has no data.pkl");
     let whole = std::fs::read(fixture("tiny-llama.bin")).unwrap();
     for cut in [10, 1000, whole.len() / 2, whole.len() - 30] {
-        spoilt
-            .write(NAME, &whole[..cut])
-            .refused("is not a torch.save archive");
+        spoilt.write(NAME, &whole[..cut]).refused("is not a torch.save archive");
     }
 }

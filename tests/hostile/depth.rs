@@ -20,21 +20,14 @@ fn said(program: &Program, script: &str) -> String {
         &script[..script.len().min(400)]
     );
     assert!(!said.contains("ebb itself failed"), "{said}");
-    assert!(
-        took < Duration::from_secs(8),
-        "{took:?}: {}",
-        &script[..script.len().min(400)]
-    );
+    assert!(took < Duration::from_secs(8), "{took:?}: {}", &script[..script.len().min(400)]);
     said
 }
 
 #[track_caller]
 fn refused(script: &str, expected: &str) {
     let said = said(&Program::new(), script);
-    assert!(
-        said.contains("error: "),
-        "it went well; expected {expected:?}"
-    );
+    assert!(said.contains("error: "), "it went well; expected {expected:?}");
     assert!(said.contains(expected), "{said:.600} lacks {expected:?}");
 }
 
@@ -49,26 +42,14 @@ fn modules_that_import_each_other_are_told_as_a_circle() {
     program.write("b.rhai", "import \"./a\" as a;");
     let said_of = |script: &str| said(&program, script);
     let circle = said_of("import \"a\" as a;");
-    assert!(
-        circle.contains("the module a imports itself (a → b → a)"),
-        "{circle}"
-    );
+    assert!(circle.contains("the module a imports itself (a → b → a)"), "{circle}");
     let circle = said_of("import \"././b\" as b;");
-    assert!(
-        circle.contains("the module b imports itself (b → a → b)"),
-        "{circle}"
-    );
+    assert!(circle.contains("the module b imports itself (b → a → b)"), "{circle}");
     program.write("c.rhai", "import \"c\" as c;");
     let circle = said_of("import \"c\" as c;");
-    assert!(
-        circle.contains("the module c imports itself (c → c)"),
-        "{circle}"
-    );
+    assert!(circle.contains("the module c imports itself (c → c)"), "{circle}");
     let circle = said_of("import \"x\" as x;");
-    assert!(
-        circle.contains("the module x imports itself (x → x)"),
-        "{circle}"
-    );
+    assert!(circle.contains("the module x imports itself (x → x)"), "{circle}");
     // A function that imports when it is called makes a circle, too.
     program.write("d.rhai", "fn f() { import \"d\" as d; d::f() } f();");
     let circle = said_of("import \"d\" as d; d::f()");
@@ -79,15 +60,9 @@ fn modules_that_import_each_other_are_told_as_a_circle() {
 fn a_chain_of_modules_ends_somewhere_and_a_wide_tree_is_read_once() {
     let program = Program::new();
     for place in 0..300 {
-        program.write(
-            &format!("m{place}.rhai"),
-            format!("import \"m{}\" as m;", place + 1),
-        );
+        program.write(&format!("m{place}.rhai"), format!("import \"m{}\" as m;", place + 1));
         let import = |name: &str| format!("import \"w{}\" as {name};", place + 1);
-        program.write(
-            &format!("w{place}.rhai"),
-            format!("{}{}", import("a"), import("b")),
-        );
+        program.write(&format!("w{place}.rhai"), format!("{}{}", import("a"), import("b")));
     }
     program.write("w20.rhai", "export const X = 1;");
     let chain = said(&program, "import \"m0\" as m;");
@@ -101,10 +76,7 @@ fn long_expressions_in_a_script_are_refused_as_they_are_read() {
     let many = 200_000;
     for script in [
         format!("let x = {}1", "1 + ".repeat(many)),
-        format!(
-            "frame(#{{ x: [1] }}).select({}col(\"x\"))",
-            "col(\"x\") + ".repeat(many)
-        ),
+        format!("frame(#{{ x: [1] }}).select({}col(\"x\"))", "col(\"x\") + ".repeat(many)),
         format!("let x = {}1{}", "(".repeat(many), ")".repeat(many)),
         format!("let x = {}true", "!".repeat(many)),
         format!("let x = {}1", "-".repeat(many)),
@@ -125,9 +97,7 @@ fn long_expressions_in_a_script_are_refused_as_they_are_read() {
 #[test]
 fn prose_of_nested_marks_is_shown() {
     let many = 50_000;
-    for mark in [
-        "> ", "- ", "[", "*", "**a", "`", "<b>", "![", "#", "|a", "1. ",
-    ] {
+    for mark in ["> ", "- ", "[", "*", "**a", "`", "<b>", "![", "#", "|a", "1. "] {
         let script = format!("// %% [markdown]\n// {}\n// %%\n1", mark.repeat(many));
         let said = said(&Program::new(), &script);
         assert!(!said.contains("error: "), "{mark}: {said:.300}");
@@ -167,10 +137,7 @@ fn expressions_built_in_a_loop_have_a_bound() {
         "e = 1 - e",
         "e = e.str_slice(0, 1)",
     ] {
-        refused(
-            &format!("let e = col(\"x\"); for i in 0..200000 {{ {step}; }}"),
-            AN_EXPRESSION,
-        );
+        refused(&format!("let e = col(\"x\"); for i in 0..200000 {{ {step}; }}"), AN_EXPRESSION);
     }
     refused(
         "let c = when(col(\"x\") > 0).then(0); for i in 0..200000 { c = c.when(col(\"x\") == i).then(i); } c.otherwise(1)",
@@ -184,11 +151,7 @@ fn expressions_up_to_the_bound_are_worked_with() {
     for (step, times, expected) in [
         ("e = e + col(\"x\")", 254, "\"x\": 255"),
         ("e = -e", 250, "\"x\": 1"),
-        (
-            "e = when(col(\"x\") > 5).then(0).otherwise(e)",
-            200,
-            "\"literal\": 1",
-        ),
+        ("e = when(col(\"x\") > 5).then(0).otherwise(e)", 200, "\"literal\": 1"),
         ("e = e + e", 10, "\"x\": 1024"),
     ] {
         let script = format!(
@@ -211,19 +174,10 @@ fn values_nested_in_a_loop_have_a_bound() {
         "let b = []; b.push(a); a = b",
         "a = [a.len(), a]",
     ] {
-        refused(
-            &format!("let a = [1]; for i in 0..100000 {{ {step}; }}"),
-            A_VALUE,
-        );
+        refused(&format!("let a = [1]; for i in 0..100000 {{ {step}; }}"), A_VALUE);
     }
-    refused(
-        "fn wrap(x) { [x] } let a = [1]; for i in 0..100000 { a = wrap(a); }",
-        A_VALUE,
-    );
-    refused(
-        "let s = [1]; let f = || s; for i in 0..100000 { s = [s]; }",
-        A_VALUE,
-    );
+    refused("fn wrap(x) { [x] } let a = [1]; for i in 0..100000 { a = wrap(a); }", A_VALUE);
+    refused("let s = [1]; let f = || s; for i in 0..100000 { s = [s]; }", A_VALUE);
 }
 
 #[test]
@@ -312,15 +266,8 @@ fn chat_templates_of_nested_operators_are_told() {
         format!("{{{{ a{} }}}}", "[0]".repeat(many)),
         format!("{{{{ a{} }}}}", "()".repeat(many)),
         format!("{{{{ {}1 }}}}", "1 if 1 else ".repeat(many / 2)),
-        format!(
-            "{}{}",
-            "{% if 1 %}".repeat(many / 2),
-            "{% endif %}".repeat(many / 2)
-        ),
-        format!(
-            "{{% if 1 %}}{}{{% endif %}}",
-            "{% elif 1 %}".repeat(many / 2)
-        ),
+        format!("{}{}", "{% if 1 %}".repeat(many / 2), "{% endif %}".repeat(many / 2)),
+        format!("{{% if 1 %}}{}{{% endif %}}", "{% elif 1 %}".repeat(many / 2)),
         "{% for a in b %}".repeat(many / 2),
     ] {
         for part in [1, 4, 16] {
@@ -333,10 +280,7 @@ fn chat_templates_of_nested_operators_are_told() {
             let started = Instant::now();
             // Whether it is taken or refused: by a sentence, and soon.
             let _ = chat::render(&template, &[message], &serde_json::Value::Null, false);
-            assert!(
-                started.elapsed() < Duration::from_secs(3),
-                "{template:.100}"
-            );
+            assert!(started.elapsed() < Duration::from_secs(3), "{template:.100}");
         }
     }
 }

@@ -59,9 +59,7 @@ impl Place {
     fn given(&self, values: &[(&str, &str)], text: &str) -> Result<Value, String> {
         let host = Host::quiet(self.path("here"));
         let values = values.iter();
-        *host.given.borrow_mut() = values
-            .map(|(n, v)| (n.to_string(), v.to_string()))
-            .collect();
+        *host.given.borrow_mut() = values.map(|(n, v)| (n.to_string(), v.to_string())).collect();
         let mut session = Session::new(Rc::new(host), "test.rhai");
         let value = session.evaluate("", text).map_err(|error| {
             let told = format!("{} ({})", error.message, error.hint.unwrap_or_default());
@@ -94,10 +92,7 @@ fn a_path_outside_reads_the_same_whether_something_is_there_or_not() {
         ("../outside/secret.csv", "../outside/nothing.csv"),
         ("/etc/passwd", "/etc/no-such"),
         ("/etc/passwd/x", "/etc/no-such/x"),
-        (
-            "../outside/../here/plain.csv",
-            "../nowhere/../here/plain.csv",
-        ),
+        ("../outside/../here/plain.csv", "../nowhere/../here/plain.csv"),
         ("there.csv", "gone.csv"),
         ("/proc/self/environ", "/proc/self/no-such"),
         ("/dev/null", "/dev/no-such"),
@@ -145,10 +140,7 @@ fn a_pattern_lists_only_folders_that_may_be_read() {
     ] {
         let told = place.run(&format!("read({pattern:?})")).unwrap_err();
         assert!(told.contains(expected), "{pattern}: {told}");
-        assert!(
-            !told.contains("secret.csv") || pattern.contains("secret"),
-            "{told}"
-        );
+        assert!(!told.contains("secret.csv") || pattern.contains("secret"), "{told}");
     }
     place.refused("read(\".\")");
     std::fs::remove_file(place.path("here/linked.csv")).unwrap();
@@ -166,17 +158,7 @@ fn a_parameters_value_permits_reading_only_where_it_is_used_as_a_path() {
     let outside = place.path("outside");
     let (outside, home) = (outside.to_str().unwrap(), place.path(""));
     let secret = format!("read(\"{outside}/secret.csv\").len()");
-    for value in [
-        "/",
-        "//",
-        "..",
-        "../",
-        ".",
-        "",
-        home.to_str().unwrap(),
-        "/*",
-        "../*",
-    ] {
+    for value in ["/", "//", "..", "../", ".", "", home.to_str().unwrap(), "/*", "../*"] {
         let told = place.given(&[("sep", value)], &secret).expect_err(value);
         assert!(told.contains("is not allowed"), "{value}: {told}");
     }
@@ -185,35 +167,18 @@ fn a_parameters_value_permits_reading_only_where_it_is_used_as_a_path() {
         (outside, secret.as_str()),
         ("../outside", secret.as_str()),
         ("../outside/secret.csv", secret.as_str()),
-        (
-            "../outside",
-            "read(param(\"data\", \"\", \"\") + \"/secret.csv\").len()",
-        ),
+        ("../outside", "read(param(\"data\", \"\", \"\") + \"/secret.csv\").len()"),
         ("../outside", "read(param(\"data\", \"\", \"\")).len()"),
-        (
-            "../outside/*.csv",
-            "read(param(\"data\", \"\", \"\")).len()",
-        ),
-        (
-            "../outside",
-            "read(param(\"data\", \"\", \"\") + \"/s*.csv\").len()",
-        ),
+        ("../outside/*.csv", "read(param(\"data\", \"\", \"\")).len()"),
+        ("../outside", "read(param(\"data\", \"\", \"\") + \"/s*.csv\").len()"),
     ] {
-        assert_eq!(
-            place.given(&[("data", value)], text),
-            Ok(json!(1)),
-            "{value}"
-        );
+        assert_eq!(place.given(&[("data", value)], text), Ok(json!(1)), "{value}");
     }
-    let told = place.given(
-        &[("data", "../outside/nothing.csv")],
-        "read(param(\"data\", \"\", \"\"))",
-    );
+    let told =
+        place.given(&[("data", "../outside/nothing.csv")], "read(param(\"data\", \"\", \"\"))");
     assert!(told.unwrap_err().contains("there is no such file"));
-    let told = place.given(
-        &[("data", "../outside/secret.csv")],
-        "read(\"../outside/secret.jinja\")",
-    );
+    let told =
+        place.given(&[("data", "../outside/secret.csv")], "read(\"../outside/secret.jinja\")");
     assert!(told.unwrap_err().contains("is not allowed"));
 }
 
@@ -262,10 +227,7 @@ fn a_link_in_a_model_folder_that_leads_outside_is_refused() {
             assert!(told.contains(name), "{told}");
             told
         };
-        assert_eq!(
-            told("../../outside/secret.jinja"),
-            told("../../outside/nothing")
-        );
+        assert_eq!(told("../../outside/secret.jinja"), told("../../outside/nothing"));
         assert!(!place.path("here/copy").exists());
     }
 }
@@ -306,20 +268,14 @@ fn links_of_the_hubs_cache_lead_to_its_blobs_and_nowhere_else() {
     std::fs::create_dir_all(place.path(&snapshot)).unwrap();
     for entry in std::fs::read_dir(fixture("tiny-llama")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        place.link(
-            &format!("../../blobs/{name}"),
-            &format!("{snapshot}/{name}"),
-        );
+        place.link(&format!("../../blobs/{name}"), &format!("{snapshot}/{name}"));
     }
     let settings = hub::Settings {
         cache: Some(place.path("cache")),
         offline: true,
         ..hub::Settings::default()
     };
-    let options = LoadOptions {
-        roots: Roots::of([place.path("here")]),
-        ..cpu()
-    };
+    let options = LoadOptions { roots: Roots::of([place.path("here")]), ..cpu() };
     let open = || load::open(&format!("org/tiny@{commit}"), None, &options, &settings);
     assert_eq!(bits(&open().unwrap()), bits(&tiny()));
     // By its path, with that folder alone permitted.
@@ -327,21 +283,10 @@ fn links_of_the_hubs_cache_lead_to_its_blobs_and_nowhere_else() {
     let given: Vec<(&str, &str)> = given.iter().map(|(n, v)| (*n, v.as_str())).collect();
     let text = "load_model(param(\"model\", \"\", \"\")).config().hidden_size";
     assert!(place.given(&given, text).is_ok());
-    place.link(
-        "../../../../outside/secret.jinja",
-        &format!("{snapshot}/chat_template.jinja"),
-    );
+    place.link("../../../../outside/secret.jinja", &format!("{snapshot}/chat_template.jinja"));
     let told = open().err().unwrap().to_string();
-    assert!(
-        told.contains("chat_template.jinja") && told.contains("is not allowed"),
-        "{told}"
-    );
-    assert!(
-        place
-            .given(&given, text)
-            .unwrap_err()
-            .contains("is not allowed")
-    );
+    assert!(told.contains("chat_template.jinja") && told.contains("is not allowed"), "{told}");
+    assert!(place.given(&given, text).unwrap_err().contains("is not allowed"));
 }
 
 #[test]
@@ -404,27 +349,16 @@ fn links_that_are_swapped_while_files_are_read_give_no_byte_from_outside() {
             let listed = roots.list(&place.path("here/folder")).unwrap_or_default();
             assert!(listed.iter().all(|entry| entry.name != "secret.jinja"));
         }
-        assert!(
-            inside > 0 && refused > 0,
-            "{inside} inside, {refused} refused"
-        );
+        assert!(inside > 0 && refused > 0, "{inside} inside, {refused} refused");
     });
 }
 
 #[test]
 fn roots_are_canonical_and_what_the_system_shows_of_itself_is_below_none() {
     let everything = Roots::of([PathBuf::from("/")]);
-    for path in [
-        "/proc/self/environ",
-        "/proc/self/fd/0",
-        "/sys/kernel/mm",
-        "/dev/null",
-    ] {
+    for path in ["/proc/self/environ", "/proc/self/fd/0", "/sys/kernel/mm", "/dev/null"] {
         let outcome = everything.find(Path::new(path));
-        assert!(
-            matches!(outcome, Err(Error::NotAllowed { .. })),
-            "{path}: {outcome:?}"
-        );
+        assert!(matches!(outcome, Err(Error::NotAllowed { .. })), "{path}: {outcome:?}");
     }
     let place = Place::new();
     let found = everything.find(&place.path("outside/../here/./plain.csv"));
@@ -433,19 +367,12 @@ fn roots_are_canonical_and_what_the_system_shows_of_itself_is_below_none() {
     let one = Roots::of([place.path("here/plain.csv")]);
     assert!(one.bytes(&place.path("here/plain.csv")).is_ok());
     for other in ["here", "here/plain.csv2", "outside/secret.csv"] {
-        assert!(matches!(
-            one.find(&place.path(other)),
-            Err(Error::NotAllowed { .. })
-        ));
+        assert!(matches!(one.find(&place.path(other)), Err(Error::NotAllowed { .. })));
     }
     // Links in a circle end.
     place.link("b", "here/a");
     place.link("a", "here/b");
-    assert!(
-        Roots::of([place.path("here")])
-            .find(&place.path("here/a"))
-            .is_err()
-    );
+    assert!(Roots::of([place.path("here")]).find(&place.path("here/a")).is_err());
     assert!(Roots::anywhere().find(&place.path("here/a")).is_err());
 }
 
@@ -457,15 +384,8 @@ fn exchange(one: &Path, other: &Path) {
     let name = |path: &Path| CString::new(path.as_os_str().as_bytes()).unwrap();
     let (one, other, here) = (name(one), name(other), libc::AT_FDCWD);
     // SAFETY: both are texts that end in a zero byte and live through the call.
-    let result = unsafe {
-        libc::renameat2(
-            here,
-            one.as_ptr(),
-            here,
-            other.as_ptr(),
-            libc::RENAME_EXCHANGE,
-        )
-    };
+    let result =
+        unsafe { libc::renameat2(here, one.as_ptr(), here, other.as_ptr(), libc::RENAME_EXCHANGE) };
     assert_eq!(result, 0);
 }
 
@@ -530,10 +450,7 @@ fn links_that_are_swapped_while_files_are_written_take_nothing_outside() {
         }
     });
     assert!(written.load(Ordering::Relaxed) > 0);
-    assert!(
-        !seen.load(Ordering::Relaxed),
-        "something was outside for a moment"
-    );
+    assert!(!seen.load(Ordering::Relaxed), "something was outside for a moment");
     assert_eq!(std::fs::read_dir(place.path("away")).unwrap().count(), 1);
     assert_eq!(std::fs::read_dir(place.path("away/n")).unwrap().count(), 0);
 }
@@ -567,20 +484,13 @@ fn a_module_that_is_there_and_refused_is_not_taken_from_elsewhere() {
     std::fs::create_dir(place.path("here/sub")).unwrap();
     place.write("here/helper.rhai", "fn word() { \"another\" }");
     place.write("here/other.rhai", "fn word() { \"other\" }");
-    place.write(
-        "outside/helper.rhai",
-        format!("fn word() {{ \"{SECRET}\" }}"),
-    );
+    place.write("outside/helper.rhai", format!("fn word() {{ \"{SECRET}\" }}"));
     let run = |module: &str| {
-        let host = Host {
-            script_folder: Some(place.path("here/sub")),
-            ..Host::quiet(place.path("here"))
-        };
+        let host =
+            Host { script_folder: Some(place.path("here/sub")), ..Host::quiet(place.path("here")) };
         let mut session = Session::new(Rc::new(host), "test.rhai");
         let text = format!("import \"{module}\" as h; h::word()");
-        let value = session
-            .evaluate("", &text)
-            .map_err(|error| error.message.clone());
+        let value = session.evaluate("", &text).map_err(|error| error.message.clone());
         value.map(|value| value.to_string())
     };
     assert_eq!(run("other").unwrap(), "other");
@@ -588,9 +498,7 @@ fn a_module_that_is_there_and_refused_is_not_taken_from_elsewhere() {
     let told = run("helper").unwrap_err();
     assert!(told.contains("is not allowed"), "{told}");
     std::fs::remove_file(place.path("here/sub/helper.rhai")).unwrap();
-    let made = Command::new("mkfifo")
-        .arg(place.path("here/sub/helper.rhai"))
-        .status();
+    let made = Command::new("mkfifo").arg(place.path("here/sub/helper.rhai")).status();
     assert!(made.unwrap().success());
     let told = run("helper").unwrap_err();
     assert!(told.contains("a pipe"), "{told}");
@@ -634,10 +542,7 @@ fn a_root_to_write_in_may_be_a_file_or_yet_to_be_made() {
     ] {
         let outcome = write(roots, name);
         let told = outcome.unwrap_err().to_string();
-        assert!(
-            told.contains("write") && told.contains("is not allowed"),
-            "{told}"
-        );
+        assert!(told.contains("write") && told.contains("is not allowed"), "{told}");
         assert!(!place.path(name).exists());
     }
     assert!(!place.path("elsewhere").exists());

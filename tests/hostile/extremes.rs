@@ -74,9 +74,7 @@ fn with_options(record: &ebb::script::record::Record) -> Vec<String> {
     let quoted = record.doc.split('`').skip(1).step_by(2);
     let is_name = |word: &&str| {
         !word.is_empty()
-            && word
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+            && word.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
     };
     let names: Vec<&str> = quoted.filter(is_name).collect();
     let Some(open) = record.example.rfind("#{") else {
@@ -85,9 +83,7 @@ fn with_options(record: &ebb::script::record::Record) -> Vec<String> {
         };
         let (before, after) = record.example.split_at(close);
         let separator = if before.ends_with('(') { "" } else { ", " };
-        return values(&names, |option| {
-            format!("{before}{separator}#{{ {option} }}{after}")
-        });
+        return values(&names, |option| format!("{before}{separator}#{{ {option} }}{after}"));
     };
     let (before, after) = record.example.split_at(open + 2);
     values(&names, |option| format!("{before} {option}, {after}"))
@@ -145,11 +141,7 @@ fn no_function_fails_over_an_extreme_number() {
     let scripts: Vec<String> = api::all()
         // One waits as long as it is asked to, the other trains; its options are tried below.
         .filter(|record| !["sleep", "Model.finetune"].contains(&record.name))
-        .flat_map(|record| {
-            spoilt(record.example)
-                .into_iter()
-                .chain(with_options(record))
-        })
+        .flat_map(|record| spoilt(record.example).into_iter().chain(with_options(record)))
         .collect();
     assert!(scripts.len() > 1000, "{} scripts", scripts.len());
     let wrong = faults(&scripts);
@@ -278,10 +270,8 @@ fn no_function_of_the_language_fails_over_an_extreme_number() {
         "[N, 1].sort()",
         "show([N])",
     ];
-    let scripts: Vec<String> = calls
-        .iter()
-        .flat_map(|call| NUMBERS.map(|number| call.replace('N', number)))
-        .collect();
+    let scripts: Vec<String> =
+        calls.iter().flat_map(|call| NUMBERS.map(|number| call.replace('N', number))).collect();
     let wrong = faults(&scripts);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -79,17 +79,12 @@ fn of_model(from: &Path, name: &str, head: usize, seed: u64, budget: Duration) -
         spoilt.remove("model.safetensors");
     }
     let bytes = std::fs::read(from).unwrap();
-    tries(&bytes, seed, budget, head, |bytes| {
-        spoilt.write(name, bytes).load().is_ok()
-    })
+    tries(&bytes, seed, budget, head, |bytes| spoilt.write(name, bytes).load().is_ok())
 }
 
 fn adapters(seed: u64, budget: Duration) -> (u64, u64) {
     let folder = tempfile::tempdir().unwrap();
-    let options = load::LoadOptions {
-        adapter: Some(folder.path().to_path_buf()),
-        ..cpu()
-    };
+    let options = load::LoadOptions { adapter: Some(folder.path().to_path_buf()), ..cpu() };
     let names = ["adapter_config.json", "adapter_model.safetensors"];
     let whole = names.map(|name| std::fs::read(fixture("tiny-llama-lora").join(name)).unwrap());
     let stream = Stream::new(seed, "which");
@@ -110,10 +105,7 @@ fn adapters(seed: u64, budget: Duration) -> (u64, u64) {
 
 fn checkpoints(seed: u64, budget: Duration) -> (u64, u64) {
     let model = tiny();
-    let rows = [
-        Source::Text("the kettle sings".to_string()),
-        Source::Text("a lamp".to_string()),
-    ];
+    let rows = [Source::Text("the kettle sings".to_string()), Source::Text("a lamp".to_string())];
     let rows = tokenize(model.tokenizer(), &rows, 64).unwrap().0;
     let folder = tempfile::tempdir().unwrap();
     let outputs = Outputs {
@@ -126,19 +118,11 @@ fn checkpoints(seed: u64, budget: Duration) -> (u64, u64) {
         }),
         ..Outputs::default()
     };
-    let options = Options {
-        duration: Length::Steps(1),
-        ..Options::default()
-    };
+    let options = Options { duration: Length::Steps(1), ..Options::default() };
     let run = || finetune_with(&model, &rows, &[], &options, &outputs, &quiet());
     run().unwrap();
     let place = folder.path().join("checkpoint-00000001");
-    let names = [
-        "state.json",
-        "variables.safetensors",
-        "moments.safetensors",
-        "log.jsonl",
-    ];
+    let names = ["state.json", "variables.safetensors", "moments.safetensors", "log.jsonl"];
     let whole = names.map(|name| std::fs::read(place.join(name)).unwrap());
     let stream = Stream::new(seed, "which");
     let count = std::cell::Cell::new(0);
@@ -162,11 +146,7 @@ fn templates(seed: u64, budget: Duration) -> (u64, u64) {
         {% if loop.first and m.role == 'system' %}[{{ m.content }}]{% else %}{{ say(m) }}{{ '\\n' * 3 }}{% endif %}{% endfor %}\
         {% set ns = namespace(i=0) %}{% for c in range(9) %}{% set ns.i = ns.i + c %}{% endfor %}{{ ns.i }}{{ messages|tojson }}\
         {% if add_generation_prompt %}assistant:{% endif %}";
-    let messages = [
-        ("system", "Be kind."),
-        ("user", "Hi {{ 7 }}"),
-        ("assistant", "Yes."),
-    ];
+    let messages = [("system", "Be kind."), ("user", "Hi {{ 7 }}"), ("assistant", "Yes.")];
     let messages = messages.map(|(role, content)| Message::new(role, content));
     let settings = json!({ "bos_token": "<s>", "eos_token": "</s>" });
     tries(template.as_bytes(), seed, budget, template.len(), |bytes| {
@@ -185,22 +165,10 @@ const READERS: [Reader; 7] = [
         of_model(&from, "model.safetensors", 2500, seed, budget)
     }),
     ("torch.save archives", |seed, budget| {
-        of_model(
-            &fixture("tiny-llama.bin"),
-            "pytorch_model.bin",
-            4000,
-            seed,
-            budget,
-        )
+        of_model(&fixture("tiny-llama.bin"), "pytorch_model.bin", 4000, seed, budget)
     }),
     ("config.json", |seed, budget| {
-        of_model(
-            &fixture("tiny-llama/config.json"),
-            "config.json",
-            800,
-            seed,
-            budget,
-        )
+        of_model(&fixture("tiny-llama/config.json"), "config.json", 800, seed, budget)
     }),
     ("tokenizer.json", |seed, budget| {
         let from = fixture("tiny-llama/tokenizer.json");

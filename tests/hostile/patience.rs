@@ -40,11 +40,7 @@ fn waiting_and_loops_stop() {
     stops(&program, "", "sleep(1e9)");
     stops(&program, "", "loop {}");
     stops(&program, "", "let a = []; loop { a.push(1); }");
-    stops(
-        &program,
-        "",
-        "fn f(n) { if n > 0 { f(n - 1); f(n - 1); } } f(60)",
-    );
+    stops(&program, "", "fn f(n) { if n > 0 { f(n - 1); f(n - 1); } } f(60)");
     stops(&program, "", "[1].map(|x| loop {})");
     stops(&program, "", "frame(#{ x: [1] }).map(\"y\", |row| loop {})");
 }
@@ -55,11 +51,7 @@ fn scores_stop() {
     let words =
         "let a = \"\"; let b = \"\"; for i in 0..120000 { a += `a${i % 7} `; b += `a${i % 5} `; }";
     stops(&program, words, "loop { rouge_l(a, b); }");
-    stops(
-        &program,
-        words,
-        "loop { rouge2(a, b); rouge1([a, a], [b, b]); }",
-    );
+    stops(&program, words, "loop { rouge2(a, b); rouge1([a, a], [b, b]); }");
     stops(
         &program,
         words,
@@ -102,17 +94,10 @@ fn work_on_large_frames_stops() {
 #[test]
 fn reading_large_files_stops() {
     let program = Program::new();
-    let lines: String = (0..1_500_000)
-        .map(|n| format!("{{\"n\":{n},\"t\":\"text {n}\"}}\n"))
-        .collect();
+    let lines: String =
+        (0..1_500_000).map(|n| format!("{{\"n\":{n},\"t\":\"text {n}\"}}\n")).collect();
     program.write("f.jsonl", &lines);
-    program.write(
-        "f.csv",
-        lines
-            .replace("{\"n\":", "")
-            .replace("\"t\":", "")
-            .replace('}', ""),
-    );
+    program.write("f.csv", lines.replace("{\"n\":", "").replace("\"t\":", "").replace('}', ""));
     for file in ["f.jsonl", "f.csv"] {
         stops(&program, "", &format!("loop {{ read(\"{file}\"); }}"));
     }
@@ -122,32 +107,16 @@ fn reading_large_files_stops() {
 fn tokenizers_stop() {
     let program = Program::new();
     let text = "let t = \"\"; for i in 0..200000 { t += `word${i * 7919 % 100003} `; }";
-    stops(
-        &program,
-        text,
-        "loop { train_tokenizer([t, t], #{ vocab_size: 50000 }); }",
-    );
-    stops(
-        &program,
-        &format!("{text} let m = load_model(\"ebb/tiny\")"),
-        "loop { m.tokenize(t); }",
-    );
-    stops(
-        &program,
-        &format!("{text} let m = load_model(\"ebb/tiny\")"),
-        "loop { m.generate(t); }",
-    );
+    stops(&program, text, "loop { train_tokenizer([t, t], #{ vocab_size: 50000 }); }");
+    stops(&program, &format!("{text} let m = load_model(\"ebb/tiny\")"), "loop { m.tokenize(t); }");
+    stops(&program, &format!("{text} let m = load_model(\"ebb/tiny\")"), "loop { m.generate(t); }");
 }
 
 #[test]
 fn training_and_saving_stop() {
     let program = Program::new();
     let model = "let m = load_model(\"ebb/tiny\"); let rows = []; for i in 0..64 { rows.push(`a short text of number ${i}`); }";
-    stops(
-        &program,
-        model,
-        "m.finetune(rows, #{ epochs: 100000, batch_size: 8 })",
-    );
+    stops(&program, model, "m.finetune(rows, #{ epochs: 100000, batch_size: 8 })");
     stops(&program, model, "loop { m.save(\"out\"); }");
     stops(&program, "", "loop { load_model(\"ebb/tiny\"); }");
 }
@@ -171,10 +140,7 @@ fn work_of_the_language_itself_stops() {
 fn pipes_stop() {
     let program = Program::new();
     let path = program.folder().join("pipe.jsonl");
-    let made = std::process::Command::new("mkfifo")
-        .arg(&path)
-        .status()
-        .unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
     assert!(made.success());
     let (code, said) = program.run("read(\"pipe.jsonl\")");
     assert_eq!(code, Some(1), "{said}");
@@ -197,16 +163,9 @@ fn the_prompt_goes_on_after_an_interrupt() {
     input.write_all(work.as_bytes()).unwrap();
     std::thread::sleep(Duration::from_secs(2));
     let id = child.id().to_string();
-    std::process::Command::new("kill")
-        .args(["-INT", &id])
-        .status()
-        .unwrap();
+    std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
     drop(input);
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        said.contains("still here"),
-        "{said} {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(said.contains("still here"), "{said} {}", String::from_utf8_lossy(&output.stderr));
 }

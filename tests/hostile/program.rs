@@ -68,10 +68,7 @@ impl Program {
         let said = std::fs::read(heard).unwrap();
         let said = String::from_utf8_lossy(&said).to_string();
         if ended {
-            assert!(
-                status.code().is_some(),
-                "a signal ended the program: {said}\n{text}"
-            );
+            assert!(status.code().is_some(), "a signal ended the program: {said}\n{text}");
         }
         (said, ended)
     }
@@ -79,10 +76,7 @@ impl Program {
 
 fn said(output: Output) -> (Option<i32>, String) {
     let text = [output.stdout, output.stderr].concat();
-    (
-        output.status.code(),
-        String::from_utf8_lossy(&text).to_string(),
-    )
+    (output.status.code(), String::from_utf8_lossy(&text).to_string())
 }
 
 /// Sends SIGINT after a while, and tells how long the program went on; nothing where it was done before.

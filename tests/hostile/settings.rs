@@ -24,19 +24,11 @@ fn configurations_that_cannot_be_are_told() {
     refused("hidden_size", json!("wide"), "hidden_size");
     refused("hidden_size", json!(-16), "hidden_size");
     refused("hidden_size", json!(16.5), "hidden_size");
-    refused(
-        "num_hidden_layers",
-        json!(10u64.pow(18)),
-        "num_hidden_layers",
-    );
+    refused("num_hidden_layers", json!(10u64.pow(18)), "num_hidden_layers");
     refused("vocab_size", json!(1u64 << 40), "vocab_size");
     refused("num_attention_heads", json!(0), "num_attention_heads");
     refused("num_attention_heads", json!(7), "heads");
-    refused(
-        "rope_parameters",
-        json!({ "rope_type": "magic" }),
-        "rotary scaling",
-    );
+    refused("rope_parameters", json!({ "rope_type": "magic" }), "rotary scaling");
     refused("rope_scaling", json!({ "type": "magic" }), "rotary scaling");
     refused("hidden_act", json!("swoosh"), "activation");
     let spoilt = Spoilt::new();
@@ -52,14 +44,10 @@ fn tokenizers_that_cannot_be_are_told() {
     let spoilt = Spoilt::new();
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     for broken in ["", "{}", "null", "{\"model\": 5}", &deep] {
-        spoilt
-            .write("tokenizer.json", broken)
-            .refused("tokenizer.json");
+        spoilt.write("tokenizer.json", broken).refused("tokenizer.json");
     }
     let spoilt = Spoilt::new();
-    spoilt
-        .write("tokenizer_config.json", &deep)
-        .refused("tokenizer_config.json");
+    spoilt.write("tokenizer_config.json", &deep).refused("tokenizer_config.json");
     let spoilt = Spoilt::new();
     let none = config(|config| config["eos_token_id"] = Value::Null);
     spoilt
@@ -68,9 +56,7 @@ fn tokenizers_that_cannot_be_are_told() {
         .write("generation_config.json", "{}");
     spoilt.refused("names no end-of-text token");
     let beyond = config(|config| config["eos_token_id"] = json!(4000));
-    spoilt
-        .write("config.json", beyond)
-        .refused("below the vocabulary size 280");
+    spoilt.write("config.json", beyond).refused("below the vocabulary size 280");
 }
 
 #[test]
@@ -118,36 +104,15 @@ fn adapters_that_cannot_be_are_told() {
         |settings| settings["base_model_name_or_path"] = json!("gone"),
         "base model `gone` is not at hand",
     );
-    refused(
-        |settings| settings["base_model_name_or_path"] = json!(5),
-        "names no base model",
-    );
-    refused(
-        |settings| settings["r"] = json!(10u64.pow(12)),
-        "at most 16384",
-    );
-    refused(
-        |settings| settings["r"] = json!(-1),
-        "r to be a whole number above 0",
-    );
+    refused(|settings| settings["base_model_name_or_path"] = json!(5), "names no base model");
+    refused(|settings| settings["r"] = json!(10u64.pow(12)), "at most 16384");
+    refused(|settings| settings["r"] = json!(-1), "r to be a whole number above 0");
     refused(|settings| settings["r"] = json!(3), "shape");
-    refused(
-        |settings| settings["target_modules"] = json!([]),
-        "target_modules",
-    );
-    refused(
-        |settings| settings["target_modules"] = json!(["no_such_module"]),
-        "no_such_module",
-    );
+    refused(|settings| settings["target_modules"] = json!([]), "target_modules");
+    refused(|settings| settings["target_modules"] = json!(["no_such_module"]), "no_such_module");
     refused(|settings| settings["target_modules"] = json!([".*"]), ".*");
-    refused(
-        |settings| settings["lora_alpha"] = json!("much"),
-        "lora_alpha",
-    );
-    refused(
-        |settings| settings["peft_type"] = json!("PREFIX_TUNING"),
-        "PREFIX_TUNING",
-    );
+    refused(|settings| settings["lora_alpha"] = json!("much"), "lora_alpha");
+    refused(|settings| settings["peft_type"] = json!("PREFIX_TUNING"), "PREFIX_TUNING");
     refused(|settings| settings["use_dora"] = json!(true), "use_dora");
 }
 
@@ -155,29 +120,16 @@ fn adapters_that_cannot_be_are_told() {
 fn an_adapter_for_another_base_is_told() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["adapter_model.safetensors", "adapter_config.json"] {
-        std::fs::copy(
-            fixture("families/gpt2-lora").join(name),
-            folder.path().join(name),
-        )
-        .unwrap();
+        std::fs::copy(fixture("families/gpt2-lora").join(name), folder.path().join(name)).unwrap();
     }
-    let options = ebb::model::load::LoadOptions {
-        adapter: Some(folder.path().to_path_buf()),
-        ..cpu()
-    };
-    let message = match load::open(
-        "tiny",
-        Some(&fixture("tiny-llama")),
-        &options,
-        &Default::default(),
-    ) {
-        Ok(_) => panic!("another family's adapter was taken"),
-        Err(error) => error.to_string(),
-    };
-    assert!(
-        message.contains("holds no module of this base"),
-        "{message}"
-    );
+    let options =
+        ebb::model::load::LoadOptions { adapter: Some(folder.path().to_path_buf()), ..cpu() };
+    let message =
+        match load::open("tiny", Some(&fixture("tiny-llama")), &options, &Default::default()) {
+            Ok(_) => panic!("another family's adapter was taken"),
+            Err(error) => error.to_string(),
+        };
+    assert!(message.contains("holds no module of this base"), "{message}");
 }
 
 #[test]

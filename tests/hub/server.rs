@@ -142,19 +142,11 @@ impl Answer {
         if !code.is_empty() {
             headers.push(("X-Error-Code".to_string(), code.to_string()));
         }
-        Self {
-            status,
-            headers,
-            body: b"{}".to_vec(),
-            cut: None,
-        }
+        Self { status, headers, body: b"{}".to_vec(), cut: None }
     }
 
     fn json(value: &Value) -> Self {
-        Self {
-            body: value.to_string().into_bytes(),
-            ..Self::status(200, "")
-        }
+        Self { body: value.to_string().into_bytes(), ..Self::status(200, "") }
     }
 
     fn header(mut self, name: &str, value: impl ToString) -> Self {
@@ -164,21 +156,13 @@ impl Answer {
 
     fn bytes(self, method: &str) -> (String, Vec<u8>, Option<usize>) {
         let mut head = format!("HTTP/1.1 {} Said\r\nConnection: close\r\n", self.status);
-        if !self
-            .headers
-            .iter()
-            .any(|(name, _)| name == "Content-Length")
-        {
+        if !self.headers.iter().any(|(name, _)| name == "Content-Length") {
             head += &format!("Content-Length: {}\r\n", self.body.len());
         }
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }
-        let body = if method == "HEAD" {
-            Vec::new()
-        } else {
-            self.body
-        };
+        let body = if method == "HEAD" { Vec::new() } else { self.body };
         (head + "\r\n", body, self.cut)
     }
 }
@@ -273,11 +257,7 @@ fn contents(plan: &mut Plan, name: &str, asked: &Asked) -> Answer {
     }
     let range = asked.range.as_deref().filter(|_| !plan.ignores_ranges);
     let range = range.map(|range| {
-        let (start, end) = range
-            .strip_prefix("bytes=")
-            .unwrap()
-            .split_once('-')
-            .unwrap();
+        let (start, end) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
         let (start, end): (usize, usize) = (start.parse().unwrap(), end.parse().unwrap());
         (start, (end + 1).min(bytes.len()))
     });
@@ -286,15 +266,10 @@ fn contents(plan: &mut Plan, name: &str, asked: &Asked) -> Answer {
         Some((start, _)) if start >= whole => return Answer::status(416, ""),
         Some((start, end)) => Answer {
             body: bytes[start..end].to_vec(),
-            ..Answer::status(206, "").header(
-                "Content-Range",
-                format!("bytes {start}-{}/{whole}", end - 1),
-            )
+            ..Answer::status(206, "")
+                .header("Content-Range", format!("bytes {start}-{}/{whole}", end - 1))
         },
-        None => Answer {
-            body: bytes,
-            ..Answer::status(200, "")
-        },
+        None => Answer { body: bytes, ..Answer::status(200, "") },
     };
     let start = range.map_or(0, |(start, _)| start);
     if is_large(name) && plan.cuts > 0 && start >= plan.cut_from && asked.method == "GET" {

@@ -32,18 +32,12 @@ fn joins_on_equal_keys_are_counted_before_they_are_made() {
         Place::new().refused(&script, "the join would have up to 429");
     }
     let fewer = "let f = frame(#{ k: [0], x: [1] }); for i in 0..14 { f = concat([f, f]); }";
-    Place::new().refused(
-        &format!(r#"{fewer} f.join(f, "k")"#),
-        "the join, of 268435456 rows,",
-    );
+    Place::new().refused(&format!(r#"{fewer} f.join(f, "k")"#), "the join, of 268435456 rows,");
     Place::new().refused(
         &format!(r#"{fewer} f.join(f, (), #{{ how: "cross" }})"#),
         "the join, of 268435456 rows,",
     );
-    Place::new().caught(
-        &format!(r#"{fewer} f.join(f, "k")"#),
-        "the join, of 268435456 rows,",
-    );
+    Place::new().caught(&format!(r#"{fewer} f.join(f, "k")"#), "the join, of 268435456 rows,");
 }
 
 #[test]
@@ -74,16 +68,10 @@ fn files_of_many_small_rows_are_refused_before_they_are_parsed() {
         ("rows.csv.gz", b"1,2,3,4\n"),
         ("rows.tsv.gz", b"1\n"),
         ("rows.jsonl.gz", b"{}\n"),
-        (
-            "rows.jsonl.gz",
-            b"{\"a\":[1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9]}\n",
-        ),
+        ("rows.jsonl.gz", b"{\"a\":[1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9]}\n"),
     ] {
         let place = Place::new();
-        place.write(
-            name,
-            gzipped(&line.repeat(1000), 40_000_000 / line.len() / 1000),
-        );
+        place.write(name, gzipped(&line.repeat(1000), 40_000_000 / line.len() / 1000));
         let ran = place.refused(&format!("read({name:?})"), name);
         assert!(ran.err.contains("--memory"), "{}", ran.err);
     }
@@ -95,50 +83,34 @@ fn a_file_that_unpacks_to_more_than_there_is_room_for_is_refused() {
     place.write("zeros.csv.gz", gzipped(&[b'0'; 1 << 20], 500));
     place.refused(r#"read("zeros.csv.gz")"#, "unpacks to more than");
     place.caught(r#"read("zeros.csv.gz")"#, "unpacks to more than");
-    place.write(
-        "list.json",
-        [&b"[0"[..], &b",0".repeat(20_000_000), b"]"].concat(),
-    );
+    place.write("list.json", [&b"[0"[..], &b",0".repeat(20_000_000), b"]"].concat());
     place.refused(r#"read("list.json")"#, "list.json");
 }
 
 #[test]
 fn rows_that_all_have_other_names_are_refused() {
     let place = Place::new();
-    let rows: String = (0..20_000)
-        .map(|row| format!("{{\"n{row}\":1}}\n"))
-        .collect();
+    let rows: String = (0..20_000).map(|row| format!("{{\"n{row}\":1}}\n")).collect();
     place.write("rows.jsonl", rows);
-    place.refused(
-        r#"read("rows.jsonl")"#,
-        "a table of 20000 columns and 400000000 cells",
-    );
+    place.refused(r#"read("rows.jsonl")"#, "a table of 20000 columns and 400000000 cells");
 }
 
 #[test]
 fn columns_that_other_rows_lack_count_as_well() {
     let maps = "let rows = []; for i in 0..5000 { let m = #{}; m[`n${i}`] = 1; rows.push(m); }";
-    Place::new().caught(
-        &format!("{maps} frame(rows)"),
-        "a table of 5000 columns and 25000000 cells",
-    );
+    Place::new()
+        .caught(&format!("{maps} frame(rows)"), "a table of 5000 columns and 25000000 cells");
     let place = Place::new();
-    let rows: String = (0..20_000)
-        .map(|row| format!("{{\"m\":{{\"n{row}\":1}}}}\n"))
-        .collect();
+    let rows: String = (0..20_000).map(|row| format!("{{\"m\":{{\"n{row}\":1}}}}\n")).collect();
     place.write("rows.jsonl", rows);
-    place.refused(
-        r#"read("rows.jsonl")"#,
-        "a table of 20000 columns and 400000000 cells",
-    );
+    place.refused(r#"read("rows.jsonl")"#, "a table of 20000 columns and 400000000 cells");
 }
 
 #[test]
 fn files_within_the_budget_are_read() {
     let place = Place::new();
-    let rows: String = (0..20_000)
-        .map(|row| format!("{{\"n\":{row},\"t\":\"a, b: c\"}}\n"))
-        .collect();
+    let rows: String =
+        (0..20_000).map(|row| format!("{{\"n\":{row},\"t\":\"a, b: c\"}}\n")).collect();
     place.write("rows.jsonl.gz", gzipped(rows.as_bytes(), 1));
     let ran = place.run(r#"read("rows.jsonl.gz").len()"#);
     assert_eq!(ran.out, "20000\n", "{}", ran.err);

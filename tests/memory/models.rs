@@ -43,10 +43,7 @@ fn a_normalizer_that_makes_too_much_of_the_tokenizers_own_tokens_is_refused() {
             "normalized": true, "special": false,
         }));
     });
-    place.refused(
-        r#"load_model("m")"#,
-        "the tokenizer makes more than 1 MiB of a text",
-    );
+    place.refused(r#"load_model("m")"#, "the tokenizer makes more than 1 MiB of a text");
 }
 
 #[test]

@@ -37,10 +37,7 @@ fn a_template_that_builds_without_end_is_refused_and_can_be_caught() {
         let ran = place.refused(&script(template), "chat template");
         assert!(!ran.err.contains("ebb itself"), "{template}: {}", ran.err);
     }
-    place.caught(
-        &script(GROWING[0]),
-        "the chat template builds values that take more than 75 MiB",
-    );
+    place.caught(&script(GROWING[0]), "the chat template builds values that take more than 75 MiB");
     place.caught(&script(GROWING[2]), "the chat template");
 }
 

@@ -53,20 +53,13 @@ fn attention_by_definition(
 
 #[test]
 fn attention_and_its_gradients_follow_the_definition() {
-    let span = |starts: &[usize], window| AttentionSpan {
-        starts: starts.to_vec(),
-        window,
-    };
+    let span = |starts: &[usize], window| AttentionSpan { starts: starts.to_vec(), window };
     for (sizes, span, cap) in [
         (Sizes(1, 1, 1, 1, 1, 8), span(&[], None), None),
         (Sizes(2, 5, 5, 2, 2, 8), span(&[], None), Some(0.7)),
         (Sizes(2, 7, 7, 4, 2, 24), span(&[3, 0], None), None),
         (Sizes(1, 19, 19, 3, 1, 16), span(&[], Some(4)), None),
-        (
-            Sizes(3, 18, 18, 2, 1, 5),
-            span(&[17, 4, 0], Some(6)),
-            Some(2.0),
-        ),
+        (Sizes(3, 18, 18, 2, 1, 5), span(&[17, 4, 0], Some(6)), Some(2.0)),
         (Sizes(2, 1, 9, 4, 2, 32), span(&[2, 0], None), None),
         (Sizes(2, 3, 9, 2, 2, 12), span(&[1, 8], Some(3)), None),
     ] {
@@ -89,20 +82,12 @@ fn attention_and_its_gradients_follow_the_definition() {
 fn attention_reads_a_view_into_a_cache_where_it_lies() {
     let cache = |name| random(name, &[2, 40, 2, 16]);
     let q = random("q", &[2, 1, 4, 16]);
-    let (k, v) = (
-        cache("k").narrow(1, 0, 23).unwrap(),
-        cache("v").narrow(1, 0, 23).unwrap(),
-    );
+    let (k, v) = (cache("k").narrow(1, 0, 23).unwrap(), cache("v").narrow(1, 0, 23).unwrap());
     assert!(!k.is_contiguous());
     let span = AttentionSpan::default();
     let views = ops::attention(&q, &k, &v, 0.25, &span).unwrap();
-    let copies = ops::attention(
-        &q,
-        &k.contiguous().unwrap(),
-        &v.contiguous().unwrap(),
-        0.25,
-        &span,
-    );
+    let copies =
+        ops::attention(&q, &k.contiguous().unwrap(), &v.contiguous().unwrap(), 0.25, &span);
     assert_eq!(bits(&views), bits(&copies.unwrap()));
 }
 
@@ -118,28 +103,15 @@ fn attention_has_the_same_bits_whatever_the_batch_the_padding_the_threads_or_the
         let heads = x.dim(2).unwrap();
         let pad = random("pad", &[1, padding, heads, 32]);
         let padded = Tensor::cat(&[&pad, x], 1).unwrap();
-        Tensor::cat(
-            &[&random("other", &[1, time + padding, heads, 32]), &padded],
-            0,
-        )
-        .unwrap()
+        Tensor::cat(&[&random("other", &[1, time + padding, heads, 32]), &padded], 0).unwrap()
     });
-    let span = AttentionSpan {
-        starts: vec![0, padding],
-        window: None,
-    };
+    let span = AttentionSpan { starts: vec![0, padding], window: None };
     for threads in [1, 2, 4] {
         let together = on_threads(threads, || ops::attention(&pq, &pk, &pv, 0.2, &span)).unwrap();
         let row = together.narrow(0, 1, 1).unwrap();
-        assert!(
-            bits(&row.narrow(1, padding, time).unwrap()) == alone,
-            "{threads} threads"
-        );
+        assert!(bits(&row.narrow(1, padding, time).unwrap()) == alone, "{threads} threads");
         let pad = row.narrow(1, 0, padding).unwrap();
-        assert!(
-            wide(&pad).iter().all(|x| *x == 0.0),
-            "queries on padding give zeros"
-        );
+        assert!(wide(&pad).iter().all(|x| *x == 0.0), "queries on padding give zeros");
     }
     // Token by token over a growing cache.
     for query in 0..time {
@@ -150,20 +122,14 @@ fn attention_has_the_same_bits_whatever_the_batch_the_padding_the_threads_or_the
             0.2,
             &AttentionSpan::default(),
         );
-        assert!(
-            bits(&last.unwrap()) == alone[query * 128..][..128],
-            "query {query}"
-        );
+        assert!(bits(&last.unwrap()) == alone[query * 128..][..128], "query {query}");
     }
 }
 
 #[test]
 fn a_row_of_padding_alone_gives_zeros() {
     let x = random("x", &[2, 5, 2, 8]);
-    let span = AttentionSpan {
-        starts: vec![usize::MAX, 0],
-        window: Some(1),
-    };
+    let span = AttentionSpan { starts: vec![usize::MAX, 0], window: Some(1) };
     let out = ops::attention(&x, &x, &x, 1.0, &span).unwrap();
     assert!(wide(&out)[..80].iter().all(|value| *value == 0.0));
     // A window of one key: a query sees only itself.

@@ -22,11 +22,7 @@ fn cross_entropy_and_its_gradient_follow_the_definition() {
             |t| ops::cross_entropy_sum(&(&t[0] * 2.0)?, &tensor),
             |p| {
                 let logits: Vec<f64> = p[0].iter().map(|x| 2.0 * x).collect();
-                vec![
-                    losses_by_definition(&logits, &targets, vocabulary)
-                        .iter()
-                        .sum(),
-                ]
+                vec![losses_by_definition(&logits, &targets, vocabulary).iter().sum()]
             },
         );
         let logits = random("logits", &[rows, vocabulary]);
@@ -41,10 +37,7 @@ fn cross_entropy_is_finite_for_huge_logits_and_not_for_what_is_not_a_number() {
     let logits = Tensor::new(&[[3e4f32, -3e4, 0.0]], &Device::Cpu).unwrap();
     let loss = |logits: &Tensor, target: u32| {
         let target = Tensor::new(&[target], &Device::Cpu).unwrap();
-        ops::cross_entropy_sum(logits, &target)
-            .unwrap()
-            .to_scalar::<f32>()
-            .unwrap()
+        ops::cross_entropy_sum(logits, &target).unwrap().to_scalar::<f32>().unwrap()
     };
     assert_eq!(loss(&logits, 0), 0.0);
     assert_eq!(loss(&logits, 1), 6e4);
@@ -61,15 +54,8 @@ fn dropout_keeps_the_expected_share_and_passes_gradients_where_it_kept() {
     let y = ops::dropout(&x, 0.25, &stream).unwrap();
     let kept = wide(&y).iter().filter(|value| **value != 0.0).count() as f64 / 20_000.0;
     // Five standard deviations of a share of 20 000.
-    assert!(
-        (kept - 0.75).abs() < 5.0 * (0.75f64 * 0.25 / 20_000.0).sqrt(),
-        "{kept}"
-    );
-    assert!(
-        wide(&y)
-            .iter()
-            .all(|value| *value == 0.0 || (value - 4.0 / 3.0).abs() < 1e-6)
-    );
+    assert!((kept - 0.75).abs() < 5.0 * (0.75f64 * 0.25 / 20_000.0).sqrt(), "{kept}");
+    assert!(wide(&y).iter().all(|value| *value == 0.0 || (value - 4.0 / 3.0).abs() < 1e-6));
     let grads = y.sum_all().unwrap().backward().unwrap();
     assert_eq!(bits(grads.get(&x).unwrap()), bits(&y));
     for threads in [1, 4] {
@@ -111,10 +97,7 @@ fn gradients_have_the_same_bits_on_any_number_of_threads() {
 #[test]
 fn adamw_follows_its_definition_step_by_step() {
     let count = 20_000;
-    let mut expected = values("parameter", count)
-        .iter()
-        .map(|x| f64::from(*x))
-        .collect::<Vec<_>>();
+    let mut expected = values("parameter", count).iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
     let (mut m, mut v) = (vec![0f64; count], vec![0f64; count]);
     let zeros = || Var::zeros(count, DType::F32, &Device::Cpu).unwrap();
     let parameter = Var::from_tensor(&random("parameter", &[count])).unwrap();

@@ -58,10 +58,7 @@ fn a_kill_while_a_model_is_replaced_leaves_a_whole_one() {
         assert!(out == a || out == b, "kill {kill}: half of each");
         seen[usize::from(out == b)] += 1;
     }
-    assert!(
-        kills < 40 || seen.iter().all(|count| *count > 0),
-        "{seen:?}"
-    );
+    assert!(kills < 40 || seen.iter().all(|count| *count > 0), "{seen:?}");
     script_in(place.path(), r#"load_model("a").save("out")"#).unwrap();
     assert!(read("out").unwrap() == a);
     let mut names: Vec<String> = std::fs::read_dir(place.path())
@@ -69,9 +66,5 @@ fn a_kill_while_a_model_is_replaced_leaves_a_whole_one() {
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(
-        names,
-        ["a", "b", "out", "runs", "x.rhai"],
-        "nothing is left behind"
-    );
+    assert_eq!(names, ["a", "b", "out", "runs", "x.rhai"], "nothing is left behind");
 }

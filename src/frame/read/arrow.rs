@@ -19,9 +19,7 @@ pub struct Leaf {
 
 impl Leaf {
     pub fn new(primitive: &impl Debug) -> Self {
-        Self {
-            told: format!("{primitive:?}"),
-        }
+        Self { told: format!("{primitive:?}") }
     }
 
     fn tells(&self, words: &str) -> bool {
@@ -97,11 +95,7 @@ pub fn plan(field: &ArrowField, leaves: &mut impl Iterator<Item = Leaf>) -> Resu
     let mut field = field.clone();
     field.dtype = dtype;
     field.metadata = None;
-    Ok(Plan {
-        field,
-        meaning,
-        told,
-    })
+    Ok(Plan { field, meaning, told })
 }
 
 fn reading(
@@ -121,11 +115,9 @@ fn reading(
             };
             Ok((A::LargeList(Box::new(item)), meaning))
         }
-        A::Struct(fields) if fields.is_empty() => Err(refused(
-            dtype,
-            "which holds nothing",
-            "leave the column out",
-        )),
+        A::Struct(fields) if fields.is_empty() => {
+            Err(refused(dtype, "which holds nothing", "leave the column out"))
+        }
         A::Struct(fields) => {
             let mut read = Vec::with_capacity(fields.len());
             let mut meanings = Vec::with_capacity(fields.len());
@@ -138,11 +130,7 @@ fn reading(
                 meanings.push(meaning);
             }
             let plain = meanings.iter().all(|meaning| *meaning == Meaning::Plain);
-            let meaning = if plain {
-                Meaning::Plain
-            } else {
-                Meaning::Struct(meanings)
-            };
+            let meaning = if plain { Meaning::Plain } else { Meaning::Struct(meanings) };
             Ok((A::Struct(read), meaning))
         }
         // Each distinct value stands once in the file: a matter of storage.
@@ -160,11 +148,7 @@ fn reading(
         },
         _ => {
             let leaf = leaves.next().ok_or_else(|| {
-                refused(
-                    dtype,
-                    "for which the file has no values",
-                    "write the file anew",
-                )
+                refused(dtype, "for which the file has no values", "write the file anew")
             })?;
             leaf_reading(dtype, &leaf)
         }
@@ -175,8 +159,7 @@ fn leaf_reading(dtype: &ArrowDataType, leaf: &Leaf) -> Result<(ArrowDataType, Me
     use ArrowDataType as A;
     let stored = || {
         let what = "which is stored in a form that is not known here";
-        leaf.stored()
-            .ok_or_else(|| refused(dtype, what, "write it as a number or as text"))
+        leaf.stored().ok_or_else(|| refused(dtype, what, "write it as a number or as text"))
     };
     Ok(match dtype {
         A::Decimal(_, scale)
@@ -289,8 +272,7 @@ impl Meaning {
                     .zip(parts)
                     .map(|(field, part)| {
                         let inside = format!("in `{}`, ", field.name());
-                        part.of(field)
-                            .map_err(|message| format!("{inside}{message}"))
+                        part.of(field).map_err(|message| format!("{inside}{message}"))
                     })
                     .collect::<Result<Vec<Series>, String>>()?;
                 let there = column.is_not_null().iter().flatten().collect();
@@ -317,22 +299,13 @@ mod tests {
     #[test]
     fn types_without_a_column_are_refused_by_name() {
         use ArrowDataType as A;
-        for (dtype, name) in [
-            (A::Int128, "int128"),
-            (A::UInt128, "uint128"),
-            (A::Struct(Vec::new()), "struct"),
-        ] {
-            let list = A::LargeList(Box::new(ArrowField::new(
-                "item".into(),
-                dtype.clone(),
-                true,
-            )));
+        for (dtype, name) in
+            [(A::Int128, "int128"), (A::UInt128, "uint128"), (A::Struct(Vec::new()), "struct")]
+        {
+            let list = A::LargeList(Box::new(ArrowField::new("item".into(), dtype.clone(), true)));
             for dtype in [dtype, list] {
                 let message = said(dtype);
-                assert!(
-                    message.contains(&format!("has the type {name},")),
-                    "{message}"
-                );
+                assert!(message.contains(&format!("has the type {name},")), "{message}");
             }
         }
     }

@@ -22,33 +22,13 @@ pub fn found(texts: &StringChunked) -> Series {
     let name = texts.name().clone();
     match kinds {
         Kinds { text: true, .. } => texts.clone().into_series(),
-        Kinds {
-            boolean: true,
-            whole: false,
-            number: false,
-            ..
-        } => {
-            let flags = texts
-                .iter()
-                .map(|text| text.map(|text| text.eq_ignore_ascii_case("true")));
+        Kinds { boolean: true, whole: false, number: false, .. } => {
+            let flags = texts.iter().map(|text| text.map(|text| text.eq_ignore_ascii_case("true")));
             BooleanChunked::from_iter_options(name, flags).into_series()
         }
-        Kinds {
-            boolean: false,
-            whole: true,
-            number: false,
-            ..
-        } => forms::whole_numbers(texts),
-        Kinds {
-            boolean: false,
-            number: true,
-            whole,
-            inexact,
-            ..
-        } if !(whole && inexact) => {
-            let numbers = texts
-                .iter()
-                .map(|text| text.and_then(|text| text.parse::<f64>().ok()));
+        Kinds { boolean: false, whole: true, number: false, .. } => forms::whole_numbers(texts),
+        Kinds { boolean: false, number: true, whole, inexact, .. } if !(whole && inexact) => {
+            let numbers = texts.iter().map(|text| text.and_then(|text| text.parse::<f64>().ok()));
             Float64Chunked::from_iter_options(name, numbers).into_series()
         }
         _ => texts.clone().into_series(),

@@ -45,10 +45,7 @@ pub fn frame(
 ) -> std::result::Result<Result<DataFrame>, Conflict> {
     let mut fields = Fields::default();
     for (index, row) in rows.iter().enumerate() {
-        widen_fields(&mut fields, row).map_err(|conflict| Conflict {
-            row: index,
-            ..conflict
-        })?;
+        widen_fields(&mut fields, row).map_err(|conflict| Conflict { row: index, ..conflict })?;
     }
     for (name, kind) in &mut fields {
         // Numbers have their own digits still, which a detour over their type would change.
@@ -62,11 +59,8 @@ pub fn frame(
         return Ok(Err(error));
     }
     let cells = spread(&fields, rows.iter().map(Some));
-    let columns: Vec<(&String, &Kind, Cells)> = fields
-        .iter()
-        .zip(cells)
-        .map(|((name, kind), cells)| (name, kind, cells))
-        .collect();
+    let columns: Vec<(&String, &Kind, Cells)> =
+        fields.iter().zip(cells).map(|((name, kind), cells)| (name, kind, cells)).collect();
     let columns: Vec<Result<Column>> = columns
         .par_iter()
         .map(|(name, kind, cells)| {
@@ -161,9 +155,7 @@ impl Kind {
                     (Kind::Nothing, kind) => kind,
                     (known, kind) if known == kind => kind,
                     (Kind::Integer { inexact: known }, Kind::Integer { inexact }) => {
-                        Kind::Integer {
-                            inexact: known || inexact,
-                        }
+                        Kind::Integer { inexact: known || inexact }
                     }
                     // A whole number that would lose digits beside a fraction makes the column text.
                     (Kind::Integer { inexact }, Kind::Number)
@@ -205,9 +197,7 @@ fn scalar_kind(value: &Value) -> Kind {
 /// Whole numbers that a script's own cannot hold are text: they are names, and every digit of them counts.
 fn whole_kind(number: &Number) -> Option<Kind> {
     match number.as_i64() {
-        Some(whole) => Some(Kind::Integer {
-            inexact: !is_exact(i128::from(whole)),
-        }),
+        Some(whole) => Some(Kind::Integer { inexact: !is_exact(i128::from(whole)) }),
         None => number.is_u64().then_some(Kind::Text),
     }
 }

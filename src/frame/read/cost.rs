@@ -18,10 +18,7 @@ const CELL: u64 = 32;
 
 /// JSON and JSON lines: lists, maps and values by the marks between them, texts passed over.
 pub fn of_json(bytes: &[u8]) -> Cost {
-    let mut cost = Cost {
-        rows: 0,
-        bytes: bytes.len() as u64,
-    };
+    let mut cost = Cost { rows: 0, bytes: bytes.len() as u64 };
     let mut depth = 0i64;
     let mut quoted = false;
     let mut escaped = false;
@@ -60,8 +57,5 @@ pub fn of_json(bytes: &[u8]) -> Cost {
 pub fn of_separated(bytes: &[u8], separator: u8) -> Cost {
     let rows = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
     let separators = bytes.iter().filter(|byte| **byte == separator).count() as u64;
-    Cost {
-        rows,
-        bytes: (rows + separators) * CELL + 2 * bytes.len() as u64,
-    }
+    Cost { rows, bytes: (rows + separators) * CELL + 2 * bytes.len() as u64 }
 }

@@ -34,14 +34,10 @@ impl Files {
 /// glob's matches. Relative paths start at `from`.
 pub fn files_of(path: &str, from: &Path, roots: &Roots, control: &Control) -> Result<Files> {
     match roots.find(&from.join(path)) {
-        Ok(Found::Folder(folder)) => Ok(Files {
-            files: files_in(path, &folder, roots)?,
-            folder: Some(folder),
-        }),
-        Ok(Found::File(file)) => Ok(Files {
-            files: vec![file],
-            folder: None,
-        }),
+        Ok(Found::Folder(folder)) => {
+            Ok(Files { files: files_in(path, &folder, roots)?, folder: Some(folder) })
+        }
+        Ok(Found::File(file)) => Ok(Files { files: vec![file], folder: None }),
         Err(_) if path.contains(['*', '?', '[']) => matches_of(path, from, roots, control),
         Err(error) => Err(error.about(path)),
     }
@@ -54,21 +50,13 @@ fn matches_of(path: &str, from: &Path, roots: &Roots, control: &Control) -> Resu
         Ok(found) => found.path().to_path_buf(),
         Err(error) => return Err(error.about(path)),
     };
-    let mut search = Search {
-        roots,
-        control,
-        steps: &steps,
-        seen: BTreeSet::new(),
-        files: BTreeSet::new(),
-    };
+    let mut search =
+        Search { roots, control, steps: &steps, seen: BTreeSet::new(), files: BTreeSet::new() };
     search.follow(folder.clone())?;
     if search.files.is_empty() {
         return Err(Error::failed(format!("no file matches {path:?}")));
     }
-    Ok(Files {
-        files: search.files.into_iter().collect(),
-        folder: Some(folder),
-    })
+    Ok(Files { files: search.files.into_iter().collect(), folder: Some(folder) })
 }
 
 /// The folder in front of a pattern's first wildcard, and the rest.
@@ -193,16 +181,12 @@ fn files_in(path: &str, folder: &Path, roots: &Roots) -> Result<Vec<PathBuf>> {
         }
     }
     // A folder of JSON lines often holds a table about them as well: they are not rows of the same kind.
-    let first = FORMATS
-        .iter()
-        .find(|format| files.iter().any(|path| is_of(path, format)));
+    let first = FORMATS.iter().find(|format| files.iter().any(|path| is_of(path, format)));
     match first {
         Some(format) => files.retain(|path| is_of(path, format)),
         None => {
-            return Err(
-                Error::failed(format!("the folder {path} holds no data file"))
-                    .with_hint(format!("data files end in {}", FORMATS.join(", "))),
-            );
+            return Err(Error::failed(format!("the folder {path} holds no data file"))
+                .with_hint(format!("data files end in {}", FORMATS.join(", "))));
         }
     }
     Ok(files)

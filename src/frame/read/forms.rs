@@ -13,14 +13,8 @@ const MILLISECONDS_A_DAY: i64 = 86_400_000;
 /// numbers could not be compared with them.
 pub fn unsigned(column: Series) -> Result<Series, String> {
     let numbers = column.u64().map_err(|error| error.to_string())?;
-    let long = numbers
-        .max()
-        .is_some_and(|most| i64::try_from(most).is_err());
-    let dtype = if long {
-        DataType::String
-    } else {
-        DataType::Int64
-    };
+    let long = numbers.max().is_some_and(|most| i64::try_from(most).is_err());
+    let dtype = if long { DataType::String } else { DataType::Int64 };
     column.cast(&dtype).map_err(|error| error.to_string())
 }
 
@@ -38,9 +32,7 @@ pub fn checked(column: Series) -> Result<Series, String> {
         _ => i64::MIN + 1..i64::MAX,
     };
     let physical = column.to_physical_repr();
-    let numbers = physical
-        .cast(&DataType::Int64)
-        .map_err(|error| error.to_string())?;
+    let numbers = physical.cast(&DataType::Int64).map_err(|error| error.to_string())?;
     let numbers = numbers.i64().map_err(|error| error.to_string())?;
     let outside = |number: Option<i64>| number.is_some_and(|number| !range.contains(&number));
     match numbers.iter().position(outside) {
@@ -48,9 +40,7 @@ pub fn checked(column: Series) -> Result<Series, String> {
         Some(row) => {
             let value = numbers.get(row).unwrap_or_default();
             let kind = column.dtype();
-            Err(format!(
-                "value {row} is {value} as a {kind}, which lies beyond what can be shown"
-            ))
+            Err(format!("value {row} is {value} as a {kind}, which lies beyond what can be shown"))
         }
     }
 }
@@ -73,11 +63,8 @@ pub fn instants(column: &Series, digits: u32) -> Result<Series, String> {
             .map_err(|_| format!("value {row} lies beyond the years that can be shown"))?;
         let moment = jiff::tz::TimeZone::UTC.to_datetime(moment);
         let (date, time) = (moment.date(), moment.time());
-        let part = if whole {
-            String::new()
-        } else {
-            format!(".{rest:0width$}", width = digits as usize)
-        };
+        let part =
+            if whole { String::new() } else { format!(".{rest:0width$}", width = digits as usize) };
         texts.append_value(format!(
             "{date} {:02}:{:02}:{:02}{part}+00:00",
             time.hour(),
@@ -125,10 +112,7 @@ fn unscaled(column: &Series) -> Result<StringChunked, String> {
         _ => {
             let bytes = column.binary().map_err(told)?;
             let digits = bytes.iter().map(|bytes| bytes.map(big_endian));
-            Ok(StringChunked::from_iter_options(
-                column.name().clone(),
-                digits,
-            ))
+            Ok(StringChunked::from_iter_options(column.name().clone(), digits))
         }
     }
 }
@@ -144,9 +128,7 @@ fn big_endian(bytes: &[u8]) -> String {
         return i128::from_be_bytes(wide).to_string();
     }
     // The size of a negative number is its complement and one.
-    let size = bytes
-        .iter()
-        .map(|byte| if negative { !byte } else { *byte });
+    let size = bytes.iter().map(|byte| if negative { !byte } else { *byte });
     let mut digits: Vec<u32> = vec![0];
     let add = |digits: &mut Vec<u32>, factor: u32, mut carry: u32| {
         for digit in digits.iter_mut() {

@@ -24,10 +24,8 @@ pub fn lines(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<DataFra
         .filter(|(_, line)| !line.trim_ascii().is_empty())
         .map(|(index, line)| (index + 1, line))
         .collect();
-    let parsed: Vec<Result<Row>> = lines
-        .par_iter()
-        .map(|(number, line)| row_of_line(path, *number, line))
-        .collect();
+    let parsed: Vec<Result<Row>> =
+        lines.par_iter().map(|(number, line)| row_of_line(path, *number, line)).collect();
     let rows = parsed.into_iter().collect::<Result<Vec<Row>>>()?;
     let line_of = |row: usize| lines.get(row).map(|(number, _)| *number);
     table(path, rows, line_of, options)
@@ -41,10 +39,7 @@ fn row_of_line(path: &Path, number: usize, line: &[u8]) -> Result<Row> {
         Ok(other) => Err(Error::malformed(
             path,
             Some(number),
-            format!(
-                "expected a JSON map on each line, got {}",
-                columns::name_of(&other)
-            ),
+            format!("expected a JSON map on each line, got {}", columns::name_of(&other)),
         )),
         Err(error) => Err(Error::malformed(path, Some(number), reason(&line, &error))),
     }
@@ -134,10 +129,7 @@ fn reason(line: &[u8], error: &serde_json::Error) -> String {
         );
     }
     let text = error.to_string();
-    let reason = text
-        .split(" at line ")
-        .next()
-        .unwrap_or("it cannot be read");
+    let reason = text.split(" at line ").next().unwrap_or("it cannot be read");
     format!("malformed JSON: {reason} (column {})", error.column())
 }
 

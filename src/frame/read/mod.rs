@@ -46,10 +46,8 @@ pub enum Format {
 
 /// The format and whether it is gzipped, from a file's name.
 pub fn format_of(path: &Path) -> Result<(Format, bool)> {
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().to_lowercase())
-        .unwrap_or_default();
+    let name =
+        path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let (name, gzipped) = match name.strip_suffix(".gz") {
         Some(inner) => (inner.to_string(), true),
         None => (name, false),
@@ -123,23 +121,14 @@ fn require_room(path: &Path, format: Format, bytes: &[u8]) -> Result<()> {
 fn unpack(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
     let room = memory::room().map_or(LARGEST, |room| (room / 3).min(LARGEST));
     let mut unpacked = Vec::new();
-    flate2::read::MultiGzDecoder::new(bytes)
-        .take(room)
-        .read_to_end(&mut unpacked)
-        .map_err(|error| {
-            Error::malformed(
-                path,
-                None,
-                format!("this is not a whole gzip file: {error}"),
-            )
-        })?;
+    flate2::read::MultiGzDecoder::new(bytes).take(room).read_to_end(&mut unpacked).map_err(
+        |error| Error::malformed(path, None, format!("this is not a whole gzip file: {error}")),
+    )?;
     match (unpacked.len() as u64) < room {
         true => Ok(unpacked),
-        false if room == LARGEST => Err(Error::malformed(
-            path,
-            None,
-            "it unpacks to more than 4 GiB",
-        )),
+        false if room == LARGEST => {
+            Err(Error::malformed(path, None, "it unpacks to more than 4 GiB"))
+        }
         false => Err(memory::exceeded(&format!(
             "reading {}, which unpacks to more than {},",
             path.display(),

@@ -62,9 +62,7 @@ impl ReadOptions {
     pub fn without_missing(&self, column: Series) -> Series {
         match column.str() {
             Ok(texts) if !self.null_values.is_empty() => {
-                let kept = texts
-                    .iter()
-                    .map(|text| text.filter(|text| !self.is_missing(text)));
+                let kept = texts.iter().map(|text| text.filter(|text| !self.is_missing(text)));
                 StringChunked::from_iter_options(texts.name().clone(), kept).into_series()
             }
             _ => column,
@@ -103,9 +101,7 @@ fn convert(column: &Series, kind: Kind) -> Result<Series> {
     if matches!(column.dtype(), DataType::List(_) | DataType::Struct(_)) {
         return Err(refuse(None, format!("a column of {}s", column.dtype())));
     }
-    let texts = column
-        .cast(&DataType::String)
-        .during("reading a column as text")?;
+    let texts = column.cast(&DataType::String).during("reading a column as text")?;
     let texts = texts.str().during("reading a column as text")?;
     let name = column.name().clone();
     let at = |row: usize, text: &str| refuse(Some(row), format!("{text:?}"));

@@ -36,10 +36,7 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
         .map_err(malformed)?;
     // Pages are unpacked beside the columns that are made of them.
     let unpacked = believable(&metadata, bytes.len() as u64).map_err(malformed)?;
-    let what = format!(
-        "reading {}, which unpacks to {unpacked} bytes,",
-        path.display()
-    );
+    let what = format!("reading {}, which unpacks to {unpacked} bytes,", path.display());
     memory::require_room(unpacked.saturating_mul(2), &what)?;
     let plans = plans(&metadata, &schema).map_err(malformed)?;
     let columns: Vec<std::result::Result<Column, String>> = plans
@@ -55,11 +52,7 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
         })
         .collect();
     let columns: std::result::Result<Vec<Column>, String> = columns.into_iter().collect();
-    let height = metadata
-        .row_groups
-        .iter()
-        .map(|group| group.num_rows())
-        .sum();
+    let height = metadata.row_groups.iter().map(|group| group.num_rows()).sum();
     DataFrame::new(height, columns.map_err(malformed)?)
         .during(format!("reading {}", path.display()))
 }
@@ -124,9 +117,7 @@ fn column(
         let part = Series::try_from((field, arrays)).map_err(|error| error.to_string())?;
         if part.len() != rows {
             let found = part.len();
-            return Err(format!(
-                "it holds {found} rows where its footer tells {rows}"
-            ));
+            return Err(format!("it holds {found} rows where its footer tells {rows}"));
         }
         if whole.is_empty() {
             whole = part;
@@ -144,9 +135,8 @@ fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            let in_polars = panic
-                .location()
-                .is_some_and(|location| location.file().contains("polars-"));
+            let in_polars =
+                panic.location().is_some_and(|location| location.file().contains("polars-"));
             if !(in_polars && READING.load(Ordering::SeqCst) > 0) {
                 before(panic);
             }

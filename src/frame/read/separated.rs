@@ -22,12 +22,7 @@ pub fn read(path: &Path, bytes: &[u8], separator: u8, options: &ReadOptions) -> 
     refuse_other_encodings(path, bytes)?;
     let found = records(bytes, separator)
         .map_err(|(line, message)| Error::malformed(path, Some(line), message))?;
-    let file = File {
-        path,
-        bytes,
-        separator,
-        found,
-    };
+    let file = File { path, bytes, separator, found };
     if options.types.is_empty() && options.null_values.is_empty() {
         // What fails here may be a number that is too long: as text it does not.
         if let Ok(frame) = file.polars(CsvReadOptions::default().with_infer_schema_length(None)) {
@@ -92,9 +87,8 @@ impl File<'_> {
 
     /// The cells of these columns as texts, or of all.
     fn texts(&self, columns: Option<Arc<[PlSmallStr]>>) -> Result<DataFrame> {
-        let options = CsvReadOptions::default()
-            .with_infer_schema_length(Some(0))
-            .with_columns(columns);
+        let options =
+            CsvReadOptions::default().with_infer_schema_length(Some(0)).with_columns(columns);
         match (self.polars(options), self.found.stray_line) {
             (Ok(frame), _) => self.check(&frame).map(|()| frame),
             (Err(_), Some(line)) => Err(self.stray(line)),
@@ -131,9 +125,7 @@ impl File<'_> {
         }
         for column in self.texts(Some(names.into()))?.into_columns() {
             let column = typed(column, &ReadOptions::default())?.into_column();
-            frame
-                .with_column(column)
-                .during(format!("reading {}", self.path.display()))?;
+            frame.with_column(column).during(format!("reading {}", self.path.display()))?;
         }
         Ok(frame)
     }

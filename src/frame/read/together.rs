@@ -15,15 +15,8 @@ const MOST_PIECES: usize = 64;
 /// One frame below the other; a column that one lacks is filled with nulls.
 pub fn concatenate(frames: &[DataFrame]) -> Result<DataFrame> {
     room::for_all(frames)?;
-    let lazy: Vec<LazyFrame> = alike(frames)?
-        .into_iter()
-        .map(|frame| frame.lazy())
-        .collect();
-    let options = UnionArgs {
-        to_supertypes: true,
-        diagonal: true,
-        ..UnionArgs::default()
-    };
+    let lazy: Vec<LazyFrame> = alike(frames)?.into_iter().map(|frame| frame.lazy()).collect();
+    let options = UnionArgs { to_supertypes: true, diagonal: true, ..UnionArgs::default() };
     let operation = "putting frames below each other";
     let mut whole = query::collect(concat(lazy, options).during(operation)?, operation)?;
     if whole.max_n_chunks() > MOST_PIECES {
@@ -41,10 +34,8 @@ fn alike(frames: &[DataFrame]) -> Result<Vec<DataFrame>> {
         .map(|column| column.name().clone())
         .collect();
     for name in names {
-        let columns: Vec<&Column> = frames
-            .iter()
-            .filter_map(|frame| frame.column(&name).ok())
-            .collect();
+        let columns: Vec<&Column> =
+            frames.iter().filter_map(|frame| frame.column(&name).ok()).collect();
         if !loses(&columns) {
             continue;
         }

@@ -63,10 +63,7 @@ impl Family {
 
     /// Whether blocks and weights are laid out and named as LLaMA's.
     pub fn is_llama_like(self) -> bool {
-        matches!(
-            self,
-            Self::Llama | Self::Mistral | Self::Qwen2 | Self::Qwen3
-        )
+        matches!(self, Self::Llama | Self::Mistral | Self::Qwen2 | Self::Qwen3)
     }
 
     /// Whether norms store the difference of their weight from one.

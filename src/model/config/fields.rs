@@ -18,22 +18,12 @@ pub fn kind_of(value: &Value) -> String {
 }
 
 fn wrong(key: &str, expected: impl Into<String>, got: impl Into<String>) -> Error {
-    Error::invalid(
-        format!("reading `{key}` of config.json"),
-        expected.into(),
-        got.into(),
-    )
+    Error::invalid(format!("reading `{key}` of config.json"), expected.into(), got.into())
 }
 
 /// A size from 1 up; absent or null takes the default, or is an error where there is none.
 pub fn size(map: &Map<String, Value>, key: &str, default: Option<usize>) -> Result<usize> {
-    let refuse = |got: String| {
-        Err(wrong(
-            key,
-            format!("a whole number from 1 to {LARGEST}"),
-            got,
-        ))
-    };
+    let refuse = |got: String| Err(wrong(key, format!("a whole number from 1 to {LARGEST}"), got));
     let number = match map.get(key) {
         None | Some(Value::Null) => match default {
             Some(number) => number,
@@ -53,9 +43,7 @@ pub fn size(map: &Map<String, Value>, key: &str, default: Option<usize>) -> Resu
 pub fn number(map: &Map<String, Value>, key: &str, default: f64) -> Result<f64> {
     match map.get(key) {
         None | Some(Value::Null) => Ok(default),
-        Some(value) => value
-            .as_f64()
-            .ok_or_else(|| wrong(key, "a number", kind_of(value))),
+        Some(value) => value.as_f64().ok_or_else(|| wrong(key, "a number", kind_of(value))),
     }
 }
 

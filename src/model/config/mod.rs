@@ -58,11 +58,7 @@ impl Config {
     /// make no decoder. A map without `model_type` is taken for LLaMA.
     pub fn from_json(value: &Value) -> Result<Self> {
         let Some(map) = value.as_object() else {
-            return Err(Error::invalid(
-                "reading config.json",
-                "a map",
-                fields::kind_of(value),
-            ));
+            return Err(Error::invalid("reading config.json", "a map", fields::kind_of(value)));
         };
         let name = map.get("model_type").and_then(Value::as_str);
         let name = name.unwrap_or("llama");
@@ -97,10 +93,7 @@ impl Config {
             // What a map of our own may leave out, and transformers' defaults differ in.
             set("head_dim", json!(self.head_dim));
             set("num_key_value_heads", json!(self.num_key_value_heads));
-            set(
-                "max_position_embeddings",
-                json!(self.max_position_embeddings),
-            );
+            set("max_position_embeddings", json!(self.max_position_embeddings));
             set("rms_norm_eps", json!(self.norm_eps));
         }
         map.remove("torch_dtype");
@@ -163,13 +156,9 @@ impl Config {
             false => Err(Error::invalid("reading config.json", expected, got)),
         };
         rule(
-            self.num_attention_heads
-                .is_multiple_of(self.num_key_value_heads),
+            self.num_attention_heads.is_multiple_of(self.num_key_value_heads),
             "num_attention_heads to be a multiple of num_key_value_heads",
-            format!(
-                "{} and {}",
-                self.num_attention_heads, self.num_key_value_heads
-            ),
+            format!("{} and {}", self.num_attention_heads, self.num_key_value_heads),
         )?;
         rule(
             self.head_dim > 0

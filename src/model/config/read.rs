@@ -90,19 +90,10 @@ fn llama_like(family: Family, map: &Map<String, Value>) -> Result<Config> {
         _ => config.head_dim,
     };
     config.head_dim = size(map, "head_dim", Some(usual))?;
-    config.rope = Some(Rope::from_json(
-        map,
-        config.head_dim,
-        config.max_position_embeddings,
-        None,
-    )?);
+    config.rope =
+        Some(Rope::from_json(map, config.head_dim, config.max_position_embeddings, None)?);
     config.activation = activation(map, "hidden_act", "silu")?;
-    require(
-        config.activation == Activation::Silu,
-        "hidden_act",
-        "silu",
-        "another",
-    )?;
+    require(config.activation == Activation::Silu, "hidden_act", "silu", "another")?;
     let bias = flag(map, "attention_bias", false)?;
     (config.qkv_bias, config.output_bias) = match family {
         Family::Qwen2 => (true, false),
@@ -154,16 +145,11 @@ fn windows(family: Family, map: &Map<String, Value>, layers: usize) -> Result<Ve
             _ => true,
         })
     };
-    (0..layers)
-        .map(|layer| Ok(sliding(layer)?.then_some(window)))
-        .collect()
+    (0..layers).map(|layer| Ok(sliding(layer)?.then_some(window))).collect()
 }
 
 fn gemma(family: Family, map: &Map<String, Value>) -> Result<Config> {
-    let names = Names {
-        tied: true,
-        ..LLAMA
-    };
+    let names = Names { tied: true, ..LLAMA };
     let mut config = common(family, map, &names)?;
     let heads = config.num_attention_heads;
     config.norm_eps = number(map, "rms_norm_eps", 1e-6)?;
@@ -184,12 +170,7 @@ fn gemma(family: Family, map: &Map<String, Value>) -> Result<Config> {
     config.attention_cap = cap(map, "attn_logit_softcapping", usual(50.0))?;
     config.logit_cap = cap(map, "final_logit_softcapping", usual(30.0))?;
     let bidirectional = flag(map, "use_bidirectional_attention", false)?;
-    require(
-        !bidirectional,
-        "use_bidirectional_attention",
-        "false",
-        "true",
-    )?;
+    require(!bidirectional, "use_bidirectional_attention", "false", "true")?;
     config.windows = windows(family, map, config.windows.len())?;
     let (context, dims) = (config.max_position_embeddings, config.head_dim);
     if family == Family::Gemma2 {
@@ -215,12 +196,7 @@ fn cap(map: &Map<String, Value>, key: &str, usual: Option<f64>) -> Result<Option
         Some(_) => Some(number(map, key, 0.0)?),
     };
     let sound = cap.is_none_or(|cap| cap.is_finite() && cap > 0.0);
-    require(
-        sound,
-        key,
-        "above 0",
-        kind_of(map.get(key).unwrap_or(&Value::Null)),
-    )?;
+    require(sound, key, "above 0", kind_of(map.get(key).unwrap_or(&Value::Null)))?;
     Ok(cap)
 }
 
@@ -240,22 +216,14 @@ fn gpt2(map: &Map<String, Value>) -> Result<Config> {
     let scaled = flag(map, "scale_attn_weights", true)?;
     require(scaled, "scale_attn_weights", "true", "false")?;
     let by_layer = flag(map, "scale_attn_by_inverse_layer_idx", false)?;
-    require(
-        !by_layer,
-        "scale_attn_by_inverse_layer_idx",
-        "false",
-        "true",
-    )?;
+    require(!by_layer, "scale_attn_by_inverse_layer_idx", "false", "true")?;
     let crossed = flag(map, "add_cross_attention", false)?;
     require(!crossed, "add_cross_attention", "false", "true")?;
     Ok(config)
 }
 
 fn gpt_neox(map: &Map<String, Value>) -> Result<Config> {
-    let names = Names {
-        epsilon: "layer_norm_eps",
-        ..LLAMA
-    };
+    let names = Names { epsilon: "layer_norm_eps", ..LLAMA };
     let mut map = map.clone();
     // What the rotary settings say themselves goes before it.
     if !map.contains_key("rotary_pct") && !map.contains_key("partial_rotary_factor") {
@@ -263,12 +231,8 @@ fn gpt_neox(map: &Map<String, Value>) -> Result<Config> {
     }
     let mut config = common(Family::GptNeox, &map, &names)?;
     config.activation = activation(&map, "hidden_act", "gelu")?;
-    config.rope = Some(Rope::from_json(
-        &map,
-        config.head_dim,
-        config.max_position_embeddings,
-        None,
-    )?);
+    config.rope =
+        Some(Rope::from_json(&map, config.head_dim, config.max_position_embeddings, None)?);
     let bias = flag(&map, "attention_bias", true)?;
     (config.qkv_bias, config.output_bias, config.mlp_bias) = (bias, bias, true);
     config.parallel_residual = flag(&map, "use_parallel_residual", true)?;
@@ -276,11 +240,7 @@ fn gpt_neox(map: &Map<String, Value>) -> Result<Config> {
 }
 
 fn opt(map: &Map<String, Value>) -> Result<Config> {
-    let names = Names {
-        inner: "ffn_dim",
-        tied: true,
-        ..LLAMA
-    };
+    let names = Names { inner: "ffn_dim", tied: true, ..LLAMA };
     let mut config = common(Family::Opt, map, &names)?;
     config.norm_eps = 1e-5;
     config.activation = activation(map, "activation_function", "relu")?;

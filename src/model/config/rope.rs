@@ -90,11 +90,7 @@ impl Rope {
         }
         // An odd number of elements cannot be paired; transformers' slices drop the last one too.
         let dims = ((dims as f64 * part) as usize).max(2) & !1;
-        Ok(Self {
-            theta,
-            dims,
-            scaling: Scaling::from_json(scaling, context)?,
-        })
+        Ok(Self { theta, dims, scaling: Scaling::from_json(scaling, context)? })
     }
 }
 
@@ -150,12 +146,7 @@ impl Scaling {
         match *self {
             Self::None => (0..half).map(plain).collect(),
             Self::Linear { factor } => (0..half).map(|i| plain(i) / factor as f32).collect(),
-            Self::Llama3 {
-                factor,
-                low,
-                high,
-                original,
-            } => {
+            Self::Llama3 { factor, low, high, original } => {
                 let original = original as f64;
                 let scaled = |i| {
                     let frequency = plain(i);
@@ -171,14 +162,7 @@ impl Scaling {
                 };
                 (0..half).map(scaled).collect()
             }
-            Self::Yarn {
-                factor,
-                beta_fast,
-                beta_slow,
-                original,
-                truncate,
-                ..
-            } => {
+            Self::Yarn { factor, beta_fast, beta_slow, original, truncate, .. } => {
                 let turns = |count: f64| {
                     let ratio = original as f64 / (count * 2.0 * std::f64::consts::PI);
                     dims as f64 * ratio.ln() / (2.0 * theta.ln())

@@ -63,9 +63,7 @@ impl Shape {
             kv_heads: config.num_key_value_heads,
             head_dim: config.head_dim,
             scores: Scores {
-                scale: config
-                    .query_scale
-                    .unwrap_or(1.0 / (config.head_dim as f64).sqrt()),
+                scale: config.query_scale.unwrap_or(1.0 / (config.head_dim as f64).sqrt()),
                 cap: config.attention_cap,
             },
             window,
@@ -103,10 +101,7 @@ impl Attention {
             Some(cache) => cache.append(layer, &k, &v)?,
             None => (k, v),
         };
-        let span = AttentionSpan {
-            starts: step.starts.to_vec(),
-            window: shape.window,
-        };
+        let span = AttentionSpan { starts: step.starts.to_vec(), window: shape.window };
         let mixed = ops::attention(&q, &k, &v, shape.scores, &span)?;
         let mixed = mixed.reshape((batch, time, shape.heads * shape.head_dim))?;
         self.output.forward(&mixed, part(3))
@@ -115,40 +110,26 @@ impl Attention {
     /// Queries, keys and values, (batch, time, heads, head_dim) each.
     fn project(&self, x: &Tensor, part: impl Fn(u64) -> Option<Stream>) -> Result<[Tensor; 3]> {
         let (batch, time, _) = x.dims3()?;
-        let Shape {
-            heads,
-            kv_heads,
-            head_dim,
-            ..
-        } = self.shape;
+        let Shape { heads, kv_heads, head_dim, .. } = self.shape;
         Ok(match &self.projections {
             Projections::Apart { q, k, v } => [
-                q.forward(x, part(0))?
-                    .reshape((batch, time, heads, head_dim))?,
-                k.forward(x, part(1))?
-                    .reshape((batch, time, kv_heads, head_dim))?,
-                v.forward(x, part(2))?
-                    .reshape((batch, time, kv_heads, head_dim))?,
+                q.forward(x, part(0))?.reshape((batch, time, heads, head_dim))?,
+                k.forward(x, part(1))?.reshape((batch, time, kv_heads, head_dim))?,
+                v.forward(x, part(2))?.reshape((batch, time, kv_heads, head_dim))?,
             ],
             Projections::Joined(all) => {
                 let all = all.forward(x, part(0))?;
                 let width = heads * head_dim;
                 let one = |index: usize| -> Result<Tensor> {
                     let narrowed = all.narrow(D::Minus1, index * width, width)?;
-                    Ok(narrowed
-                        .contiguous()?
-                        .reshape((batch, time, heads, head_dim))?)
+                    Ok(narrowed.contiguous()?.reshape((batch, time, heads, head_dim))?)
                 };
                 [one(0)?, one(1)?, one(2)?]
             }
             Projections::ByHead(all) => {
-                let all = all
-                    .forward(x, part(0))?
-                    .reshape((batch, time, heads, 3 * head_dim))?;
+                let all = all.forward(x, part(0))?.reshape((batch, time, heads, 3 * head_dim))?;
                 let one = |index: usize| -> Result<Tensor> {
-                    Ok(all
-                        .narrow(D::Minus1, index * head_dim, head_dim)?
-                        .contiguous()?)
+                    Ok(all.narrow(D::Minus1, index * head_dim, head_dim)?.contiguous()?)
                 };
                 [one(0)?, one(1)?, one(2)?]
             }

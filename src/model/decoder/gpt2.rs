@@ -13,23 +13,12 @@ use crate::ops::{self, Activation};
 pub fn shapes(config: &Config) -> Shapes {
     let (width, inner) = (config.hidden_size, config.intermediate_size);
     let mut shapes = vec![
-        (
-            "transformer.wte.weight".to_string(),
-            vec![config.vocab_size, width],
-        ),
-        (
-            "transformer.wpe.weight".to_string(),
-            vec![config.max_position_embeddings, width],
-        ),
+        ("transformer.wte.weight".to_string(), vec![config.vocab_size, width]),
+        ("transformer.wpe.weight".to_string(), vec![config.max_position_embeddings, width]),
     ];
     for layer in 0..config.num_hidden_layers {
         let mut add = |name: &str, shape: Vec<usize>| {
-            module(
-                &mut shapes,
-                format!("transformer.h.{layer}.{name}"),
-                shape,
-                true,
-            );
+            module(&mut shapes, format!("transformer.h.{layer}.{name}"), shape, true);
         };
         add("ln_1", vec![width]);
         add("attn.c_attn", vec![3 * width, width]);
@@ -38,20 +27,13 @@ pub fn shapes(config: &Config) -> Shapes {
         add("mlp.c_fc", vec![inner, width]);
         add("mlp.c_proj", vec![width, inner]);
     }
-    module(
-        &mut shapes,
-        "transformer.ln_f".to_string(),
-        vec![width],
-        true,
-    );
+    module(&mut shapes, "transformer.ln_f".to_string(), vec![width], true);
     shapes
 }
 
 /// Whether files store this weight as (in, out).
 pub fn is_conv1d(name: &str) -> bool {
-    ["c_attn.weight", "c_proj.weight", "c_fc.weight"]
-        .iter()
-        .any(|end| name.ends_with(end))
+    ["c_attn.weight", "c_proj.weight", "c_fc.weight"].iter().any(|end| name.ends_with(end))
 }
 
 pub struct Gpt2 {

@@ -13,18 +13,10 @@ use crate::ops::{self, Activation};
 
 pub fn shapes(config: &Config) -> Shapes {
     let (width, inner) = (config.hidden_size, config.intermediate_size);
-    let mut shapes = vec![(
-        "gpt_neox.embed_in.weight".to_string(),
-        vec![config.vocab_size, width],
-    )];
+    let mut shapes = vec![("gpt_neox.embed_in.weight".to_string(), vec![config.vocab_size, width])];
     for layer in 0..config.num_hidden_layers {
         let mut add = |name: &str, shape: Vec<usize>, bias: bool| {
-            module(
-                &mut shapes,
-                format!("gpt_neox.layers.{layer}.{name}"),
-                shape,
-                bias,
-            );
+            module(&mut shapes, format!("gpt_neox.layers.{layer}.{name}"), shape, bias);
         };
         let joined = vec![3 * width, width];
         add("input_layernorm", vec![width], true);

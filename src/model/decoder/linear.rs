@@ -34,9 +34,7 @@ impl Parts<'_> {
             Some(packed) => Matrix::Packed(packed.clone()),
             None => Matrix::Dense(self.tensor(&name)?),
         };
-        let beside = self
-            .adapter
-            .and_then(|adapter| Some((adapter, adapter.scale(module)?)));
+        let beside = self.adapter.and_then(|adapter| Some((adapter, adapter.scale(module)?)));
         let low_rank = match beside {
             Some((adapter, scale)) => {
                 let side = |side: &str| {
@@ -107,11 +105,7 @@ struct LowRank {
 impl Linear {
     /// The layer over a weight (out, in) alone.
     pub fn of(weight: Tensor) -> Self {
-        Self {
-            matrix: Matrix::Dense(weight),
-            bias: None,
-            low_rank: None,
-        }
+        Self { matrix: Matrix::Dense(weight), bias: None, low_rank: None }
     }
 
     /// x (…, in) → (…, out). `dropout` is where the adapter's dropout draws from while training.
@@ -157,11 +151,7 @@ impl Norm {
         Ok(match self {
             Self::Rms { weight, epsilon } => ops::rms_norm(x, weight, *epsilon)?,
             Self::RmsFromOne { change, epsilon } => ops::rms_norm(x, &(change + 1.0)?, *epsilon)?,
-            Self::Layer {
-                weight,
-                bias,
-                epsilon,
-            } => ops::layer_norm(x, weight, bias, *epsilon)?,
+            Self::Layer { weight, bias, epsilon } => ops::layer_norm(x, weight, bias, *epsilon)?,
         })
     }
 }

@@ -15,18 +15,11 @@ pub fn shapes(config: &Config) -> Shapes {
     let (width, inner) = (config.hidden_size, config.intermediate_size);
     let queries = config.num_attention_heads * config.head_dim;
     let keys = config.num_key_value_heads * config.head_dim;
-    let mut shapes = vec![(
-        "model.embed_tokens.weight".to_string(),
-        vec![config.vocab_size, width],
-    )];
+    let mut shapes =
+        vec![("model.embed_tokens.weight".to_string(), vec![config.vocab_size, width])];
     for layer in 0..config.num_hidden_layers {
         let mut add = |name: &str, shape: Vec<usize>, bias: bool| {
-            module(
-                &mut shapes,
-                format!("model.layers.{layer}.{name}"),
-                shape,
-                bias,
-            );
+            module(&mut shapes, format!("model.layers.{layer}.{name}"), shape, bias);
         };
         add("input_layernorm", vec![width], false);
         add("self_attn.q_proj", vec![queries, width], config.qkv_bias);

@@ -43,10 +43,7 @@ pub fn shapes(config: &Config) -> Shapes {
         _ => llama::shapes(config),
     };
     if !config.tie_word_embeddings {
-        shapes.push((
-            config.head_name().to_string(),
-            vec![config.vocab_size, config.hidden_size],
-        ));
+        shapes.push((config.head_name().to_string(), vec![config.vocab_size, config.hidden_size]));
     }
     shapes
 }

@@ -16,10 +16,7 @@ const OFFSET: usize = 2;
 pub fn shapes(config: &Config) -> Shapes {
     let (width, inner) = (config.hidden_size, config.intermediate_size);
     let mut shapes = vec![
-        (
-            "model.decoder.embed_tokens.weight".to_string(),
-            vec![config.vocab_size, width],
-        ),
+        ("model.decoder.embed_tokens.weight".to_string(), vec![config.vocab_size, width]),
         (
             "model.decoder.embed_positions.weight".to_string(),
             vec![config.max_position_embeddings + OFFSET, width],

@@ -134,11 +134,7 @@ impl Cache {
         let layers = (0..config.num_hidden_layers)
             .map(|_| Ok((empty()?, empty()?)))
             .collect::<Result<_>>()?;
-        Ok(Self {
-            layers,
-            capacity,
-            len: 0,
-        })
+        Ok(Self { layers, capacity, len: 0 })
     }
 
     /// Tokens held.
@@ -168,11 +164,7 @@ impl Cache {
             };
             joined.push((side(|layer| &layer.0)?, side(|layer| &layer.1)?));
         }
-        Ok(Self {
-            layers: joined,
-            capacity,
-            len: filled,
-        })
+        Ok(Self { layers: joined, capacity, len: filled })
     }
 
     /// Rows of keys or values with their last token at place `filled` of `capacity`.

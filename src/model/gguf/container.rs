@@ -77,11 +77,7 @@ impl Container {
         };
         let mut reader = Reader::new(&bytes);
         let (metadata, tensors) = header(&mut reader).map_err(refuse)?;
-        Ok(Self {
-            metadata,
-            tensors,
-            bytes,
-        })
+        Ok(Self { metadata, tensors, bytes })
     }
 
     /// The stored bytes of a tensor.
@@ -174,9 +170,8 @@ fn header(reader: &mut Reader) -> Why<Header> {
 }
 
 fn value(reader: &mut Reader, kind: u32, depth: usize, left: &mut usize) -> Why<Value> {
-    *left = left
-        .checked_sub(1)
-        .ok_or_else(|| format!("its metadata has more than {VALUES} values"))?;
+    *left =
+        left.checked_sub(1).ok_or_else(|| format!("its metadata has more than {VALUES} values"))?;
     Ok(match kind {
         0 => Value::Integer(i64::from(reader.number::<1>()?[0])),
         1 => Value::Integer(i64::from(i8::from_le_bytes(reader.number()?))),
@@ -193,9 +188,7 @@ fn value(reader: &mut Reader, kind: u32, depth: usize, left: &mut usize) -> Why<
         8 => Value::Text(reader.text("a text of its metadata")?),
         9 => {
             if depth >= DEPTH {
-                return Err(format!(
-                    "its metadata has lists in lists, more than {DEPTH} deep"
-                ));
+                return Err(format!("its metadata has lists in lists, more than {DEPTH} deep"));
             }
             let inner = reader.u32()?;
             let count = reader.u64()?;
@@ -218,9 +211,7 @@ fn value(reader: &mut Reader, kind: u32, depth: usize, left: &mut usize) -> Why<
         11 => Value::Integer(i64::from_le_bytes(reader.number()?)),
         12 => Value::Float(f64::from_le_bytes(reader.number()?)),
         other => {
-            return Err(format!(
-                "its metadata has a value of the unknown kind {other}"
-            ));
+            return Err(format!("its metadata has a value of the unknown kind {other}"));
         }
     })
 }
@@ -229,9 +220,7 @@ fn value(reader: &mut Reader, kind: u32, depth: usize, left: &mut usize) -> Why<
 fn info(reader: &mut Reader, name: &str) -> Why<Info> {
     let rank = reader.u32()?;
     if !(1..=RANK).contains(&rank) {
-        return Err(format!(
-            "the tensor {name:?} has {rank} sizes, not 1 to {RANK}"
-        ));
+        return Err(format!("the tensor {name:?} has {rank} sizes, not 1 to {RANK}"));
     }
     let mut shape = Vec::new();
     for _ in 0..rank {
@@ -254,9 +243,7 @@ fn info(reader: &mut Reader, name: &str) -> Why<Info> {
             kind.block_size()
         ));
     }
-    let count = shape
-        .iter()
-        .try_fold(1usize, |product, size| product.checked_mul(*size));
+    let count = shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
     let bytes = count.and_then(|count| (count / kind.block_size()).checked_mul(kind.type_size()));
     Ok(Info {
         shape,
@@ -308,9 +295,7 @@ fn place(
         if let [(_, end, one), (start, _, other)] = pair
             && start < end
         {
-            return Err(format!(
-                "the tensors {one:?} and {other:?} lie over each other"
-            ));
+            return Err(format!("the tensors {one:?} and {other:?} lie over each other"));
         }
     }
     Ok(())

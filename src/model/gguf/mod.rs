@@ -45,9 +45,7 @@ pub(super) fn load(files: &Files, name: &str, options: &LoadOptions) -> Result<M
     )?;
     let weights = weights(&file, &config, options, &device)?;
     let lineage = Lineage {
-        source: files
-            .path(name)
-            .map_or(what, |path| path.display().to_string()),
+        source: files.path(name).map_or(what, |path| path.display().to_string()),
         sha256: Some(file.sha256()?),
         unused: unused(&file, &config)?,
         ..Lineage::default()
@@ -59,16 +57,12 @@ pub(super) fn load(files: &Files, name: &str, options: &LoadOptions) -> Result<M
 /// than its authors meant.
 fn unused(file: &Container, config: &Config) -> Result<Vec<String>> {
     let shapes = decoder::shapes(config);
-    let used: BTreeSet<String> = shapes
-        .iter()
-        .filter_map(|(name, _)| names::stored(config, name))
-        .collect();
+    let used: BTreeSet<String> =
+        shapes.iter().filter_map(|(name, _)| names::stored(config, name)).collect();
     // The frequencies are read with the settings; llama.cpp leaves the others alone too.
     let known = |name: &str| name.contains("rope_freqs") || name.contains("attn_rot_embd");
     let names = file.tensors.keys().cloned();
-    let unused: Vec<String> = names
-        .filter(|name| !used.contains(name) && !known(name))
-        .collect();
+    let unused: Vec<String> = names.filter(|name| !used.contains(name) && !known(name)).collect();
     match unused.iter().find(|name| name.starts_with("blk.")) {
         Some(name) => Err(Error::failed(format!(
             "the GGUF file holds the tensor `{name}`, which a {} has no use for",
@@ -86,9 +80,7 @@ fn weights(
 ) -> Result<Weights> {
     let dtype = dtype_of(options)?;
     let shapes = decoder::shapes(config);
-    let mut task = options
-        .control
-        .begin("loading", shapes.len() as u64, "weights");
+    let mut task = options.control.begin("loading", shapes.len() as u64, "weights");
     let interleaved = settings::architecture(file)? == "llama";
     let mut weights = Weights::default();
     for (done, (name, expected)) in shapes.into_iter().enumerate() {

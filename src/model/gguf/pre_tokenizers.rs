@@ -29,13 +29,7 @@ macro_rules! marks_and_spaces {
 /// LLaMA 3's kind with so many digits together.
 macro_rules! words_and_digits {
     ($digits:literal) => {
-        concat!(
-            endings!(),
-            r"|[^\r\n\p{L}\p{N}]?\p{L}+|",
-            $digits,
-            "|",
-            marks_and_spaces!()
-        )
+        concat!(endings!(), r"|[^\r\n\p{L}\p{N}]?\p{L}+|", $digits, "|", marks_and_spaces!())
     };
 }
 /// Words that begin with capitals apart. What is small and what is a capital is told in ASCII only, as llama.cpp has it.
@@ -68,19 +62,11 @@ const DEEPSEEK3: [&str; 3] = [
 const CASED: &str = r"\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝ\x{1F5F}-\x{1F7D}ᾀ-ᾴᾶ-ᾼ\x{1FBE}ῂ-ῄῆ-ῌ\x{1FD0}-\x{1FD3}\x{1FD6}-\x{1FDB}ῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤ\x{2126}ℨ\x{212A}-\x{212D}ℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+";
 
 const fn by(names: &'static [&'static str], patterns: &'static [&'static str]) -> PreTokenizer {
-    PreTokenizer {
-        names,
-        patterns,
-        whole_words: false,
-        begins: false,
-    }
+    PreTokenizer { names, patterns, whole_words: false, begins: false }
 }
 
 const KNOWN: &[PreTokenizer] = &[
-    by(
-        &["default"],
-        &[r"[\p{P}$+<=>^~|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"],
-    ),
+    by(&["default"], &[r"[\p{P}$+<=>^~|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"]),
     PreTokenizer {
         whole_words: true,
         begins: true,
@@ -99,10 +85,7 @@ const KNOWN: &[PreTokenizer] = &[
             &[THREE_DIGITS],
         )
     },
-    by(
-        &["dbrx", "smaug-bpe", "chatglm-bpe", "glm4"],
-        &[THREE_DIGITS],
-    ),
+    by(&["dbrx", "smaug-bpe", "chatglm-bpe", "glm4"], &[THREE_DIGITS]),
     by(
         &[
             "qwen2",
@@ -134,10 +117,7 @@ const KNOWN: &[PreTokenizer] = &[
     ),
     PreTokenizer {
         whole_words: true,
-        ..by(
-            &["minicpm5"],
-            &[r"\p{N}{1,3}", words_and_digits!(r"\p{N}+")],
-        )
+        ..by(&["minicpm5"], &[r"\p{N}{1,3}", words_and_digits!(r"\p{N}+")])
     },
     by(&["laguna"], &[r"[^\n]+|\n+", ONE_DIGIT]),
     by(
@@ -168,10 +148,7 @@ const KNOWN: &[PreTokenizer] = &[
     },
     by(
         &["gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"],
-        &[by_capitals!(
-            r"(?:'(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL]))?",
-            r"\p{N}{1,3}"
-        )],
+        &[by_capitals!(r"(?:'(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL]))?", r"\p{N}{1,3}")],
     ),
     by(
         &[
@@ -207,27 +184,14 @@ const KNOWN: &[PreTokenizer] = &[
         ],
         &[r"\p{N}", GPT2],
     ),
-    by(
-        &["falcon"],
-        &[r"[\p{P}$+<=>^~|`]+", GPT2, "[0-9][0-9][0-9]"],
-    ),
+    by(&["falcon"], &[r"[\p{P}$+<=>^~|`]+", GPT2, "[0-9][0-9][0-9]"]),
     by(&["poro-chat", "bloom", "gpt3-finnish"], &[BLOOM]),
     by(&["viking"], &[BLOOM, r"\p{N}"]),
     by(
         &["deepseek-llm"],
-        &[
-            r"[\r\n]",
-            CASED,
-            r"\s?[!-/:-~！-／：-～‘-‟　-。]+",
-            r"\s+\z",
-            EASTERN,
-            r"\p{N}+",
-        ],
+        &[r"[\r\n]", CASED, r"\s?[!-/:-~！-／：-～‘-‟　-。]+", r"\s+\z", EASTERN, r"\p{N}+"],
     ),
-    by(
-        &["deepseek-coder"],
-        &[r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", EASTERN, r"\p{N}"],
-    ),
+    by(&["deepseek-coder"], &[r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", EASTERN, r"\p{N}"]),
     by(&["deepseek-v3", "hunyuan-dense", "joyai-llm"], &DEEPSEEK3),
     PreTokenizer {
         begins: true,
@@ -300,10 +264,8 @@ mod tests {
         let mut pieces = PreTokenizedString::from(text);
         steps.pre_tokenize(&mut pieces).unwrap();
         let places = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte);
-        let pieces: Vec<&str> = places
-            .into_iter()
-            .map(|(_, (start, end), _)| &text[start..end])
-            .collect();
+        let pieces: Vec<&str> =
+            places.into_iter().map(|(_, (start, end), _)| &text[start..end]).collect();
         assert_eq!(pieces.concat(), text, "{name} loses nothing");
         pieces.join("|")
     }

@@ -18,12 +18,7 @@ type Why<T> = Result<T, String>;
 
 impl<'a> Reader<'a> {
     pub fn new(bytes: &'a Bytes) -> Self {
-        Self {
-            bytes,
-            window: Vec::new(),
-            first: 0,
-            position: 0,
-        }
+        Self { bytes, window: Vec::new(), first: 0, position: 0 }
     }
 
     pub fn position(&self) -> u64 {
@@ -40,9 +35,7 @@ impl<'a> Reader<'a> {
         let left = self.len().saturating_sub(self.position);
         match count.checked_mul(least).is_some_and(|bytes| bytes <= left) {
             true => Ok(()),
-            false => Err(format!(
-                "it announces {count} {what} and has {left} bytes left"
-            )),
+            false => Err(format!("it announces {count} {what} and has {left} bytes left")),
         }
     }
 

@@ -24,11 +24,9 @@ pub fn architecture(file: &Container) -> Result<&str> {
     })?;
     match ARCHITECTURES.iter().any(|(known, _)| *known == name) {
         true => Ok(name),
-        false => Err(Error::unknown(
-            "GGUF architecture",
-            name,
-            ARCHITECTURES.map(|(name, _)| name),
-        )),
+        false => {
+            Err(Error::unknown("GGUF architecture", name, ARCHITECTURES.map(|(name, _)| name)))
+        }
     }
 }
 
@@ -38,10 +36,7 @@ pub fn config(file: &Container) -> Result<Value> {
     let keys = Keys { file, name };
     let mut map = Map::new();
     let family = ARCHITECTURES.iter().find(|(known, _)| *known == name);
-    map.insert(
-        "model_type".to_string(),
-        json!(family.map(|(_, family)| family)),
-    );
+    map.insert("model_type".to_string(), json!(family.map(|(_, family)| family)));
     let embedding = file.tensors.get("token_embd.weight").ok_or_else(|| {
         Error::failed("the GGUF file has no tensor token_embd.weight: it holds no language model")
     })?;
@@ -98,10 +93,7 @@ impl Keys<'_> {
     /// Elements of a head.
     fn head_dim(&self) -> Result<i64> {
         let heads = self.size("attention.head_count")?.max(1);
-        Ok(self.size_or(
-            "attention.key_length",
-            self.size("embedding_length")? / heads,
-        ))
+        Ok(self.size_or("attention.key_length", self.size("embedding_length")? / heads))
     }
 }
 
@@ -118,27 +110,15 @@ fn llama_like(keys: &Keys, map: &mut Map<String, Value>) -> Result<()> {
         map,
         &[
             ("hidden_size", json!(keys.size("embedding_length")?)),
-            (
-                "intermediate_size",
-                json!(keys.size("feed_forward_length")?),
-            ),
+            ("intermediate_size", json!(keys.size("feed_forward_length")?)),
             ("num_hidden_layers", json!(keys.size("block_count")?)),
             ("num_attention_heads", json!(heads)),
-            (
-                "num_key_value_heads",
-                json!(keys.size_or("attention.head_count_kv", heads)),
-            ),
+            ("num_key_value_heads", json!(keys.size_or("attention.head_count_kv", heads))),
             ("head_dim", json!(head_dim)),
-            (
-                "max_position_embeddings",
-                json!(keys.size("context_length")?),
-            ),
+            ("max_position_embeddings", json!(keys.size("context_length")?)),
             (
                 "rms_norm_eps",
-                json!(
-                    keys.number("attention.layer_norm_rms_epsilon")
-                        .unwrap_or(1e-5)
-                ),
+                json!(keys.number("attention.layer_norm_rms_epsilon").unwrap_or(1e-5)),
             ),
             ("attention_bias", json!(keys.has("blk.0.attn_output.bias"))),
             ("mlp_bias", json!(keys.has("blk.0.ffn_gate.bias"))),
@@ -176,14 +156,8 @@ fn gemma2(keys: &Keys, map: &mut Map<String, Value>, heads: i64, head_dim: i64) 
         &[
             ("query_pre_attn_scalar", json!(scalar)),
             ("sliding_window", json!(window)),
-            (
-                "attn_logit_softcapping",
-                capped("attn_logit_softcapping", 50.0),
-            ),
-            (
-                "final_logit_softcapping",
-                capped("final_logit_softcapping", 30.0),
-            ),
+            ("attn_logit_softcapping", capped("attn_logit_softcapping", 50.0)),
+            ("final_logit_softcapping", capped("final_logit_softcapping", 30.0)),
             ("hidden_activation", json!("gelu_pytorch_tanh")),
         ],
     );
@@ -213,9 +187,7 @@ fn gemma3(keys: &Keys, map: &mut Map<String, Value>, heads: i64, head_dim: i64) 
 
 /// Scaled rotary frequencies: by the metadata, or by a tensor of factors as LLaMA 3.1 has it.
 fn scaling(keys: &Keys, theta: f64, dims: i64) -> Result<Option<Value>> {
-    let factor = keys
-        .number("rope.scaling.factor")
-        .or(keys.number("rope.scale_linear"));
+    let factor = keys.number("rope.scaling.factor").or(keys.number("rope.scale_linear"));
     let kind = keys.file.text(&keys.full("rope.scaling.type"));
     match (kind, factor) {
         (Some("yarn"), Some(factor)) => {
@@ -237,12 +209,7 @@ fn scaling(keys: &Keys, theta: f64, dims: i64) -> Result<Option<Value>> {
     let given = super::tensor_values(keys.file, info)?;
     let largest = given.iter().copied().fold(1.0, f32::max);
     // The file has the outcome alone; these are the settings that every LLaMA 3.1 and 3.2 was published with.
-    let known = Scaling::Llama3 {
-        factor: f64::from(largest),
-        low: 1.0,
-        high: 4.0,
-        original: 8192,
-    };
+    let known = Scaling::Llama3 { factor: f64::from(largest), low: 1.0, high: 4.0, original: 8192 };
     let dims = usize::try_from(dims).unwrap_or(0);
     let plain = Scaling::None.frequencies(theta, dims);
     let scaled = known.frequencies(theta, dims);
@@ -292,28 +259,13 @@ fn gpt_neox(keys: &Keys, map: &mut Map<String, Value>) -> Result<()> {
         map,
         &[
             ("hidden_size", json!(keys.size("embedding_length")?)),
-            (
-                "intermediate_size",
-                json!(keys.size("feed_forward_length")?),
-            ),
+            ("intermediate_size", json!(keys.size("feed_forward_length")?)),
             ("num_hidden_layers", json!(keys.size("block_count")?)),
-            (
-                "num_attention_heads",
-                json!(keys.size("attention.head_count")?),
-            ),
-            (
-                "max_position_embeddings",
-                json!(keys.size("context_length")?),
-            ),
-            (
-                "layer_norm_eps",
-                json!(keys.number("attention.layer_norm_epsilon").unwrap_or(1e-5)),
-            ),
+            ("num_attention_heads", json!(keys.size("attention.head_count")?)),
+            ("max_position_embeddings", json!(keys.size("context_length")?)),
+            ("layer_norm_eps", json!(keys.number("attention.layer_norm_epsilon").unwrap_or(1e-5))),
             ("rotary_pct", json!(turned as f64 / head_dim as f64)),
-            (
-                "rope_theta",
-                json!(keys.number("rope.freq_base").unwrap_or(1e4)),
-            ),
+            ("rope_theta", json!(keys.number("rope.freq_base").unwrap_or(1e4))),
             ("use_parallel_residual", json!(parallel.unwrap_or(true))),
             ("attention_bias", json!(keys.has("blk.0.attn_qkv.bias"))),
         ],

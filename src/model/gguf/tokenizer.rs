@@ -17,18 +17,13 @@ pub fn read(file: &Container, config: &Config) -> Result<TextTokenizer> {
         "gpt2" => byte_level(file, &tokens)?,
         "llama" => sentence_piece(file, &tokens)?,
         other => {
-            return Err(Error::unknown(
-                "tokenizer of a GGUF file",
-                other,
-                ["gpt2", "llama"],
-            ));
+            return Err(Error::unknown("tokenizer of a GGUF file", other, ["gpt2", "llama"]));
         }
     };
     let settings = settings(file, &tokens);
     let mut config = config.clone();
-    if let Some(turn) = file
-        .integer("tokenizer.ggml.eot_token_id")
-        .and_then(|id| u32::try_from(id).ok())
+    if let Some(turn) =
+        file.integer("tokenizer.ggml.eot_token_id").and_then(|id| u32::try_from(id).ok())
         && !config.eos_token_ids.contains(&turn)
     {
         config.eos_token_ids.push(turn);
@@ -72,11 +67,7 @@ impl<'a> Tokens<'a> {
                 .collect(),
         };
         match kinds.len() == texts.len() {
-            true => Ok(Self {
-                texts,
-                kinds,
-                vocabulary,
-            }),
+            true => Ok(Self { texts, kinds, vocabulary }),
             false => Err(Error::invalid(
                 "reading the tokenizer of the GGUF file",
                 format!("{} kinds of tokens, one a token", texts.len()),
@@ -114,9 +105,9 @@ impl<'a> Tokens<'a> {
 fn text<'a>(value: &'a Meta, key: &str) -> Result<&'a str> {
     match value {
         Meta::Text(text) => Ok(text),
-        _ => Err(Error::failed(format!(
-            "the GGUF file has something else than texts under `{key}`"
-        ))),
+        _ => {
+            Err(Error::failed(format!("the GGUF file has something else than texts under `{key}`")))
+        }
     }
 }
 
@@ -219,9 +210,6 @@ fn settings(file: &Container, tokens: &Tokens) -> Value {
     if let Some(template) = file.text("tokenizer.chat_template") {
         map.insert("chat_template".to_string(), json!(template));
     }
-    map.insert(
-        "tokenizer_class".to_string(),
-        json!("PreTrainedTokenizerFast"),
-    );
+    map.insert("tokenizer_class".to_string(), json!("PreTrainedTokenizerFast"));
     Value::Object(map)
 }

@@ -60,10 +60,7 @@ impl Archive {
         if legacy::is_legacy(&bytes)? {
             let Legacy { tensors, storages } = legacy::read(&bytes).map_err(refuse)?;
             let store = Store::Plain { bytes, storages };
-            return Ok(Self {
-                store,
-                tensors: named(tensors)?,
-            });
+            return Ok(Self { store, tensors: named(tensors)? });
         }
         let file = bytes.into_file().map_err(refuse)?;
         let mut zip =
@@ -77,10 +74,7 @@ impl Archive {
         let state = pickle::state(&bytes).map_err(refuse)?;
         let folder = name.trim_end_matches(PICKLE).to_string();
         let zip = Mutex::new(zip);
-        Ok(Self {
-            store: Store::Zip { zip, folder },
-            tensors: named(state.tensors)?,
-        })
+        Ok(Self { store: Store::Zip { zip, folder }, tensors: named(state.tensors)? })
     }
 
     /// A tensor on the CPU, in the type that it is stored in.
@@ -102,20 +96,12 @@ impl Archive {
         let bytes = match elements.places {
             None => bytes,
             Some(places) => {
-                let value = |place: usize| {
-                    bytes
-                        .get(place * size..(place + 1) * size)
-                        .unwrap_or_default()
-                };
+                let value =
+                    |place: usize| bytes.get(place * size..(place + 1) * size).unwrap_or_default();
                 places.into_iter().flat_map(value).copied().collect()
             }
         };
-        Ok(Tensor::from_raw_buffer(
-            &bytes,
-            dtype,
-            &tensor.shape,
-            &Device::Cpu,
-        )?)
+        Ok(Tensor::from_raw_buffer(&bytes, dtype, &tensor.shape, &Device::Cpu)?)
     }
 }
 
@@ -130,18 +116,15 @@ impl Store {
                 stored(&mut zip, &format!("{folder}data/{key}"), start, Some(count))
             }
             Self::Plain { bytes, storages } => {
-                let (first, size) = storages
-                    .get(key)
-                    .ok_or_else(|| format!("there is no storage {key:?}"))?;
+                let (first, size) =
+                    storages.get(key).ok_or_else(|| format!("there is no storage {key:?}"))?;
                 let end = start.checked_add(count as u64);
                 if end.is_none_or(|end| end > *size) {
                     return Err(format!(
                         "its storage {key:?} has {size} bytes, and {count} from {start} on are asked for"
                     ));
                 }
-                bytes
-                    .at(first + start, count)
-                    .map_err(|error| error.to_string())
+                bytes.at(first + start, count).map_err(|error| error.to_string())
             }
         }
     }
@@ -154,13 +137,9 @@ fn stored(
     start: u64,
     count: Option<usize>,
 ) -> std::result::Result<Vec<u8>, String> {
-    let mut entry = zip
-        .by_name(name)
-        .map_err(|error| format!("{name:?}: {error}"))?;
+    let mut entry = zip.by_name(name).map_err(|error| format!("{name:?}: {error}"))?;
     if entry.compression() != CompressionMethod::Stored {
-        return Err(format!(
-            "its entry {name:?} is compressed, which torch.save does not do"
-        ));
+        return Err(format!("its entry {name:?} is compressed, which torch.save does not do"));
     }
     let size = entry.size();
     let count = match count {
@@ -189,9 +168,7 @@ fn type_of(kind: &str) -> std::result::Result<DType, String> {
         "DoubleStorage" => Ok(DType::F64),
         "HalfStorage" => Ok(DType::F16),
         "BFloat16Storage" => Ok(DType::BF16),
-        other => Err(format!(
-            "its values are of {other:?}, not f32, f16, bf16 or f64"
-        )),
+        other => Err(format!("its values are of {other:?}, not f32, f16, bf16 or f64")),
     }
 }
 
@@ -215,10 +192,7 @@ fn elements(tensor: &Described, size: usize) -> std::result::Result<Elements, St
         count = count.checked_mul(*size).ok_or_else(beyond)?;
     }
     if in_order || count == 0 {
-        return Ok(Elements {
-            last: count,
-            places: None,
-        });
+        return Ok(Elements { last: count, places: None });
     }
     // No file of ours has a tensor of more elements in another order; each takes eight bytes here.
     if count > 1 << 31 {
@@ -238,17 +212,12 @@ fn elements(tensor: &Described, size: usize) -> std::result::Result<Elements, St
         let steps = |place: usize| (0..*size).map(move |step| place.saturating_add(step * stride));
         places = places.into_iter().flat_map(steps).collect();
     }
-    Ok(Elements {
-        last,
-        places: Some(places),
-    })
+    Ok(Elements { last, places: Some(places) })
 }
 
 /// One beyond the last element, counted from the first.
 fn last_of(tensor: &Described) -> Option<usize> {
     let sizes = tensor.shape.iter().zip(&tensor.stride);
     let furthest = |(size, stride): (&usize, &usize)| size.checked_sub(1)?.checked_mul(*stride);
-    sizes
-        .map(furthest)
-        .try_fold(1, |sum: usize, further| sum.checked_add(further?))
+    sizes.map(furthest).try_fold(1, |sum: usize, further| sum.checked_add(further?))
 }

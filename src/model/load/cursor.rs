@@ -53,10 +53,7 @@ impl<'a> Cursor<'a> {
     /// What stands before the next line break.
     pub fn line(&mut self) -> Result<String, String> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
-        let length = rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .ok_or("it ends early")?;
+        let length = rest.iter().position(|byte| *byte == b'\n').ok_or("it ends early")?;
         let line = String::from_utf8_lossy(self.take(length)?).into_owned();
         self.take(1)?;
         Ok(line)

@@ -41,10 +41,7 @@ pub fn random(
         weights.insert(name, weight);
     }
     let weights = Weights::dense(weights);
-    let lineage = Lineage {
-        source: format!("new, seed {seed}"),
-        ..Lineage::default()
-    };
+    let lineage = Lineage { source: format!("new, seed {seed}"), ..Lineage::default() };
     Model::new(config, tokenizer, weights, None, lineage)
 }
 

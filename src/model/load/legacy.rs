@@ -7,9 +7,8 @@ use super::source::Bytes;
 use crate::error::Result;
 
 /// The first pickle: a number that says what follows.
-const MAGIC: [u8; 15] = [
-    0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.',
-];
+const MAGIC: [u8; 15] =
+    [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.'];
 /// Pickles longer than this come from a broken or hostile file; real ones take a megabyte or two.
 const LONGEST: u64 = 1 << 26;
 
@@ -59,13 +58,8 @@ pub fn read(bytes: &Bytes) -> std::result::Result<Legacy, String> {
     for key in keys {
         let kind = state.kinds.get(&key);
         let kind = kind.ok_or_else(|| format!("it has a storage {key:?} that nothing is in"))?;
-        let number = bytes
-            .at(place, 8)
-            .map_err(|_| "it ends early".to_string())?;
-        let elements = number
-            .iter()
-            .rev()
-            .fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
+        let number = bytes.at(place, 8).map_err(|_| "it ends early".to_string())?;
+        let elements = number.iter().rev().fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
         let size = elements.checked_mul(size_of(kind)?);
         let end = size.and_then(|size| size.checked_add(place + 8));
         match (size, end) {
@@ -76,8 +70,5 @@ pub fn read(bytes: &Bytes) -> std::result::Result<Legacy, String> {
             _ => return Err("it ends early".to_string()),
         }
     }
-    Ok(Legacy {
-        tensors: state.tensors,
-        storages,
-    })
+    Ok(Legacy { tensors: state.tensors, storages })
 }

@@ -66,19 +66,13 @@ pub fn open(
     settings: &hub::Settings,
 ) -> Result<Model> {
     // A revision is that of what was asked for; an adapter says its base's itself.
-    let of_base = LoadOptions {
-        revision: None,
-        ..options.clone()
-    };
+    let of_base = LoadOptions { revision: None, ..options.clone() };
     let base = |name: &str| hub_model(name, &of_base, settings, &no_base);
     let model = match (source.strip_prefix("ebb/"), folder) {
         (Some(name), _) => bundled(name, options)?,
-        (None, Some(folder)) => of_files(
-            &Files::of_folder(folder, &options.roots),
-            folder,
-            options,
-            &base,
-        )?,
+        (None, Some(folder)) => {
+            of_files(&Files::of_folder(folder, &options.roots), folder, options, &base)?
+        }
         (None, None) => hub_model(source, options, settings, &base)?,
     };
     match &options.adapter {
@@ -125,12 +119,7 @@ fn no_base(name: &str) -> Result<Model> {
 
 /// Loads a model from a folder in save_pretrained layout, a GGUF file, or a PEFT adapter folder over its base.
 pub fn from_folder(folder: &Path, options: &LoadOptions) -> Result<Model> {
-    of_files(
-        &Files::of_folder(folder, &options.roots),
-        folder,
-        options,
-        &no_base,
-    )
+    of_files(&Files::of_folder(folder, &options.roots), folder, options, &no_base)
 }
 
 /// The base of an adapter, in a folder or a `.gguf` file.
@@ -153,11 +142,7 @@ fn gguf_file(path: &Path, roots: &Roots) -> Option<(Files, String)> {
 
 /// A model that is no adapter: in save_pretrained layout, or the one GGUF file of a folder.
 fn whole(files: &Files, options: &LoadOptions) -> Result<Model> {
-    let layout = [
-        "config.json",
-        "model.safetensors",
-        "model.safetensors.index.json",
-    ];
+    let layout = ["config.json", "model.safetensors", "model.safetensors.index.json"];
     for name in layout {
         if files.open(name)?.is_some() {
             return assemble(files, options);
@@ -167,11 +152,7 @@ fn whole(files: &Files, options: &LoadOptions) -> Result<Model> {
         [] => assemble(files, options),
         [one] => gguf::load(files, one, options),
         several => Err(Error::failed_with_hint(
-            format!(
-                "{} has several GGUF files: {}",
-                files.source,
-                several.join(", ")
-            ),
+            format!("{} has several GGUF files: {}", files.source, several.join(", ")),
             "give the path of one of them",
         )),
     }
@@ -195,17 +176,11 @@ fn of_files(
 /// Loads a model that the program ships: "tiny".
 pub fn bundled(name: &str, options: &LoadOptions) -> Result<Model> {
     if BUNDLED.get_file(format!("{name}/config.json")).is_none() {
-        return Err(Error::unknown(
-            "bundled model",
-            format!("ebb/{name}"),
-            bundled_names(),
-        ));
+        return Err(Error::unknown("bundled model", format!("ebb/{name}"), bundled_names()));
     }
     match BUNDLED.get_dir(name) {
         Some(folder) => assemble(&Files::bundled(name, folder), options),
-        None => Err(Error::failed(format!(
-            "the bundled model {name} has no files"
-        ))),
+        None => Err(Error::failed(format!("the bundled model {name} has no files"))),
     }
 }
 
@@ -222,10 +197,7 @@ pub fn bundled_names() -> Vec<String> {
 fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
     let config = files.required("config.json")?;
     let stored: Value = serde_json::from_slice(&config).map_err(|error| {
-        Error::failed(format!(
-            "config.json of {} cannot be read: {error}",
-            files.source
-        ))
+        Error::failed(format!("config.json of {} cannot be read: {error}", files.source))
     })?;
     let config = Config::from_json(&stored)?;
     let generation = match files.read("generation_config.json")? {
@@ -241,10 +213,7 @@ fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
     if let Some(template) = files.read("chat_template.jinja")? {
         let template = String::from_utf8(template);
         let template = template.map_err(|_| {
-            Error::failed(format!(
-                "chat_template.jinja of {} is not UTF-8",
-                files.source
-            ))
+            Error::failed(format!("chat_template.jinja of {} is not UTF-8", files.source))
         })?;
         tokenizer.set_chat_template(template);
     }
@@ -295,9 +264,7 @@ fn read_weights(
     let config = &config;
     let needed = decoder::shapes(config);
     let mut weights = Tensors::new();
-    let mut task = options
-        .control
-        .begin("loading", needed.len() as u64, "weights");
+    let mut task = options.control.begin("loading", needed.len() as u64, "weights");
     for (done, (name, expected)) in needed.into_iter().enumerate() {
         options.control.check()?;
         task.update(done as u64, "");
@@ -305,9 +272,7 @@ fn read_weights(
             continue;
         };
         let transposed = decoder::is_stored_transposed(config, &name);
-        let holder = opened
-            .iter()
-            .find_map(|file| Some((file, file.shape(stored)?)));
+        let holder = opened.iter().find_map(|file| Some((file, file.shape(stored)?)));
         let Some((file, mut shape)) = holder else {
             continue;
         };

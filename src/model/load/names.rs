@@ -109,11 +109,7 @@ pub fn unwrapped(mut name: &str) -> &str {
 /// Names for a sentence: the first of them, and how many more there are.
 pub fn shortened(names: &BTreeSet<String>) -> String {
     const SHOWN: usize = 6;
-    let quoted: Vec<String> = names
-        .iter()
-        .take(SHOWN)
-        .map(|name| format!("`{name}`"))
-        .collect();
+    let quoted: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
     match names.len().checked_sub(SHOWN) {
         None | Some(0) => quoted.join(", "),
         Some(more) => format!("{} and {more} more", quoted.join(", ")),

@@ -75,11 +75,7 @@ pub fn state(bytes: &[u8]) -> Why<State> {
         Object::Storage { kind, key } => Some((key.clone(), kind.clone())),
         _ => None,
     });
-    Ok(State {
-        tensors,
-        kinds: kinds.collect(),
-        length: machine.source.position,
-    })
+    Ok(State { tensors, kinds: kinds.collect(), length: machine.source.position })
 }
 
 /// The texts of the pickled list at the beginning of `bytes`, and the bytes of the pickle.
@@ -235,22 +231,15 @@ impl<'a> Machine<'a> {
     }
 
     fn pop(&mut self) -> Why<Id> {
-        self.stack
-            .pop()
-            .ok_or_else(|| "it takes more than there is".to_string())
+        self.stack.pop().ok_or_else(|| "it takes more than there is".to_string())
     }
 
     fn top(&self) -> Why<Id> {
-        self.stack
-            .last()
-            .copied()
-            .ok_or_else(|| "it takes more than there is".to_string())
+        self.stack.last().copied().ok_or_else(|| "it takes more than there is".to_string())
     }
 
     fn object(&self, id: Id) -> Why<&Object> {
-        self.objects
-            .get(id)
-            .ok_or_else(|| "it names what is not there".to_string())
+        self.objects.get(id).ok_or_else(|| "it names what is not there".to_string())
     }
 
     fn remember(&mut self, size: usize) -> Why<()> {
@@ -261,21 +250,14 @@ impl<'a> Machine<'a> {
 
     fn recall(&mut self, size: usize) -> Why<()> {
         let place = self.source.number(size)?;
-        let id = self
-            .memo
-            .get(&place)
-            .ok_or("it recalls what it never kept")?;
+        let id = self.memo.get(&place).ok_or("it recalls what it never kept")?;
         self.stack.push(*id);
         Ok(())
     }
 
     fn since_mark(&mut self) -> Why<Vec<Id>> {
         let is_mark = |id: &Id| matches!(self.objects.get(*id), Some(Object::Mark));
-        let mark = self
-            .stack
-            .iter()
-            .rposition(is_mark)
-            .ok_or("it goes back to no mark")?;
+        let mark = self.stack.iter().rposition(is_mark).ok_or("it goes back to no mark")?;
         let items = self.stack.split_off(mark + 1);
         self.stack.pop();
         Ok(items)

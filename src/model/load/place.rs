@@ -14,9 +14,7 @@ pub fn device_of(name: &str) -> Result<Device> {
         "" | "auto" => Ok(Device::cuda_if_available(0).unwrap_or(Device::Cpu)),
         "cpu" => Ok(Device::Cpu),
         other => {
-            let index = other
-                .strip_prefix("cuda:")
-                .and_then(|index| index.parse().ok());
+            let index = other.strip_prefix("cuda:").and_then(|index| index.parse().ok());
             let Some(index) = index else {
                 return Err(Error::unknown("device", other, ["auto", "cpu", "cuda:0"]));
             };

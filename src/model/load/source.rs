@@ -34,10 +34,7 @@ impl Files {
     }
 
     pub fn bundled(name: &str, folder: &'static Dir<'static>) -> Self {
-        Self {
-            source: format!("ebb/{name}"),
-            place: Place::Bundled(folder),
-        }
+        Self { source: format!("ebb/{name}"), place: Place::Bundled(folder) }
     }
 
     /// The path of a file in a folder on disk, whether it is there or not.
@@ -140,28 +137,20 @@ fn blobs_of(folder: &Path) -> Option<PathBuf> {
 /// A file of which parts are read by their place, so that a large model is never in memory twice.
 pub enum Bytes {
     Memory(&'static [u8]),
-    File {
-        file: Mutex<File>,
-        len: u64,
-        path: PathBuf,
-    },
+    File { file: Mutex<File>, len: u64, path: PathBuf },
 }
 
 impl Bytes {
     pub fn of(opened: Opened) -> Self {
-        Self::File {
-            len: opened.len,
-            file: Mutex::new(opened.file),
-            path: opened.path,
-        }
+        Self::File { len: opened.len, file: Mutex::new(opened.file), path: opened.path }
     }
 
     /// The open file, to be read by others; only memory has none.
     pub fn into_file(self) -> std::result::Result<File, String> {
         match self {
-            Self::File { file, .. } => file
-                .into_inner()
-                .map_err(|_| "its reader stopped in the middle".to_string()),
+            Self::File { file, .. } => {
+                file.into_inner().map_err(|_| "its reader stopped in the middle".to_string())
+            }
             Self::Memory(_) => Err("it is no file".to_string()),
         }
     }

@@ -58,11 +58,7 @@ impl TensorFile {
     pub fn read(&self, name: &str, dtype: DType) -> Result<Tensor> {
         let missing = || Error::failed(format!("there is no tensor `{name}`"));
         match self {
-            Self::Safetensors {
-                bytes,
-                start,
-                metadata,
-            } => {
+            Self::Safetensors { bytes, start, metadata } => {
                 let info = metadata.info(name).ok_or_else(missing)?;
                 let stored = stored_type(name, info.dtype)?;
                 let (from, to) = info.data_offsets;
@@ -82,18 +78,12 @@ fn safetensors(bytes: Bytes, what: &str) -> Result<TensorFile> {
             "copy or download it again: it may have been cut short",
         )
     };
-    let first = bytes
-        .at(0, 8)
-        .map_err(|_| refuse("it is shorter than its first number".to_string()))?;
-    let length = first
-        .iter()
-        .rev()
-        .fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
+    let first =
+        bytes.at(0, 8).map_err(|_| refuse("it is shorter than its first number".to_string()))?;
+    let length = first.iter().rev().fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
     let room = bytes.len().saturating_sub(8);
     if length > room {
-        return Err(refuse(format!(
-            "its header should take {length} bytes and {room} are there"
-        )));
+        return Err(refuse(format!("its header should take {length} bytes and {room} are there")));
     }
     if length > LONGEST_HEADER {
         return Err(refuse(format!(
@@ -110,10 +100,7 @@ fn safetensors(bytes: Bytes, what: &str) -> Result<TensorFile> {
             continue;
         };
         let (from, to) = info.data_offsets;
-        let count = info
-            .shape
-            .iter()
-            .try_fold(1usize, |product, size| product.checked_mul(*size));
+        let count = info.shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
         let size = count.and_then(|count| count.checked_mul(info.dtype.bitsize()));
         if from != end || to < from || size.is_none_or(|bits| bits / 8 != to - from) {
             return Err(refuse(format!(
@@ -123,15 +110,9 @@ fn safetensors(bytes: Bytes, what: &str) -> Result<TensorFile> {
         end = to;
     }
     if end as u64 != values {
-        return Err(refuse(format!(
-            "its tensors take {end} bytes and {values} are there"
-        )));
+        return Err(refuse(format!("its tensors take {end} bytes and {values} are there")));
     }
-    Ok(TensorFile::Safetensors {
-        start: 8 + length,
-        bytes,
-        metadata,
-    })
+    Ok(TensorFile::Safetensors { start: 8 + length, bytes, metadata })
 }
 
 fn stored_type(name: &str, dtype: Dtype) -> Result<DType> {
@@ -167,15 +148,9 @@ pub fn weight_files(files: &Files) -> Result<Vec<String>> {
 fn shards(files: &Files, index: &str, text: &[u8]) -> Result<Vec<String>> {
     let broken = || Error::failed(format!("{index} has no readable weight_map"));
     let value: serde_json::Value = serde_json::from_slice(text).map_err(|_| broken())?;
-    let map = value
-        .get("weight_map")
-        .and_then(serde_json::Value::as_object)
-        .ok_or_else(broken)?;
-    let mut names: Vec<String> = map
-        .values()
-        .filter_map(serde_json::Value::as_str)
-        .map(str::to_string)
-        .collect();
+    let map = value.get("weight_map").and_then(serde_json::Value::as_object).ok_or_else(broken)?;
+    let mut names: Vec<String> =
+        map.values().filter_map(serde_json::Value::as_str).map(str::to_string).collect();
     names.sort_unstable();
     names.dedup();
     let plain = |name: &&String| {

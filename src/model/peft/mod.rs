@@ -23,9 +23,7 @@ pub(super) fn load(
     fetch: &dyn Fn(&str) -> Result<Model>,
 ) -> Result<Model> {
     let settings = parse(files, settings)?;
-    let named = settings
-        .get("base_model_name_or_path")
-        .and_then(Value::as_str);
+    let named = settings.get("base_model_name_or_path").and_then(Value::as_str);
     let named = named.filter(|name| !name.is_empty()).ok_or_else(|| {
         Error::failed_with_hint(
             format!("the adapter {} names no base model", files.source),
@@ -65,10 +63,7 @@ pub(super) fn over(base: Model, files: &Files) -> Result<Model> {
 
 fn parse(files: &Files, settings: &[u8]) -> Result<Value> {
     serde_json::from_slice(settings).map_err(|error| {
-        Error::failed(format!(
-            "adapter_config.json of {} cannot be read: {error}",
-            files.source
-        ))
+        Error::failed(format!("adapter_config.json of {} cannot be read: {error}", files.source))
     })
 }
 
@@ -129,10 +124,8 @@ fn put_over(base: Model, files: &Files, settings: &Value) -> Result<Model> {
     let (file, sha256) = adapter_file(files)?;
     let adapted = tensors::put(&base, settings, &file)?;
     let mut lineage = base.lineage().clone();
-    let base_source = BaseSource {
-        name: std::mem::take(&mut lineage.source),
-        sha256: lineage.sha256.take(),
-    };
+    let base_source =
+        BaseSource { name: std::mem::take(&mut lineage.source), sha256: lineage.sha256.take() };
     lineage.stages = stages(files, lineage.stages)?;
     lineage.source = format!("{} over {}", files.source, base_source.name);
     lineage.sha256 = Some(sha256);
@@ -164,10 +157,7 @@ fn adapter_file(files: &Files) -> Result<(TensorFile, String)> {
         }
     }
     Err(Error::failed_with_hint(
-        format!(
-            "the adapter {} has no adapter_model.safetensors",
-            files.source
-        ),
+        format!("the adapter {} has no adapter_model.safetensors", files.source),
         "an adapter folder holds adapter_config.json and adapter_model.safetensors",
     ))
 }

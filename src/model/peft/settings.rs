@@ -41,11 +41,7 @@ pub struct Settings {
 
 fn unfit(key: &str, expected: &str, got: &Value) -> Error {
     let got: String = got.to_string().chars().take(200).collect();
-    Error::invalid(
-        "reading adapter_config.json",
-        format!("{key} to be {expected}"),
-        got,
-    )
+    Error::invalid("reading adapter_config.json", format!("{key} to be {expected}"), got)
 }
 
 /// Reads the settings; `base` says what "all-linear" stands for.
@@ -69,10 +65,11 @@ pub fn read(settings: &Value, base: &Weights) -> Result<Settings> {
         layers_names: texts(map, "layers_pattern")?,
         saved: texts(map, "modules_to_save")?,
     };
-    if let Some(name) = targets.layers_names.iter().find(|name| {
-        name.chars()
-            .any(|sign| !sign.is_alphanumeric() && sign != '_')
-    }) {
+    if let Some(name) = targets
+        .layers_names
+        .iter()
+        .find(|name| name.chars().any(|sign| !sign.is_alphanumeric() && sign != '_'))
+    {
         let plain = "the plain name of a list of layers";
         return Err(unfit("layers_pattern", plain, &Value::from(name.as_str())));
     }
@@ -87,10 +84,7 @@ pub fn read(settings: &Value, base: &Weights) -> Result<Settings> {
         start: start(map)?,
         biases: biases(map)?,
     };
-    Ok(Settings {
-        form,
-        tokens: tokens(map)?,
-    })
+    Ok(Settings { form, tokens: tokens(map)? })
 }
 
 fn refuse_other_kinds(map: &Map<String, Value>) -> Result<()> {
@@ -117,11 +111,7 @@ fn refuse_other_kinds(map: &Map<String, Value>) -> Result<()> {
             None | Some(Value::Null) => {}
             Some(value) if value.as_str() == Some(usual) => {}
             Some(value) => {
-                return Err(unfit(
-                    key,
-                    &format!("{usual}, the only kind that is computed"),
-                    value,
-                ));
+                return Err(unfit(key, &format!("{usual}, the only kind that is computed"), value));
             }
         }
     }
@@ -156,14 +146,9 @@ fn is_unset(value: &Value) -> bool {
 
 fn rank(value: &Value, key: &str) -> Result<usize> {
     let rank = value.as_u64().and_then(|rank| usize::try_from(rank).ok());
-    rank.filter(|rank| (1..=LARGEST_RANK).contains(rank))
-        .ok_or_else(|| {
-            unfit(
-                key,
-                &format!("a whole number above 0 and at most {LARGEST_RANK}"),
-                value,
-            )
-        })
+    rank.filter(|rank| (1..=LARGEST_RANK).contains(rank)).ok_or_else(|| {
+        unfit(key, &format!("a whole number above 0 and at most {LARGEST_RANK}"), value)
+    })
 }
 
 fn rank_of_pattern(value: &Value, key: &str) -> Result<usize> {
@@ -291,17 +276,14 @@ fn tokens(map: &Map<String, Value>) -> Result<BTreeMap<String, Vec<u32>>> {
     let key = "trainable_token_indices";
     let ids = |value: &Value| -> Result<Vec<u32>> {
         let one = |id: &Value| id.as_u64().and_then(|id| u32::try_from(id).ok());
-        let ids = value
-            .as_array()
-            .and_then(|ids| ids.iter().map(one).collect());
+        let ids = value.as_array().and_then(|ids| ids.iter().map(one).collect());
         ids.ok_or_else(|| unfit(key, "a list of token ids, or a map of such lists", value))
     };
     match map.get(key) {
         None | Some(Value::Null) => Ok(BTreeMap::new()),
-        Some(Value::Object(embeddings)) => embeddings
-            .iter()
-            .map(|(name, value)| Ok((name.clone(), ids(value)?)))
-            .collect(),
+        Some(Value::Object(embeddings)) => {
+            embeddings.iter().map(|(name, value)| Ok((name.clone(), ids(value)?))).collect()
+        }
         Some(value) => Ok([(String::new(), ids(value)?)].into()),
     }
 }

@@ -87,10 +87,7 @@ pub fn put(base: &Model, settings: Settings, file: &TensorFile) -> Result<Adapte
     adapted.rows(&mut left, &settings.tokens)?;
     if untied && !settings.tokens.is_empty() {
         // Saved again, the two have to stay apart.
-        let pair = [
-            adapted.config.embedding_name(),
-            adapted.config.untied_head_name(),
-        ];
+        let pair = [adapted.config.embedding_name(), adapted.config.untied_head_name()];
         for name in pair {
             let module = module_of(name).rsplit('.').next().unwrap_or(name);
             let saved = &mut adapted.adapter.form.targets.saved;
@@ -115,9 +112,7 @@ pub fn put(base: &Model, settings: Settings, file: &TensorFile) -> Result<Adapte
 /// The base's name of what an adapter's file holds.
 fn plain(stored: &str) -> String {
     let name = unwrapped(stored.strip_prefix(PREFIX).unwrap_or(stored));
-    name.replace(".base_layer.", ".")
-        .replace(".modules_to_save.", ".")
-        .replace(".default.", ".")
+    name.replace(".base_layer.", ".").replace(".modules_to_save.", ".").replace(".default.", ".")
 }
 
 impl Adapted {
@@ -235,15 +230,10 @@ impl Adapted {
             let Some(change) = left.take(&rows_name(name), Some(&[ids.len(), width]))? else {
                 // The head may follow the embedding's rows; the embedding's must be there.
                 let shared = rows_name(name);
-                return Err(Error::failed(format!(
-                    "the adapter lacks `{PREFIX}{shared}`"
-                )));
+                return Err(Error::failed(format!("the adapter lacks `{PREFIX}{shared}`")));
             };
             let mut seen = BTreeSet::new();
-            if let Some(id) = ids
-                .iter()
-                .find(|id| **id as usize >= rows || !seen.insert(**id))
-            {
+            if let Some(id) = ids.iter().find(|id| **id as usize >= rows || !seen.insert(**id)) {
                 return Err(Error::failed(format!(
                     "trainable_token_indices of adapter_config.json names the token {id}, twice or outside of the base's {rows}"
                 )));

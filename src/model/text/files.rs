@@ -142,10 +142,7 @@ fn of_pieces(class: Class, model: &PieceModel, settings: &mut Map<String, Value>
             ("unk_token", own(&model.unknown)),
         ],
     };
-    let usual: Vec<(&str, &str)> = usual
-        .iter()
-        .map(|(key, text)| (*key, text.as_str()))
-        .collect();
+    let usual: Vec<(&str, &str)> = usual.iter().map(|(key, text)| (*key, text.as_str())).collect();
     special::fill(settings, &usual, &vocabulary);
     let special = model.pieces.iter().filter_map(|piece| match piece.kind {
         Kind::Plain => None,
@@ -154,25 +151,15 @@ fn of_pieces(class: Class, model: &PieceModel, settings: &mut Map<String, Value>
     let added = special::added(settings, special.collect(), &vocabulary)?;
     let unknown = settings.get("unk_token").and_then(special::content);
     let unknown = unknown.filter(|token| vocabulary.id(token).is_some());
-    let prefix = settings
-        .get("add_prefix_space")
-        .and_then(Value::as_bool)
-        .unwrap_or(true);
-    let legacy = settings
-        .get("legacy")
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
+    let prefix = settings.get("add_prefix_space").and_then(Value::as_bool).unwrap_or(true);
+    let legacy = settings.get("legacy").and_then(Value::as_bool).unwrap_or(false);
     let (normalizer, pre_tokenizer, decoder) = match class {
-        Class::Llama => (
-            Value::Null,
-            metaspace(prefix, legacy),
-            parts::piece_decoder(true, prefix),
-        ),
-        Class::Gemma => (
-            parts::replace(" ", SPACE),
-            Value::Null,
-            parts::piece_decoder(true, false),
-        ),
+        Class::Llama => {
+            (Value::Null, metaspace(prefix, legacy), parts::piece_decoder(true, prefix))
+        }
+        Class::Gemma => {
+            (parts::replace(" ", SPACE), Value::Null, parts::piece_decoder(true, false))
+        }
         _ => (
             normalizer(&model.normalization),
             Value::Null,
@@ -187,16 +174,8 @@ fn of_pieces(class: Class, model: &PieceModel, settings: &mut Map<String, Value>
             parts::pieces(&vocabulary, merges(model, &vocabulary), unknown, true)
         }
         (Algorithm::Bpe, _) => {
-            let unknown = model
-                .unknown
-                .as_deref()
-                .filter(|token| vocabulary.id(token).is_some());
-            parts::pieces(
-                &vocabulary,
-                merges(model, &vocabulary),
-                unknown,
-                model.byte_fallback,
-            )
+            let unknown = model.unknown.as_deref().filter(|token| vocabulary.id(token).is_some());
+            parts::pieces(&vocabulary, merges(model, &vocabulary), unknown, model.byte_fallback)
         }
         (Algorithm::Unigram, Class::Pieces) => unigram(model),
         (Algorithm::Unigram, _) => {
@@ -219,18 +198,12 @@ fn of_pieces(class: Class, model: &PieceModel, settings: &mut Map<String, Value>
 
 /// The pairs that make each piece, the first piece first.
 fn merges(model: &PieceModel, vocabulary: &Vocabulary) -> Vec<Value> {
-    let splits = model
-        .pieces
-        .iter()
-        .flat_map(|piece| vocabulary.splits(&piece.text));
+    let splits = model.pieces.iter().flat_map(|piece| vocabulary.splits(&piece.text));
     splits.map(|split| split.to_json()).collect()
 }
 
 fn unigram(model: &PieceModel) -> Value {
-    let pieces = model
-        .pieces
-        .iter()
-        .map(|piece| json!([piece.text, piece.score]));
+    let pieces = model.pieces.iter().map(|piece| json!([piece.text, piece.score]));
     let pieces: Vec<Value> = pieces.collect();
     json!({
         "type": "Unigram", "unk_id": model.unknown_id, "vocab": pieces, "byte_fallback": model.byte_fallback,
@@ -252,10 +225,7 @@ fn normalizer(packed: &[u8]) -> Value {
     let mut steps = vec![parts::replace(" ", SPACE)];
     if !packed.is_empty() {
         let packed = base64(packed);
-        steps.insert(
-            0,
-            json!({ "type": "Precompiled", "precompiled_charsmap": packed }),
-        );
+        steps.insert(0, json!({ "type": "Precompiled", "precompiled_charsmap": packed }));
     }
     json!({ "type": "Sequence", "normalizers": steps })
 }
@@ -269,9 +239,7 @@ fn base64(bytes: &[u8]) -> String {
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for place in 0..4 {
             let letter = (bits >> (18 - 6 * place)) & 63;
-            let letter = LETTERS
-                .get(letter as usize)
-                .filter(|_| place <= group.len());
+            let letter = LETTERS.get(letter as usize).filter(|_| place <= group.len());
             out.push(letter.map_or('=', |letter| char::from(*letter)));
         }
     }
@@ -286,9 +254,7 @@ fn of_vocabulary(
     settings: &mut Map<String, Value>,
 ) -> Result<Value> {
     let broken = |error: serde_json::Error| {
-        Error::failed(format!(
-            "vocab.json cannot be read as a map from tokens to ids: {error}"
-        ))
+        Error::failed(format!("vocab.json cannot be read as a map from tokens to ids: {error}"))
     };
     let ids: std::collections::BTreeMap<String, u32> =
         serde_json::from_slice(vocabulary).map_err(broken)?;
@@ -296,12 +262,8 @@ fn of_vocabulary(
     let vocabulary = Vocabulary::new("vocab.json", tokens)?;
     let merges =
         std::str::from_utf8(merges).map_err(|_| Error::failed("merges.txt is not UTF-8"))?;
-    let lines = merges
-        .lines()
-        .filter(|line| !line.starts_with("#version") && !line.is_empty());
-    let merges: Vec<Value> = lines
-        .map(|line| vocabulary.merge(line))
-        .collect::<Result<_>>()?;
+    let lines = merges.lines().filter(|line| !line.starts_with("#version") && !line.is_empty());
+    let merges: Vec<Value> = lines.map(|line| vocabulary.merge(line)).collect::<Result<_>>()?;
     let end = "<|endoftext|>";
     let usual: &[(&str, &str)] = match class {
         Class::Qwen2 => &[("unk_token", end), ("eos_token", end), ("pad_token", end)],
@@ -315,10 +277,7 @@ fn of_vocabulary(
     };
     special::fill(settings, usual, &vocabulary);
     let added = special::added(settings, Vec::new(), &vocabulary)?;
-    let prefix = settings
-        .get("add_prefix_space")
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
+    let prefix = settings.get("add_prefix_space").and_then(Value::as_bool).unwrap_or(false);
     let nfc = json!({ "type": "NFC" });
     let (normalizer, pre_tokenizer) = match class {
         Class::Qwen2 => (nfc, parts::cuts(&[QWEN2], parts::bytes(prefix, false))),

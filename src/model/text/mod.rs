@@ -84,11 +84,7 @@ impl Tokens {
     /// The first token that stands for nothing before byte `at`.
     pub fn first_from(&self, at: usize) -> usize {
         let own = self.added_before..self.ids.len() - self.added_behind;
-        let from = |index: &usize| {
-            self.places
-                .get(*index)
-                .is_some_and(|(start, _)| *start >= at)
-        };
+        let from = |index: &usize| self.places.get(*index).is_some_and(|(start, _)| *start >= at);
         own.clone().find(from).unwrap_or(own.end)
     }
 }
@@ -133,10 +129,7 @@ impl TextTokenizer {
                 "set eos_token_id in config.json or eos_token in tokenizer_config.json",
             ));
         };
-        let pad_id = config
-            .pad_token_id
-            .or_else(|| named("pad_token"))
-            .unwrap_or(first);
+        let pad_id = config.pad_token_id.or_else(|| named("pad_token")).unwrap_or(first);
         let largest = end_ids.iter().chain([&pad_id]).max().copied().unwrap_or(0);
         if largest as usize >= config.vocab_size {
             return Err(Error::invalid(
@@ -145,13 +138,7 @@ impl TextTokenizer {
                 largest.to_string(),
             ));
         }
-        Ok(Self {
-            tokenizer,
-            growth,
-            end_ids,
-            pad_id,
-            settings,
-        })
+        Ok(Self { tokenizer, growth, end_ids, pad_id, settings })
     }
 
     /// Ids of `text` as the tokenizer's own post-processor makes them (a LLaMA tokenizer puts its begin token in front). A
@@ -169,9 +156,7 @@ impl TextTokenizer {
     pub fn begin_ids(&self) -> Result<Vec<u32>> {
         let plain = self.encode_plain("a")?;
         let whole = self.encode("a")?;
-        let place = whole
-            .windows(plain.len().max(1))
-            .position(|part| part == plain);
+        let place = whole.windows(plain.len().max(1)).position(|part| part == plain);
         Ok(whole.get(..place.unwrap_or(0)).unwrap_or_default().to_vec())
     }
 
@@ -187,12 +172,10 @@ impl TextTokenizer {
         self.growth.check_text(text)?;
         match guarded(|| self.tokenizer.encode(text, specials)) {
             Some(Ok(encoding)) => Ok(Tokens::new(&encoding)),
-            Some(Err(error)) => Err(Error::failed(format!(
-                "the text cannot be tokenized: {error}"
-            ))),
-            None => Err(Error::failed(
-                "the text cannot be tokenized: tokenizer.json is broken",
-            )),
+            Some(Err(error)) => {
+                Err(Error::failed(format!("the text cannot be tokenized: {error}")))
+            }
+            None => Err(Error::failed("the text cannot be tokenized: tokenizer.json is broken")),
         }
     }
 
@@ -201,12 +184,12 @@ impl TextTokenizer {
         self.growth.check_ids(ids, &self.tokenizer)?;
         match guarded(|| self.tokenizer.decode(ids, true)) {
             Some(Ok(text)) => Ok(text),
-            Some(Err(error)) => Err(Error::failed(format!(
-                "the ids cannot be turned into text: {error}"
-            ))),
-            None => Err(Error::failed(
-                "the ids cannot be turned into text: tokenizer.json is broken",
-            )),
+            Some(Err(error)) => {
+                Err(Error::failed(format!("the ids cannot be turned into text: {error}")))
+            }
+            None => {
+                Err(Error::failed("the ids cannot be turned into text: tokenizer.json is broken"))
+            }
         }
     }
 
@@ -214,9 +197,7 @@ impl TextTokenizer {
     /// over tokens comes out as it stands in the whole.
     pub fn decode_continuation(&self, before: &[u32], new: &[u32]) -> Result<String> {
         // A few tokens in front are enough context for spaces; more would only cost time.
-        let context = before
-            .get(before.len().saturating_sub(8)..)
-            .unwrap_or(before);
+        let context = before.get(before.len().saturating_sub(8)..).unwrap_or(before);
         let head = self.decode(context)?;
         let whole = self.decode(&[context, new].concat())?;
         match whole.strip_prefix(&head) {
@@ -272,10 +253,8 @@ impl TextTokenizer {
             Value::Object(map) => map.clone(),
             _ => serde_json::Map::new(),
         };
-        let fallback = [
-            ("eos_token", self.end_ids.first().copied()),
-            ("pad_token", Some(self.pad_id)),
-        ];
+        let fallback =
+            [("eos_token", self.end_ids.first().copied()), ("pad_token", Some(self.pad_id))];
         for (key, id) in fallback {
             let token = id.and_then(|id| self.tokenizer.id_to_token(id));
             if let (false, Some(token)) = (settings.contains_key(key), token) {
@@ -287,10 +266,6 @@ impl TextTokenizer {
             .entry("tokenizer_class")
             .or_insert_with(|| Value::String("PreTrainedTokenizerFast".to_string()));
         let text = serde_json::to_string_pretty(&settings).unwrap_or_default();
-        crate::files::write_bytes(
-            roots,
-            &folder.join("tokenizer_config.json"),
-            text.as_bytes(),
-        )
+        crate::files::write_bytes(roots, &folder.join("tokenizer_config.json"), text.as_bytes())
     }
 }

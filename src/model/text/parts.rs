@@ -21,14 +21,10 @@ impl<'a> Vocabulary<'a> {
         let mut used = HashSet::new();
         for (token, id) in tokens {
             if ids.insert(token, id).is_some() {
-                return Err(Error::failed(format!(
-                    "{what} has the token {token:?} twice"
-                )));
+                return Err(Error::failed(format!("{what} has the token {token:?} twice")));
             }
             if !used.insert(id) {
-                return Err(Error::failed(format!(
-                    "{what} gives the id {id} to two tokens"
-                )));
+                return Err(Error::failed(format!("{what} gives the id {id} to two tokens")));
             }
         }
         Ok(Self { what, ids })
@@ -69,10 +65,7 @@ impl<'a> Vocabulary<'a> {
         let places = token.char_indices().skip(1);
         let pairs = places.filter_map(|(place, _)| {
             let (left, right) = token.split_at(place);
-            Some(Split {
-                ids: (self.id(left)?, self.id(right)?),
-                halves: (left, right),
-            })
+            Some(Split { ids: (self.id(left)?, self.id(right)?), halves: (left, right) })
         });
         pairs.collect()
     }
@@ -149,10 +142,7 @@ pub fn ends(begin: Option<(&str, u32)>, end: Option<(&str, u32)>) -> Value {
     let around = |name: &str| -> Vec<Value> {
         let text = json!({ "Sequence": { "id": name, "type_id": 0 } });
         let first = begin.into_iter().map(special);
-        first
-            .chain([text])
-            .chain(end.into_iter().map(special))
-            .collect()
+        first.chain([text]).chain(end.into_iter().map(special)).collect()
     };
     let used = begin.into_iter().chain(end).map(|(token, id)| {
         let entry = json!({ "id": token, "ids": [id], "tokens": [token] });

@@ -80,8 +80,7 @@ impl<'a> Field<'a> {
 
     fn text(&self, name: &str) -> Why<String> {
         let text = std::str::from_utf8(self.bytes(name)?);
-        text.map(str::to_string)
-            .map_err(|_| format!("its {name} is not UTF-8"))
+        text.map(str::to_string).map_err(|_| format!("its {name} is not UTF-8"))
     }
 
     fn whole(&self, name: &str) -> Why<u64> {
@@ -180,11 +179,7 @@ fn model(bytes: &[u8]) -> Why<PieceModel> {
 }
 
 fn piece(bytes: &[u8]) -> Why<Piece> {
-    let mut piece = Piece {
-        text: String::new(),
-        score: 0.0,
-        kind: Kind::Plain,
-    };
+    let mut piece = Piece { text: String::new(), score: 0.0, kind: Kind::Plain };
     let mut fields = Fields(bytes);
     while let Some((number, field)) = fields.next()? {
         match (number, &field) {
@@ -203,10 +198,7 @@ fn piece(bytes: &[u8]) -> Why<Piece> {
     }
     match piece.score.is_finite() {
         true => Ok(piece),
-        false => Err(format!(
-            "the score of the piece {:?} is no number",
-            piece.text
-        )),
+        false => Err(format!("the score of the piece {:?} is no number", piece.text)),
     }
 }
 

@@ -7,15 +7,8 @@ use super::parts::{self, Vocabulary};
 use crate::error::{Error, Result};
 
 /// The names under which settings have tokens, in transformers' order; chat templates use them as variables.
-pub const NAMES: [&str; 7] = [
-    "bos_token",
-    "eos_token",
-    "unk_token",
-    "sep_token",
-    "pad_token",
-    "cls_token",
-    "mask_token",
-];
+pub const NAMES: [&str; 7] =
+    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 /// Where settings have further special tokens.
 const EXTRA: [&str; 2] = ["extra_special_tokens", "additional_special_tokens"];
@@ -94,9 +87,7 @@ pub fn settings(
     if added.is_empty() {
         return Ok(settings);
     }
-    let named = NAMES
-        .iter()
-        .filter_map(|name| content(settings.get(*name)?));
+    let named = NAMES.iter().filter_map(|name| content(settings.get(*name)?));
     let listed = extra(&settings).into_iter().map(|token| token.content);
     let special: Vec<String> = named.map(str::to_string).chain(listed).collect();
     let mut decoder = Map::new();
@@ -156,12 +147,7 @@ fn extra(settings: &Map<String, Value>) -> Vec<Added> {
         _ => Vec::new(),
     });
     let tokens = tokens.filter_map(Added::read);
-    tokens
-        .map(|token| Added {
-            special: true,
-            ..token
-        })
-        .collect()
+    tokens.map(|token| Added { special: true, ..token }).collect()
 }
 
 /// All added tokens as `tokenizer.json` lists them, those of the vocabulary and new ones behind it.
@@ -171,9 +157,7 @@ pub fn added(
     vocabulary: &Vocabulary,
 ) -> Result<Vec<Value>> {
     let mut tokens: Vec<Added> = Vec::new();
-    let decoder = settings
-        .get("added_tokens_decoder")
-        .and_then(Value::as_object);
+    let decoder = settings.get("added_tokens_decoder").and_then(Value::as_object);
     for (id, token) in decoder.into_iter().flatten() {
         let read = id.parse().ok().zip(Added::read(token));
         let Some((id, token)) = read else {
@@ -183,27 +167,17 @@ pub fn added(
                 format!("{id}: {token}"),
             ));
         };
-        tokens.push(Added {
-            id: Some(id),
-            ..token
-        });
+        tokens.push(Added { id: Some(id), ..token });
     }
     tokens.sort_by_key(|token| token.id);
-    let named = NAMES
-        .iter()
-        .filter_map(|name| Added::read(settings.get(*name)?));
-    tokens.extend(named.map(|token| Added {
-        special: true,
-        ..token
-    }));
+    let named = NAMES.iter().filter_map(|name| Added::read(settings.get(*name)?));
+    tokens.extend(named.map(|token| Added { special: true, ..token }));
     tokens.extend(extra(settings));
     tokens.extend(own);
     let mut listed: Vec<(u64, Added)> = Vec::new();
     let mut next = vocabulary.count() as u64;
     for token in tokens {
-        let known = listed
-            .iter_mut()
-            .find(|(_, known)| known.content == token.content);
+        let known = listed.iter_mut().find(|(_, known)| known.content == token.content);
         if let Some((_, known)) = known {
             known.special |= token.special;
             continue;

@@ -27,10 +27,8 @@ pub fn highlighted(code: &str) -> String {
 
 /// The length in bytes and class of the token that `rest` begins with.
 fn token(rest: &str, first: char) -> (usize, Option<&'static str>) {
-    let while_holds = |holds: fn(char) -> bool| {
-        rest.find(|character| !holds(character))
-            .unwrap_or(rest.len())
-    };
+    let while_holds =
+        |holds: fn(char) -> bool| rest.find(|character| !holds(character)).unwrap_or(rest.len());
     if rest.starts_with("//") {
         return (rest.find('\n').unwrap_or(rest.len()), Some("c"));
     }
@@ -39,10 +37,9 @@ fn token(rest: &str, first: char) -> (usize, Option<&'static str>) {
     }
     match first {
         '"' | '`' => (string(rest, first), Some("s")),
-        '0'..='9' => (
-            while_holds(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.'),
-            Some("n"),
-        ),
+        '0'..='9' => {
+            (while_holds(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.'), Some("n"))
+        }
         _ if first.is_alphabetic() || first == '_' => {
             let length = while_holds(|c| c.is_alphanumeric() || c == '_');
             let word = rest.get(..length).unwrap_or_default();

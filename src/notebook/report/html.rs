@@ -61,10 +61,7 @@ pub fn escape(text: &str) -> String {
 fn header(title: &str, facts: &Value) -> String {
     let parts = [
         facts["script"].as_str().unwrap_or_default().to_string(),
-        facts["started"]
-            .as_str()
-            .unwrap_or_default()
-            .replace('T', " "),
+        facts["started"].as_str().unwrap_or_default().replace('T', " "),
         facts["status"].as_str().unwrap_or_default().to_string(),
     ];
     format!(
@@ -225,11 +222,9 @@ fn footer(facts: &Value) -> String {
         let text = match &facts[name] {
             Value::Null => continue,
             Value::String(text) => text.clone(),
-            Value::Array(words) => words
-                .iter()
-                .filter_map(Value::as_str)
-                .collect::<Vec<_>>()
-                .join(" "),
+            Value::Array(words) => {
+                words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
+            }
             other => other.to_string(),
         };
         rows.push_str(&fact(name, &text));
@@ -239,9 +234,8 @@ fn footer(facts: &Value) -> String {
     }
     for input in facts["inputs"].as_array().into_iter().flatten() {
         let name = input["name"].as_str().unwrap_or_default();
-        let hash = input["sha256"]
-            .as_str()
-            .map_or("no hash".to_string(), |hash| format!("sha256 {hash}"));
+        let hash =
+            input["sha256"].as_str().map_or("no hash".to_string(), |hash| format!("sha256 {hash}"));
         rows.push_str(&fact(name, &hash));
     }
     format!(
@@ -250,11 +244,7 @@ fn footer(facts: &Value) -> String {
 }
 
 fn fact(name: &str, value: &str) -> String {
-    format!(
-        "<tr><td>{}</td><td>{}</td></tr>\n",
-        escape(name),
-        escape(value)
-    )
+    format!("<tr><td>{}</td><td>{}</td></tr>\n", escape(name), escape(value))
 }
 
 /// "12 ms", "1.20 s", "3 min 20 s".

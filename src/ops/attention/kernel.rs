@@ -29,10 +29,7 @@ impl<'a> Heads<'a> {
     pub fn of(storage: &'a [f32], layout: &Layout) -> Result<Self> {
         let (batch, time, heads, head_dim) = layout.shape().dims4()?;
         let [of_batch, of_time, of_head, 1] = *layout.stride() else {
-            bail!(
-                "attention: expected contiguous heads, got strides {:?}",
-                layout.stride()
-            );
+            bail!("attention: expected contiguous heads, got strides {:?}", layout.stride());
         };
         Ok(Self {
             data: &storage[layout.start_offset()..],
@@ -81,8 +78,7 @@ struct Block<'a> {
 impl Block<'_> {
     /// The keys that query `index` of the block sees.
     fn visible(&self, index: usize) -> Range<usize> {
-        self.span
-            .visible(self.row, self.earlier + self.queries.start + index)
+        self.span.visible(self.row, self.earlier + self.queries.start + index)
     }
 
     /// The keys that any query of the block sees: windows move on, so the first sees the oldest.
@@ -93,10 +89,7 @@ impl Block<'_> {
     /// The products of queries and keys, (queries, keys of the block).
     fn products(&self, q: Rows, k: Rows) -> Vec<f32> {
         let mut products = vec![0.0; q.count * k.count];
-        let target = Target {
-            data: &mut products,
-            stride: k.count,
-        };
+        let target = Target { data: &mut products, stride: k.count };
         dots(q, k, None, target);
         products
     }
@@ -128,13 +121,7 @@ pub struct Forward<'a> {
 impl Forward<'_> {
     /// (batch, queries, heads, head_dim), contiguous.
     pub fn run(&self) -> Vec<f32> {
-        let Heads {
-            batch,
-            time,
-            heads,
-            head_dim,
-            ..
-        } = self.q;
+        let Heads { batch, time, heads, head_dim, .. } = self.q;
         let width = heads * head_dim;
         let mut out = vec![0.0; batch * time * width];
         let work = 2 * batch * time * self.k.time * width;
@@ -185,11 +172,7 @@ impl Forward<'_> {
         let q = self.q.rows(row, head, queries);
         let k = self.k.rows(row, kv_head, keys.clone());
         let weights = block.weights(q, k, self.scores);
-        let factors = Factors {
-            data: &weights,
-            row: keys.len(),
-            step: 1,
-        };
+        let factors = Factors { data: &weights, row: keys.len(), step: 1 };
         let v = self.v.rows(row, kv_head, keys);
         combinations(factors, q.count, v, Target { data: out, stride });
     }
@@ -219,19 +202,15 @@ impl Backward<'_> {
         let (batch, kv_heads, head_dim) = (self.q.batch, self.k.heads, self.q.head_dim);
         let group = self.q.heads / kv_heads;
         let work = 5 * batch * self.q.time * self.k.time * self.q.heads * head_dim;
-        let parts = collect(batch * kv_heads, work, |index| {
-            self.head(index / kv_heads, index % kv_heads)
-        });
+        let parts =
+            collect(batch * kv_heads, work, |index| self.head(index / kv_heads, index % kv_heads));
         let per_token = |heads: usize| heads * head_dim;
         let mut to_q = vec![0.0; batch * self.q.time * per_token(self.q.heads)];
         let mut to_k = vec![0.0; batch * self.k.time * per_token(kv_heads)];
         let mut to_v = to_k.clone();
         for (index, part) in parts.iter().enumerate() {
             let (row, kv_head) = (index / kv_heads, index % kv_heads);
-            for (place, from) in part
-                .to_q
-                .chunks_exact((self.q.time * head_dim).max(1))
-                .enumerate()
+            for (place, from) in part.to_q.chunks_exact((self.q.time * head_dim).max(1)).enumerate()
             {
                 let head = kv_head * group + place;
                 spread(&mut to_q, self.q, row, head, from);
@@ -278,43 +257,24 @@ impl Backward<'_> {
         let v = self.v.rows(block.row, kv_head, keys.clone());
         let mut weights = block.weights(q, k, self.scores);
         let data = &mut gradients.to_v[keys.start * stride..];
-        combinations(
-            transposed(&weights, keys.len()),
-            keys.len(),
-            grad,
-            Target { data, stride },
-        );
+        combinations(transposed(&weights, keys.len()), keys.len(), grad, Target { data, stride });
         let products = self.scores.cap.map(|_| block.products(q, k));
         self.to_products(&mut weights, grad, v, products.as_deref());
         let first = (place * self.q.time + block.queries.start) * stride;
         let data = &mut gradients.to_q[first..];
-        let factors = Factors {
-            data: &weights,
-            row: keys.len(),
-            step: 1,
-        };
+        let factors = Factors { data: &weights, row: keys.len(), step: 1 };
         combinations(factors, q.count, k, Target { data, stride });
         let data = &mut gradients.to_k[keys.start * stride..];
-        combinations(
-            transposed(&weights, keys.len()),
-            keys.len(),
-            q,
-            Target { data, stride },
-        );
+        combinations(transposed(&weights, keys.len()), keys.len(), q, Target { data, stride });
     }
 
     /// Turns a block's weights p into the gradient ds of its products.
     fn to_products(&self, weights: &mut [f32], grad: Rows, v: Rows, products: Option<&[f32]>) {
         let mut to_weights = vec![0.0; weights.len()];
-        let target = Target {
-            data: &mut to_weights,
-            stride: v.count,
-        };
+        let target = Target { data: &mut to_weights, stride: v.count };
         dots(grad, v, None, target);
-        for (index, (weights, to_weights)) in weights
-            .chunks_exact_mut(v.count)
-            .zip(to_weights.chunks_exact(v.count))
-            .enumerate()
+        for (index, (weights, to_weights)) in
+            weights.chunks_exact_mut(v.count).zip(to_weights.chunks_exact(v.count)).enumerate()
         {
             let products = products.map(|all| &all[index * v.count..][..v.count]);
             self.scores.unweigh(weights, to_weights, products);
@@ -324,11 +284,7 @@ impl Backward<'_> {
 
 /// The factors of a matrix turned over.
 fn transposed(data: &[f32], width: usize) -> Factors<'_> {
-    Factors {
-        data,
-        row: 1,
-        step: width,
-    }
+    Factors { data, row: 1, step: width }
 }
 
 /// Copies one head's rows (time, head_dim) to their places in a tensor shaped as `shape`.

@@ -26,9 +26,7 @@ impl AttentionSpan {
     /// The keys that a query at key position `position` of batch row `row` sees.
     fn visible(&self, row: usize, position: usize) -> std::ops::Range<usize> {
         let start = self.starts.get(row).copied().unwrap_or(0);
-        let oldest = self
-            .window
-            .map_or(0, |window| (position + 1).saturating_sub(window));
+        let oldest = self.window.map_or(0, |window| (position + 1).saturating_sub(window));
         let end = position + 1;
         start.max(oldest).min(end)..end
     }
@@ -50,13 +48,8 @@ pub fn attention(
     if !q.device().is_cpu() {
         return composed::attention(q, k, v, scores, span);
     }
-    let op = Attention {
-        scores,
-        span: span.clone(),
-    };
-    with_rows(q)?
-        .apply_op3(&with_rows(k)?, &with_rows(v)?, op)?
-        .to_dtype(q.dtype())
+    let op = Attention { scores, span: span.clone() };
+    with_rows(q)?.apply_op3(&with_rows(k)?, &with_rows(v)?, op)?.to_dtype(q.dtype())
 }
 
 fn check(q: &Tensor, k: &Tensor, v: &Tensor, span: &AttentionSpan) -> Result<()> {
@@ -77,10 +70,7 @@ fn check(q: &Tensor, k: &Tensor, v: &Tensor, span: &AttentionSpan) -> Result<()>
         );
     }
     if !span.starts.is_empty() && span.starts.len() != batch {
-        bail!(
-            "attention: expected a start for each of {batch} rows, got {}",
-            span.starts.len()
-        );
+        bail!("attention: expected a start for each of {batch} rows, got {}", span.starts.len());
     }
     Ok(())
 }

@@ -37,18 +37,10 @@ impl Scores {
         let scale = self.scale as f32;
         match (self.cap, products) {
             (Some(cap), Some(products)) => {
-                vector::run(SoftmaxGradient {
-                    weights,
-                    to_weights,
-                    scale: 1.0,
-                });
+                vector::run(SoftmaxGradient { weights, to_weights, scale: 1.0 });
                 soft_cap::times_slope(weights, products, scale, cap as f32);
             }
-            _ => vector::run(SoftmaxGradient {
-                weights,
-                to_weights,
-                scale,
-            }),
+            _ => vector::run(SoftmaxGradient { weights, to_weights, scale }),
         }
     }
 }
@@ -69,19 +61,13 @@ impl Kernel for Softmax<'_> {
         let mut sum = V::splat(0.0);
         for start in (0..self.row.len()).step_by(LANES) {
             let score = V::load_at(self.row, start);
-            score
-                .sub(maximum)
-                .mul(scale)
-                .exp()
-                .store_at(self.row, start);
+            score.sub(maximum).mul(scale).exp().store_at(self.row, start);
             // Loaded again: lanes past the end count as zero.
             sum = sum.add(V::load_at(self.row, start));
         }
         let share = V::splat(1.0 / sum.sum());
         for start in (0..self.row.len()).step_by(LANES) {
-            V::load_at(self.row, start)
-                .mul(share)
-                .store_at(self.row, start);
+            V::load_at(self.row, start).mul(share).store_at(self.row, start);
         }
     }
 }

@@ -100,21 +100,11 @@ pub trait Vector: Copy {
         const LN2_LOW: f32 = -2.121_944_4e-4;
         let x = Self::splat(-87.0).max(Self::splat(87.5).min(self));
         let rounder = Self::splat(ROUNDER);
-        let n = x
-            .mul_add(Self::splat(std::f32::consts::LOG2_E), rounder)
-            .sub(rounder);
+        let n = x.mul_add(Self::splat(std::f32::consts::LOG2_E), rounder).sub(rounder);
         let r = n.mul_add(Self::splat(-LN2_HIGH), x);
         let r = n.mul_add(Self::splat(-LN2_LOW), r);
         let mut polynomial = Self::splat(1.0 / 5040.0);
-        for coefficient in [
-            1.0 / 720.0,
-            1.0 / 120.0,
-            1.0 / 24.0,
-            1.0 / 6.0,
-            0.5,
-            1.0,
-            1.0,
-        ] {
+        for coefficient in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
             polynomial = polynomial.mul_add(r, Self::splat(coefficient));
         }
         polynomial.mul(n.power_of_two())
@@ -186,13 +176,7 @@ mod tests {
             let y = V::load_some(&self.0[..5]).add(V::splat(0.75));
             let mut lanes = [0.0; LANES];
             let mut all = Vec::new();
-            for result in [
-                x.exp(),
-                x.mul(y).sub(x.div(y)),
-                x.mul_add(y, x),
-                x.max(y),
-                x.min(y),
-            ] {
+            for result in [x.exp(), x.mul(y).sub(x.div(y)), x.mul_add(y, x), x.max(y), x.min(y)] {
                 result.store(&mut lanes);
                 all.extend(lanes);
             }

@@ -65,9 +65,7 @@ impl Vector for Portable {
     }
     #[inline(always)]
     fn power_of_two(self) -> Self {
-        self.zip(self, |power, _| {
-            f32::from_bits(((power as i32).wrapping_add(127) as u32) << 23)
-        })
+        self.zip(self, |power, _| f32::from_bits(((power as i32).wrapping_add(127) as u32) << 23))
     }
     #[inline(always)]
     fn sums(of: [Self; 4]) -> [f32; 4] {

@@ -40,10 +40,7 @@ unsafe fn first(count: usize) -> (__m256i, __m256i) {
     };
     let mask = &LANES_ON_THEN_OFF[LANES - count.min(LANES)..][..LANES];
     unsafe {
-        (
-            _mm256_loadu_si256(mask.as_ptr().cast()),
-            _mm256_loadu_si256(mask[8..].as_ptr().cast()),
-        )
+        (_mm256_loadu_si256(mask.as_ptr().cast()), _mm256_loadu_si256(mask[8..].as_ptr().cast()))
     }
 }
 
@@ -52,10 +49,7 @@ unsafe fn first(count: usize) -> (__m256i, __m256i) {
 unsafe fn four_sums(x: Wide) -> __m128 {
     unsafe {
         let eight = _mm256_add_ps(x.0, x.1);
-        _mm_add_ps(
-            _mm256_castps256_ps128(eight),
-            _mm256_extractf128_ps::<1>(eight),
-        )
+        _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight))
     }
 }
 
@@ -81,12 +75,7 @@ impl Vector for Wide {
     }
     #[inline(always)]
     fn load(source: &[f32; LANES]) -> Self {
-        unsafe {
-            Self(
-                _mm256_loadu_ps(source.as_ptr()),
-                _mm256_loadu_ps(source.as_ptr().add(8)),
-            )
-        }
+        unsafe { Self(_mm256_loadu_ps(source.as_ptr()), _mm256_loadu_ps(source.as_ptr().add(8))) }
     }
     #[inline(always)]
     fn store(self, target: &mut [f32; LANES]) {
@@ -115,39 +104,19 @@ impl Vector for Wide {
     }
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        unsafe {
-            Self(
-                _mm256_add_ps(self.0, other.0),
-                _mm256_add_ps(self.1, other.1),
-            )
-        }
+        unsafe { Self(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
     }
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
-        unsafe {
-            Self(
-                _mm256_sub_ps(self.0, other.0),
-                _mm256_sub_ps(self.1, other.1),
-            )
-        }
+        unsafe { Self(_mm256_sub_ps(self.0, other.0), _mm256_sub_ps(self.1, other.1)) }
     }
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        unsafe {
-            Self(
-                _mm256_mul_ps(self.0, other.0),
-                _mm256_mul_ps(self.1, other.1),
-            )
-        }
+        unsafe { Self(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
     }
     #[inline(always)]
     fn div(self, other: Self) -> Self {
-        unsafe {
-            Self(
-                _mm256_div_ps(self.0, other.0),
-                _mm256_div_ps(self.1, other.1),
-            )
-        }
+        unsafe { Self(_mm256_div_ps(self.0, other.0), _mm256_div_ps(self.1, other.1)) }
     }
     #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {
@@ -160,21 +129,11 @@ impl Vector for Wide {
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        unsafe {
-            Self(
-                _mm256_max_ps(self.0, other.0),
-                _mm256_max_ps(self.1, other.1),
-            )
-        }
+        unsafe { Self(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        unsafe {
-            Self(
-                _mm256_min_ps(self.0, other.0),
-                _mm256_min_ps(self.1, other.1),
-            )
-        }
+        unsafe { Self(_mm256_min_ps(self.0, other.0), _mm256_min_ps(self.1, other.1)) }
     }
     #[inline(always)]
     fn power_of_two(self) -> Self {

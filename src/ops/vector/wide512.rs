@@ -34,14 +34,8 @@ pub unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
 #[inline(always)]
 unsafe fn four_sums(x: Wide) -> __m128 {
     unsafe {
-        let eight = _mm256_add_ps(
-            _mm512_castps512_ps256(x.0),
-            _mm512_extractf32x8_ps::<1>(x.0),
-        );
-        _mm_add_ps(
-            _mm256_castps256_ps128(eight),
-            _mm256_extractf128_ps::<1>(eight),
-        )
+        let eight = _mm256_add_ps(_mm512_castps512_ps256(x.0), _mm512_extractf32x8_ps::<1>(x.0));
+        _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight))
     }
 }
 

@@ -64,16 +64,12 @@ fn register(engine: &mut Engine) {
         engine
             .register_fn(written, move |a: f64, b: f64| holds(a.partial_cmp(&b)))
             .register_fn(written, move |a: i64, b: f64| holds(mixed(a, b)))
-            .register_fn(written, move |a: f64, b: i64| {
-                holds(mixed(b, a).map(Ordering::reverse))
-            });
+            .register_fn(written, move |a: f64, b: i64| holds(mixed(b, a).map(Ordering::reverse)));
     }
     engine
         .register_fn(CASE, case)
         .register_fn(BY_VALUE, |value: Dynamic| value.flatten())
-        .register_fn(MAY_CHANGE, |value: Dynamic| {
-            value.is_array() || value.is_map()
-        });
+        .register_fn(MAY_CHANGE, |value: Dynamic| value.is_array() || value.is_map());
     larger_and_smaller(engine);
 }
 
@@ -95,9 +91,7 @@ fn larger_and_smaller(engine: &mut Engine) {
             Some(order) if order != wanted && order != Ordering::Equal => Dynamic::from(b),
             _ => Dynamic::from(a),
         };
-        engine
-            .register_fn(name, choose)
-            .register_fn(name, move |a: f64, b: i64| choose(b, a));
+        engine.register_fn(name, choose).register_fn(name, move |a: f64, b: i64| choose(b, a));
     }
 }
 
@@ -112,19 +106,12 @@ fn compare(
     if let Some(order) = numbers(a, b) {
         return Ok(holds(order).into());
     }
-    if let (Some(a), Some(b)) = (
-        a.read_lock::<ImmutableString>(),
-        b.read_lock::<ImmutableString>(),
-    ) {
+    if let (Some(a), Some(b)) = (a.read_lock::<ImmutableString>(), b.read_lock::<ImmutableString>())
+    {
         return Ok(holds(Some(a.as_str().cmp(b.as_str()))).into());
     }
     if !equality && !comparable(a, b) {
-        let name = |value: &Dynamic| {
-            context
-                .engine()
-                .map_type_name(value.type_name())
-                .to_string()
-        };
+        let name = |value: &Dynamic| context.engine().map_type_name(value.type_name()).to_string();
         let signature = format!("{written} ({}, {})", name(a), name(b));
         return Err(Box::new(EvalAltResult::ErrorFunctionNotFound(
             signature,

@@ -13,9 +13,7 @@ use crate::train::outputs::Outputs;
 /// The settings of a finetuning of `model`; `seed` where none is given.
 pub fn settings(options: &Options, seed: u64, model: &Model) -> Result<Settings> {
     let default = Settings::default();
-    let method = options
-        .text("method")?
-        .unwrap_or_else(|| "full".to_string());
+    let method = options.text("method")?.unwrap_or_else(|| "full".to_string());
     let rank = options.count("rank", 1)?;
     let alpha = options.number("alpha")?;
     let dropout = options.number("dropout")?;
@@ -43,18 +41,12 @@ pub fn settings(options: &Options, seed: u64, model: &Model) -> Result<Settings>
         "last_block" => Method::LastBlock,
         "head" => Method::Head,
         other => {
-            return Err(Error::unknown(
-                "method",
-                other,
-                ["full", "lora", "last_block", "head"],
-            ));
+            return Err(Error::unknown("method", other, ["full", "lora", "last_block", "head"]));
         }
     };
     let duration = match (options.count("steps", 1)?, options.number("epochs")?) {
         (Some(_), Some(_)) => {
-            return Err(Error::failed(
-                "give finetune either `steps` or `epochs`, not both",
-            ));
+            return Err(Error::failed("give finetune either `steps` or `epochs`, not both"));
         }
         (Some(steps), None) => Duration::Steps(steps),
         (None, Some(epochs)) => Duration::Epochs(epochs),
@@ -63,25 +55,19 @@ pub fn settings(options: &Options, seed: u64, model: &Model) -> Result<Settings>
     let rate = options.number("learning_rate")?;
     let short = options.number("lr")?;
     if rate.is_some() && short.is_some() {
-        return Err(Error::failed(
-            "give finetune either `learning_rate` or `lr`, not both",
-        ));
+        return Err(Error::failed("give finetune either `learning_rate` or `lr`, not both"));
     }
     Ok(Settings {
         method,
         duration,
-        batch_size: options
-            .count("batch_size", 1)?
-            .unwrap_or(default.batch_size),
+        batch_size: options.count("batch_size", 1)?.unwrap_or(default.batch_size),
         gradient_accumulation: options
             .count("gradient_accumulation", 1)?
             .unwrap_or(default.gradient_accumulation),
         learning_rate: rate.or(short).unwrap_or(default.learning_rate),
         schedule: schedule(options.text("schedule")?)?,
         warmup_steps: options.count("warmup_steps", 0)?.unwrap_or(0),
-        weight_decay: options
-            .number("weight_decay")?
-            .unwrap_or(default.weight_decay),
+        weight_decay: options.number("weight_decay")?.unwrap_or(default.weight_decay),
         beta1: options.number("beta1")?.unwrap_or(default.beta1),
         beta2: options.number("beta2")?.unwrap_or(default.beta2),
         epsilon: options.number("epsilon")?.unwrap_or(default.epsilon),
@@ -114,11 +100,7 @@ fn schedule(name: Option<String>) -> Result<Schedule> {
         None | Some("linear") => Ok(Schedule::Linear),
         Some("cosine") => Ok(Schedule::Cosine),
         Some("constant") => Ok(Schedule::Constant),
-        Some(other) => Err(Error::unknown(
-            "schedule",
-            other,
-            ["linear", "cosine", "constant"],
-        )),
+        Some(other) => Err(Error::unknown("schedule", other, ["linear", "cosine", "constant"])),
     }
 }
 

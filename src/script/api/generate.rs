@@ -37,12 +37,9 @@ pub const RECORDS: &[Record] = &[Record::new(
 
 fn register(engine: &mut Engine, host: &Rc<Host>) {
     let plain = host.clone();
-    engine.register_fn(
-        "generate",
-        move |context: NativeCallContext, m: Model, prompt: Dynamic| {
-            run(&context, &plain, &m, &prompt, Map::new())
-        },
-    );
+    engine.register_fn("generate", move |context: NativeCallContext, m: Model, prompt: Dynamic| {
+        run(&context, &plain, &m, &prompt, Map::new())
+    });
     let host = host.clone();
     engine.register_fn(
         "generate",
@@ -105,9 +102,7 @@ fn prompts_of(
     if let Some(frame) = given.clone().try_cast::<Frame>() {
         let how = column.unwrap_or_else(|| "prompt".into());
         let texts = texts::of_frame(context, &frame.0, &how, "the prompts of generate")?;
-        let ids = texts
-            .iter()
-            .map(|text| model.tokenizer().encode_prompt(text));
+        let ids = texts.iter().map(|text| model.tokenizer().encode_prompt(text));
         return ids.collect::<Result<_>>().at(context);
     }
     if given.is_string() || is_ids(given) {
@@ -171,13 +166,9 @@ fn spoken_to(
 fn settings(options: &Options, seed: u64) -> Result<generate::Options> {
     let default = generate::Options::default();
     Ok(generate::Options {
-        max_new_tokens: options
-            .count("max_new_tokens", 1)?
-            .unwrap_or(default.max_new_tokens),
+        max_new_tokens: options.count("max_new_tokens", 1)?.unwrap_or(default.max_new_tokens),
         stop: options.texts("stop")?.unwrap_or_default(),
-        batch_size: options
-            .count("batch_size", 1)?
-            .unwrap_or(default.batch_size),
+        batch_size: options.count("batch_size", 1)?.unwrap_or(default.batch_size),
         temperature: options.number("temperature")?.unwrap_or(0.0),
         top_k: options.count("top_k", 0)?.unwrap_or(0),
         top_p: options.number("top_p")?.unwrap_or(1.0),

@@ -57,9 +57,7 @@ pub const RECORDS: &[Record] = &[
 
 /// Registers a change of a text.
 fn text(engine: &mut Engine, name: &str, change: fn(&str) -> String) {
-    engine.register_fn(name, move |text: &mut ImmutableString| {
-        changed(text, change(text))
-    });
+    engine.register_fn(name, move |text: &mut ImmutableString| changed(text, change(text)));
 }
 
 fn changed(text: &mut ImmutableString, new: String) -> ImmutableString {
@@ -71,26 +69,18 @@ fn register_texts(engine: &mut Engine, _host: &std::rc::Rc<crate::script::host::
     text(engine, "trim", |text| text.trim().to_string());
     text(engine, "make_upper", str::to_uppercase);
     text(engine, "make_lower", str::to_lowercase);
-    engine.register_fn(
-        "replace",
-        |text: &mut ImmutableString, old: &str, new: &str| changed(text, text.replace(old, new)),
-    );
-    engine.register_fn(
-        "replace",
-        |text: &mut ImmutableString, old: char, new: char| {
-            changed(text, text.replace(old, new.encode_utf8(&mut [0; 4])))
-        },
-    );
-    engine.register_fn(
-        "replace",
-        |text: &mut ImmutableString, old: char, new: &str| changed(text, text.replace(old, new)),
-    );
-    engine.register_fn(
-        "replace",
-        |text: &mut ImmutableString, old: &str, new: char| {
-            changed(text, text.replace(old, new.encode_utf8(&mut [0; 4])))
-        },
-    );
+    engine.register_fn("replace", |text: &mut ImmutableString, old: &str, new: &str| {
+        changed(text, text.replace(old, new))
+    });
+    engine.register_fn("replace", |text: &mut ImmutableString, old: char, new: char| {
+        changed(text, text.replace(old, new.encode_utf8(&mut [0; 4])))
+    });
+    engine.register_fn("replace", |text: &mut ImmutableString, old: char, new: &str| {
+        changed(text, text.replace(old, new))
+    });
+    engine.register_fn("replace", |text: &mut ImmutableString, old: &str, new: char| {
+        changed(text, text.replace(old, new.encode_utf8(&mut [0; 4])))
+    });
     engine.register_fn("remove", |text: &mut ImmutableString, part: &str| {
         changed(text, text.replace(part, ""))
     });
@@ -126,10 +116,9 @@ fn register_arrays(engine: &mut Engine, _host: &std::rc::Rc<crate::script::host:
     engine.register_fn("sort", |context: NativeCallContext, array: &mut Array| {
         sort(array, false).at(&context)
     });
-    engine.register_fn(
-        "sort_desc",
-        |context: NativeCallContext, array: &mut Array| sort(array, true).at(&context),
-    );
+    engine.register_fn("sort_desc", |context: NativeCallContext, array: &mut Array| {
+        sort(array, true).at(&context)
+    });
     for name in ["sort", "sort_by"] {
         engine.register_fn(name, sort_by);
     }
@@ -149,14 +138,12 @@ fn register_arrays(engine: &mut Engine, _host: &std::rc::Rc<crate::script::host:
     engine.register_fn("dedup", dedup);
     engine.register_fn("retain", retain);
     for (name, from_end) in [("reduce", false), ("reduce_rev", true)] {
-        FuncRegistration::new(name)
-            .with_purity(true)
-            .register_into_engine(
-                engine,
-                move |context: NativeCallContext, array: &mut Array, closure: FnPtr| {
-                    reduce(&context, array, &closure, from_end)
-                },
-            );
+        FuncRegistration::new(name).with_purity(true).register_into_engine(
+            engine,
+            move |context: NativeCallContext, array: &mut Array, closure: FnPtr| {
+                reduce(&context, array, &closure, from_end)
+            },
+        );
     }
 }
 
@@ -175,11 +162,7 @@ fn sort(array: &mut Array, descending: bool) -> Result<Array> {
         return Err(Error::invalid(
             "sort",
             "numbers only, or texts only",
-            format!(
-                "{} beside {}",
-                convert::describe(odd),
-                convert::describe(&first)
-            ),
+            format!("{} beside {}", convert::describe(odd), convert::describe(&first)),
         )
         .with_hint("say the order of other values with a closure: array.sort(|a, b| a.n < b.n)"));
     }
@@ -209,14 +192,7 @@ fn sort_by(context: NativeCallContext, array: &mut Array, closure: FnPtr) -> Scr
             let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
             while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
                 let takes_right = comes_before(&context, &closure, b, a)?;
-                merged.extend(
-                    if takes_right {
-                        right.next()
-                    } else {
-                        left.next()
-                    }
-                    .cloned(),
-                );
+                merged.extend(if takes_right { right.next() } else { left.next() }.cloned());
             }
             merged.extend(left.chain(right).cloned());
         }
@@ -258,9 +234,7 @@ fn reduce(
     if from_end {
         places.reverse();
     }
-    let mut items = places
-        .into_iter()
-        .filter_map(|place| Some((array.get(place)?.clone(), place)));
+    let mut items = places.into_iter().filter_map(|place| Some((array.get(place)?.clone(), place)));
     let Some((mut result, _)) = items.next() else {
         let error = Error::invalid("reduce", "a start value, as there are no items", "none");
         let error =
@@ -305,11 +279,7 @@ fn retain(context: NativeCallContext, array: &mut Array, closure: FnPtr) -> Scri
     for item in array.iter() {
         let said: Dynamic = closure.call_within_context(&context, (item.clone(),))?;
         let keeps = said.as_bool().map_err(|_| {
-            Error::invalid(
-                "retain",
-                "a closure that gives true or false",
-                convert::describe(&said),
-            )
+            Error::invalid("retain", "a closure that gives true or false", convert::describe(&said))
         });
         if keeps.at(&context)? {
             kept.push(item.clone());

@@ -76,17 +76,12 @@ fn functions(engine: &mut Engine) {
         .register_fn("is_nan", |_: i64| false)
         .register_fn("is_infinite", |_: i64| false)
         .register_fn("is_finite", |_: i64| true)
-        .register_fn(
-            "round",
-            |context: NativeCallContext, x: f64, digits: i64| round(x, digits).at(&context),
-        )
+        .register_fn("round", |context: NativeCallContext, x: f64, digits: i64| {
+            round(x, digits).at(&context)
+        })
         .register_fn("round", |n: i64, _: i64| n)
-        .register_fn("log", |context: NativeCallContext, _: f64| {
-            baseless().at(&context)
-        })
-        .register_fn("log", |context: NativeCallContext, _: i64| {
-            baseless().at(&context)
-        })
+        .register_fn("log", |context: NativeCallContext, _: f64| baseless().at(&context))
+        .register_fn("log", |context: NativeCallContext, _: i64| baseless().at(&context))
         .register_fn("log", |n: i64, base: i64| log(n as f64, base as f64))
         .register_fn("log", |x: f64, base: i64| log(x, base as f64))
         .register_fn("log", |n: i64, base: f64| log(n as f64, base))
@@ -121,9 +116,7 @@ fn round(x: f64, digits: i64) -> Result<f64> {
 
 fn reductions(engine: &mut Engine) {
     engine
-        .register_fn("sum", |context: NativeCallContext, array: &mut Array| {
-            sum(array).at(&context)
-        })
+        .register_fn("sum", |context: NativeCallContext, array: &mut Array| sum(array).at(&context))
         .register_fn("mean", |context: NativeCallContext, array: &mut Array| {
             mean(array).at(&context)
         });
@@ -140,11 +133,7 @@ fn reductions(engine: &mut Engine) {
 fn number(name: &str, value: &Dynamic) -> Result<f64> {
     let whole = || value.as_int().map(|whole| whole as f64);
     value.as_float().or_else(|_| whole()).map_err(|_| {
-        Error::invalid(
-            name,
-            "an array of numbers",
-            format!("{} in it", convert::describe(value)),
-        )
+        Error::invalid(name, "an array of numbers", format!("{} in it", convert::describe(value)))
     })
 }
 
@@ -153,10 +142,7 @@ fn empty(name: &str) -> Error {
 }
 
 fn sum(array: &Array) -> Result<Dynamic> {
-    if let Some(whole) = array
-        .iter()
-        .map(|value| value.as_int().ok())
-        .collect::<Option<Vec<i64>>>()
+    if let Some(whole) = array.iter().map(|value| value.as_int().ok()).collect::<Option<Vec<i64>>>()
     {
         let sum = whole.iter().try_fold(0_i64, |sum, n| sum.checked_add(*n));
         let sum = sum.ok_or_else(|| {
@@ -179,11 +165,7 @@ fn mean(array: &Array) -> Result<f64> {
     for value in array {
         sum += number("mean", value)?;
     }
-    if array.is_empty() {
-        Err(empty("mean"))
-    } else {
-        Ok(sum / array.len() as f64)
-    }
+    if array.is_empty() { Err(empty("mean")) } else { Ok(sum / array.len() as f64) }
 }
 
 fn extreme(name: &'static str, wanted: Ordering, array: &Array) -> Result<Dynamic> {

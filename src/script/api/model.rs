@@ -170,19 +170,13 @@ fn register_load(engine: &mut Engine, host: &Rc<Host>) {
         .register_fn("to_string", |m: &mut Model| summary(m))
         .register_fn("to_debug", |m: &mut Model| summary(m));
     let plain = host.clone();
-    engine.register_fn(
-        "load_model",
-        move |context: NativeCallContext, source: &str| {
-            open(&plain, source, Options::none("load_model")).at(&context)
-        },
-    );
+    engine.register_fn("load_model", move |context: NativeCallContext, source: &str| {
+        open(&plain, source, Options::none("load_model")).at(&context)
+    });
     let host = host.clone();
-    engine.register_fn(
-        "load_model",
-        move |context: NativeCallContext, source: &str, opts: Map| {
-            open(&host, source, Options::new("load_model", opts)).at(&context)
-        },
-    );
+    engine.register_fn("load_model", move |context: NativeCallContext, source: &str, opts: Map| {
+        open(&host, source, Options::new("load_model", opts)).at(&context)
+    });
 }
 
 fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
@@ -197,9 +191,7 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
     };
     let settings = LoadOptions {
         dtype: options.text("dtype")?,
-        device: options
-            .text("device")?
-            .unwrap_or_else(|| host.device.clone()),
+        device: options.text("device")?.unwrap_or_else(|| host.device.clone()),
         revision: options.text("revision")?,
         quantize: options.text("quantize")?,
         adapter,
@@ -207,18 +199,11 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
         roots,
     };
     options.finish()?;
-    let folder = if source.starts_with("ebb/") {
-        None
-    } else {
-        on_disk(host, source)?
-    };
+    let folder = if source.starts_with("ebb/") { None } else { on_disk(host, source)? };
     let mut hub = host.hub.clone();
     hub.offline |= host.access.offline;
     let model = load::open(source, folder.as_deref(), &settings, &hub)?;
-    host.tell(Event::Input {
-        name: source.to_string(),
-        sha256: model.lineage().sha256.clone(),
-    });
+    host.tell(Event::Input { name: source.to_string(), sha256: model.lineage().sha256.clone() });
     if !model.lineage().unused.is_empty() {
         let unused = model.lineage().unused.iter().cloned().collect();
         host.tell(Event::Note(format!(
@@ -261,11 +246,9 @@ fn refuse_moved_away(host: &Host, source: &str) -> Result<()> {
 pub fn summary(model: &Model) -> String {
     let config = model.config();
     let adapter = match model.adapter() {
-        Some(adapter) => format!(
-            ", LoRA rank {} on {}",
-            adapter.form.rank,
-            adapter.form.targets.text()
-        ),
+        Some(adapter) => {
+            format!(", LoRA rank {} on {}", adapter.form.rank, adapter.form.targets.text())
+        }
         None => String::new(),
     };
     let stages = match model.lineage().stages.len() {
@@ -293,9 +276,8 @@ fn register_tokenizer(engine: &mut Engine, _host: &Rc<Host>) {
             let run = || {
                 let options = Options::new("train_tokenizer", opts);
                 let size = options.count("vocab_size", 1)?.unwrap_or(2048);
-                let specials = options
-                    .texts("special_tokens")?
-                    .unwrap_or_else(|| vec!["<end>".to_string()]);
+                let specials =
+                    options.texts("special_tokens")?.unwrap_or_else(|| vec!["<end>".to_string()]);
                 let spaces_apart = match options.text("spaces")?.as_deref() {
                     None | Some("joined") => false,
                     Some("apart") => true,
@@ -337,31 +319,23 @@ fn register_new(engine: &mut Engine, host: &Rc<Host>) {
 fn new_model(host: &Host, config: Map, tokenizer: &TokenizerFile, seed: u64) -> Result<Model> {
     let mut config = convert::to_json(&Dynamic::from(config))?;
     let file: serde_json::Value = serde_json::from_str(&tokenizer.0).unwrap_or_default();
-    let size = file
-        .pointer("/model/vocab")
-        .and_then(|vocab| vocab.as_object())
-        .map_or(0, |v| v.len());
+    let size =
+        file.pointer("/model/vocab").and_then(|vocab| vocab.as_object()).map_or(0, |v| v.len());
     if let Some(map) = config.as_object_mut() {
         map.entry("vocab_size").or_insert(size.into());
         map.entry("eos_token_id").or_insert(0.into());
     }
     let config = Config::from_json(&config)?;
     let tokenizer = TextTokenizer::from_bytes(tokenizer.0.as_bytes(), None, &config)?;
-    let options = LoadOptions {
-        device: host.device.clone(),
-        ..LoadOptions::default()
-    };
+    let options = LoadOptions { device: host.device.clone(), ..LoadOptions::default() };
     load::random(config, Arc::new(tokenizer), seed, &options)
 }
 
 fn register_save(engine: &mut Engine, host: &Rc<Host>) {
     let plain = host.clone();
-    engine.register_fn(
-        "save",
-        move |context: NativeCallContext, m: Model, folder: &str| {
-            write(&plain, m, folder, Options::none("save")).at(&context)
-        },
-    );
+    engine.register_fn("save", move |context: NativeCallContext, m: Model, folder: &str| {
+        write(&plain, m, folder, Options::none("save")).at(&context)
+    });
     let host = host.clone();
     engine.register_fn(
         "save",
@@ -394,10 +368,8 @@ fn write(host: &Host, model: Model, folder: &str, options: Options) -> Result<Mo
 fn parameters(model: &Model) -> Result<DataFrame> {
     let adapter = model.adapter().map(|adapter| adapter.weights.clone());
     let adapter = Weights::dense(adapter.unwrap_or_default());
-    let all: Vec<Entry> = [model.weights(), &adapter]
-        .into_iter()
-        .flat_map(Weights::entries)
-        .collect();
+    let all: Vec<Entry> =
+        [model.weights(), &adapter].into_iter().flat_map(Weights::entries).collect();
     let text = |name: &str, value: fn(&Entry) -> String| {
         let values: Vec<String> = all.iter().map(value).collect();
         Series::new(name.into(), values).into_column()
@@ -442,11 +414,7 @@ pub fn ids_array(ids: &[u32]) -> Array {
 /// An array of token ids.
 pub fn token_ids(value: &Dynamic) -> Result<Vec<u32>> {
     let refuse = || {
-        Error::invalid(
-            "token ids",
-            "an array of whole numbers from 0",
-            convert::describe(value),
-        )
+        Error::invalid("token ids", "an array of whole numbers from 0", convert::describe(value))
     };
     let array = value.clone().try_cast::<Array>().ok_or_else(refuse)?;
     let id =

@@ -99,12 +99,9 @@ pub const RECORDS: &[Record] = &[
 
 fn register_param(engine: &mut Engine, host: &Rc<Host>) {
     let short = host.clone();
-    engine.register_fn(
-        "param",
-        move |context: NativeCallContext, name: &str, default: Dynamic| {
-            param(&short, name, &default, "").at(&context)
-        },
-    );
+    engine.register_fn("param", move |context: NativeCallContext, name: &str, default: Dynamic| {
+        param(&short, name, &default, "").at(&context)
+    });
     let host = host.clone();
     engine.register_fn(
         "param",
@@ -127,12 +124,8 @@ fn param(host: &Host, name: &str, default: &Dynamic, doc: &str) -> Result<Dynami
         Some(typed) => parameters::read_value(name, typed, &default)?,
         None => default.clone(),
     };
-    let parameter = Parameter {
-        name: name.to_string(),
-        value: value.clone(),
-        default,
-        doc: doc.to_string(),
-    };
+    let parameter =
+        Parameter { name: name.to_string(), value: value.clone(), default, doc: doc.to_string() };
     let mut known = host.parameters.borrow_mut();
     known.retain(|other| other.name != name);
     known.push(parameter);
@@ -161,16 +154,13 @@ fn register_seed(engine: &mut Engine, host: &Rc<Host>) {
 
 fn register_log(engine: &mut Engine, host: &Rc<Host>) {
     let host = host.clone();
-    engine.register_fn(
-        "log",
-        move |context: NativeCallContext, map: Map| -> ScriptResult<()> {
-            let value = convert::to_json(&Dynamic::from(map)).at(&context)?;
-            if let serde_json::Value::Object(map) = value {
-                host.tell(Event::Metrics(map));
-            }
-            Ok(())
-        },
-    );
+    engine.register_fn("log", move |context: NativeCallContext, map: Map| -> ScriptResult<()> {
+        let value = convert::to_json(&Dynamic::from(map)).at(&context)?;
+        if let serde_json::Value::Object(map) = value {
+            host.tell(Event::Metrics(map));
+        }
+        Ok(())
+    });
 }
 
 fn register_run_dir(engine: &mut Engine, host: &Rc<Host>) {

@@ -74,9 +74,7 @@ fn remainders(engine: &mut Engine) {
 
 fn remainder(a: i64, b: i64) -> Result<i64> {
     if b == 0 {
-        return Err(Error::failed(format!(
-            "{a} % 0: nothing can be divided by zero"
-        )));
+        return Err(Error::failed(format!("{a} % 0: nothing can be divided by zero")));
     }
     let rest = a.wrapping_rem(b);
     let other_side = rest != 0 && (rest < 0) != (b < 0);
@@ -105,10 +103,7 @@ fn shifts(engine: &mut Engine) {
 /// `a /= b` and its like: `a` is found once and gets what the operator gives.
 fn assignments(engine: &mut Engine) {
     for [operator, assigned] in [DIVIDE, MODULO, SHIFT_LEFT, SHIFT_RIGHT] {
-        engine.register_fn(assigned, move |_: (), value: Dynamic| Operand {
-            operator,
-            value,
-        });
+        engine.register_fn(assigned, move |_: (), value: Dynamic| Operand { operator, value });
     }
     let kinds = [TypeId::of::<Dynamic>(), TypeId::of::<Operand>()];
     engine.register_raw_fn(IN_PLACE, kinds, |context, arguments| {
@@ -154,9 +149,7 @@ fn div_floor(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
     let (a, b) = (whole(a)?, whole(b)?);
     let cut = a.checked_div(b).ok_or_else(|| match b {
         0 => Error::failed(format!("div_floor: {a} cannot be divided by zero")),
-        _ => Error::failed(format!(
-            "div_floor: {a} divided by {b} does not fit into 64 bits"
-        )),
+        _ => Error::failed(format!("div_floor: {a} divided by {b} does not fit into 64 bits")),
     })?;
     let below = a % b != 0 && (a < 0) != (b < 0);
     Ok(Dynamic::from(cut - i64::from(below)))

@@ -47,11 +47,7 @@ pub const RECORDS: &[Record] = &[
 /// The places of `n` items from `start` on, from the end where it is negative.
 fn places(length: usize, start: i64, n: i64) -> Range<usize> {
     let back = usize::try_from(start.unsigned_abs()).unwrap_or(length);
-    let start = if start < 0 {
-        length.saturating_sub(back)
-    } else {
-        back.min(length)
-    };
+    let start = if start < 0 { length.saturating_sub(back) } else { back.min(length) };
     let n = usize::try_from(n).unwrap_or(0);
     start..start.saturating_add(n).min(length)
 }
@@ -67,24 +63,15 @@ fn open(range: &RangeInclusive<i64>) -> Range<i64> {
 
 fn arrays(engine: &mut Engine) {
     engine
-        .register_fn(
-            "splice",
-            |array: &mut Array, start: i64, n: i64, others: Array| {
-                splice(array, places(array.len(), start, n), others)
-            },
-        )
-        .register_fn(
-            "splice",
-            |array: &mut Array, range: Range<i64>, others: Array| {
-                splice(array, within(array.len(), &range), others)
-            },
-        )
-        .register_fn(
-            "splice",
-            |array: &mut Array, range: RangeInclusive<i64>, others: Array| {
-                splice(array, within(array.len(), &open(&range)), others)
-            },
-        )
+        .register_fn("splice", |array: &mut Array, start: i64, n: i64, others: Array| {
+            splice(array, places(array.len(), start, n), others)
+        })
+        .register_fn("splice", |array: &mut Array, range: Range<i64>, others: Array| {
+            splice(array, within(array.len(), &range), others)
+        })
+        .register_fn("splice", |array: &mut Array, range: RangeInclusive<i64>, others: Array| {
+            splice(array, within(array.len(), &open(&range)), others)
+        })
         .register_fn("retain", |array: &mut Array, start: i64, n: i64| {
             keep(array, places(array.len(), start, n))
         })
@@ -140,19 +127,13 @@ fn dedup(context: NativeCallContext, array: &mut Array, closure: FnPtr) -> Scrip
 
 fn truth(name: &str, said: &Dynamic) -> Result<bool> {
     said.as_bool().map_err(|_| {
-        Error::invalid(
-            name,
-            "a closure that gives true or false",
-            convert::describe(said),
-        )
+        Error::invalid(name, "a closure that gives true or false", convert::describe(said))
     })
 }
 
 fn place_of(length: usize, place: i64) -> Result<usize> {
     let at = if place < 0 {
-        i64::try_from(length)
-            .unwrap_or(i64::MAX)
-            .saturating_add(place)
+        i64::try_from(length).unwrap_or(i64::MAX).saturating_add(place)
     } else {
         place
     };
@@ -162,13 +143,10 @@ fn place_of(length: usize, place: i64) -> Result<usize> {
 
 fn texts(engine: &mut Engine) {
     engine
-        .register_fn("crop", |text: &mut ImmutableString, range: Range<i64>| {
-            crop(text, &range)
+        .register_fn("crop", |text: &mut ImmutableString, range: Range<i64>| crop(text, &range))
+        .register_fn("crop", |text: &mut ImmutableString, range: RangeInclusive<i64>| {
+            crop(text, &open(&range))
         })
-        .register_fn(
-            "crop",
-            |text: &mut ImmutableString, range: RangeInclusive<i64>| crop(text, &open(&range)),
-        )
         .register_fn(
             "set",
             |context: NativeCallContext, text: &mut ImmutableString, place: i64, new: char| {

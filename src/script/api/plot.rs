@@ -46,33 +46,23 @@ fn register_plot(engine: &mut Engine, host: &Rc<Host>) {
     let host = host.clone();
     engine
         .register_type_with_name::<Chart>("Plot")
-        .register_fn("to_string", |chart: &mut Chart| {
-            format!("Plot {:?}", chart.title)
-        })
-        .register_fn(
-            "plot",
-            move |context: NativeCallContext, f: Frame, opts: Map| {
-                let request = Request::read(Options::new("plot", opts)).at(&context)?;
-                let chart = chart(&f.0, &request).at(&context)?;
-                for note in notes(&f.0, &request, &chart).at(&context)? {
-                    host.tell(Event::Note(format!("plot: {note}")));
-                }
-                Ok::<_, Box<rhai::EvalAltResult>>(chart)
-            },
-        );
+        .register_fn("to_string", |chart: &mut Chart| format!("Plot {:?}", chart.title))
+        .register_fn("plot", move |context: NativeCallContext, f: Frame, opts: Map| {
+            let request = Request::read(Options::new("plot", opts)).at(&context)?;
+            let chart = chart(&f.0, &request).at(&context)?;
+            for note in notes(&f.0, &request, &chart).at(&context)? {
+                host.tell(Event::Note(format!("plot: {note}")));
+            }
+            Ok::<_, Box<rhai::EvalAltResult>>(chart)
+        });
 }
 
 fn register_save(engine: &mut Engine, host: &Rc<Host>) {
     let host = host.clone();
-    engine.register_fn(
-        "save",
-        move |context: NativeCallContext, chart: Chart, path: &str| {
-            let saved = host
-                .writable(path)
-                .and_then(|full| chart.save(&host.write_roots(), &full));
-            saved.map(|()| chart).at(&context)
-        },
-    );
+    engine.register_fn("save", move |context: NativeCallContext, chart: Chart, path: &str| {
+        let saved = host.writable(path).and_then(|full| chart.save(&host.write_roots(), &full));
+        saved.map(|()| chart).at(&context)
+    });
 }
 
 /// The most series of a chart: more names than a legend has room for.
@@ -86,11 +76,7 @@ fn chart(frame: &DataFrame, request: &Request) -> Result<Chart> {
     }
     let chart = Chart {
         title: request.title.clone().unwrap_or_default(),
-        x_label: request
-            .x_label
-            .clone()
-            .or_else(|| x.clone())
-            .unwrap_or_default(),
+        x_label: request.x_label.clone().or_else(|| x.clone()).unwrap_or_default(),
         ..Chart::default()
     };
     match request.kind {
@@ -148,9 +134,7 @@ fn drawn(frame: &DataFrame, mut chart: Chart, request: &Request) -> Result<Chart
             Some(by) => groups(frame, by, names, name)?,
         };
         for (name, rows) in groups {
-            chart
-                .series
-                .push(series(name, &rows, &places, &values, band.as_ref()));
+            chart.series.push(series(name, &rows, &places, &values, band.as_ref()));
         }
         if chart.series.len() > MOST_SERIES {
             return Err(too_many_series("option `y` of plot", "columns"));
@@ -169,10 +153,7 @@ fn series(name: String, rows: &[usize], x: &[f64], y: &[f64], band: Option<&Band
         name,
         points: order.iter().map(|row| (at(x, *row), at(y, *row))).collect(),
         band: match band {
-            Some((low, high)) => order
-                .iter()
-                .map(|row| (at(low, *row), at(high, *row)))
-                .collect(),
+            Some((low, high)) => order.iter().map(|row| (at(low, *row), at(high, *row))).collect(),
             None => Vec::new(),
         },
     }
@@ -239,10 +220,7 @@ fn is_named(dtype: &DataType) -> bool {
 fn texts(frame: &DataFrame, name: &str) -> Result<Vec<String>> {
     let column = frame.column(name)?.cast(&DataType::String).during("plot")?;
     let texts = column.as_materialized_series().str().during("plot")?;
-    Ok(texts
-        .iter()
-        .map(|text| text.unwrap_or("(missing)").to_string())
-        .collect())
+    Ok(texts.iter().map(|text| text.unwrap_or("(missing)").to_string()).collect())
 }
 
 fn numbers(frame: &DataFrame, name: &str) -> Result<Vec<f64>> {
@@ -258,10 +236,7 @@ fn numbers(frame: &DataFrame, name: &str) -> Result<Vec<f64>> {
     }
     let column = column.cast(&DataType::Float64).during("plot")?;
     let numbers = column.as_materialized_series().f64().during("plot")?;
-    Ok(numbers
-        .iter()
-        .map(|number| number.unwrap_or(f64::NAN))
-        .collect())
+    Ok(numbers.iter().map(|number| number.unwrap_or(f64::NAN)).collect())
 }
 
 /// What of the data is not to be seen in a chart.
@@ -310,9 +285,6 @@ fn notes(frame: &DataFrame, request: &Request, chart: &Chart) -> Result<Vec<Stri
 /// Points of a series at places where it has one before.
 fn covered(series: &Series) -> usize {
     let mut places = HashSet::new();
-    let drawn = series
-        .points
-        .iter()
-        .filter(|(x, y)| x.is_finite() && y.is_finite());
+    let drawn = series.points.iter().filter(|(x, y)| x.is_finite() && y.is_finite());
     drawn.filter(|(x, _)| !places.insert(x.to_bits())).count()
 }

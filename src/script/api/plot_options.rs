@@ -48,11 +48,7 @@ impl Request {
         options.finish()?;
         if request.y.as_ref().is_some_and(Vec::is_empty) {
             let got = "an empty array";
-            return Err(Error::invalid(
-                "option `y` of plot",
-                "a column, or several",
-                got,
-            ));
+            return Err(Error::invalid("option `y` of plot", "a column, or several", got));
         }
         if let Some(bins) = request.bins.filter(|bins| *bins > MOST_BINS) {
             return Err(Error::invalid(
@@ -81,10 +77,7 @@ impl Request {
             Err(Error::failed_with_hint(message, hint))
         };
         if self.by.is_some() {
-            return refuse(
-                "by",
-                "make a histogram of each part: `f.filter(…)` gives one",
-            );
+            return refuse("by", "make a histogram of each part: `f.filter(…)` gives one");
         }
         if self.band.is_some() {
             return refuse("band", "its bars are counts of rows, which have no band");
@@ -94,10 +87,9 @@ impl Request {
                 "y",
                 "it counts the values of one column, `x`; its bars are as high as their counts",
             ),
-            Some(names) if names.len() > 1 => refuse(
-                "y: several columns",
-                "it counts the values of one column, `x`",
-            ),
+            Some(names) if names.len() > 1 => {
+                refuse("y: several columns", "it counts the values of one column, `x`")
+            }
             _ => Ok(()),
         }
     }

@@ -60,9 +60,7 @@ impl Columns {
             ));
         }
         if columns.prompt.is_some() != columns.completion.is_some() {
-            return Err(Error::failed(
-                "finetune needs both `prompt` and `completion`, or neither",
-            ));
+            return Err(Error::failed("finetune needs both `prompt` and `completion`, or neither"));
         }
         if columns.prompt.is_some()
             && (columns.assistant_only || matches!(columns.chat, Chat::At(_)))
@@ -167,10 +165,7 @@ impl Columns {
                     ));
                 }
                 let text = text.clone();
-                sources.push(Source::Rendered {
-                    text,
-                    trained: None,
-                });
+                sources.push(Source::Rendered { text, trained: None });
                 continue;
             }
             let messages = messages_from(&format!("row {row} of {function}"), value)?;
@@ -264,10 +259,7 @@ fn token_examples(array: &Array, limit: usize) -> Result<(Vec<Example>, usize)> 
 /// A map of `ids` and `labels`; without labels every token is trained on.
 fn labelled(row: usize, map: &Map) -> Result<Example> {
     let place = format!("row {row}");
-    if let Some(other) = map
-        .keys()
-        .find(|key| !["ids", "labels"].contains(&key.as_str()))
-    {
+    if let Some(other) = map.keys().find(|key| !["ids", "labels"].contains(&key.as_str())) {
         return Err(Error::invalid(
             place,
             "a map of `ids` and `labels`",

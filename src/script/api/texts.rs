@@ -75,20 +75,12 @@ fn column_of(frame: &DataFrame, how: &Dynamic, operation: &str) -> Result<Column
 fn by_expression(frame: &DataFrame, how: &Dynamic, operation: &str) -> Result<Vec<String>> {
     let column = column_of(frame, how, operation)?;
     if column.dtype() != &DataType::String {
-        return Err(Error::invalid(
-            operation,
-            "texts",
-            crate::frame::table::kind(column.dtype()),
-        ));
+        return Err(Error::invalid(operation, "texts", crate::frame::table::kind(column.dtype())));
     }
     let texts = column.as_materialized_series().str().during(operation)?;
     let text = |(row, text): (usize, Option<&str>)| {
         text.map(str::to_string).ok_or_else(|| {
-            Error::invalid(
-                operation,
-                "a text in every row",
-                format!("nothing in row {row}"),
-            )
+            Error::invalid(operation, "a text in every row", format!("nothing in row {row}"))
         })
     };
     texts.iter().enumerate().map(text).collect()
@@ -96,18 +88,11 @@ fn by_expression(frame: &DataFrame, how: &Dynamic, operation: &str) -> Result<Ve
 
 fn text_of(value: &Dynamic, operation: &str) -> Result<String> {
     value.clone().into_string().map_err(|_| {
-        Error::invalid(
-            operation,
-            "a closure that gives a text",
-            convert::describe(value),
-        )
+        Error::invalid(operation, "a closure that gives a text", convert::describe(value))
     })
 }
 
 /// The strings of an array.
 pub fn of_array(values: &Array, operation: &str) -> Result<Vec<String>> {
-    values
-        .iter()
-        .map(|value| text_of(value, operation))
-        .collect()
+    values.iter().map(|value| text_of(value, operation)).collect()
 }

@@ -64,12 +64,9 @@ m.log().select(["step", "loss"])"#,
 
 fn register_finetune(engine: &mut Engine, host: &Rc<Host>) {
     let plain = host.clone();
-    engine.register_fn(
-        "finetune",
-        move |context: NativeCallContext, m: Model, data: Dynamic| {
-            finetune(&context, &plain, &m, &data, Map::new())
-        },
-    );
+    engine.register_fn("finetune", move |context: NativeCallContext, m: Model, data: Dynamic| {
+        finetune(&context, &plain, &m, &data, Map::new())
+    });
     let host = host.clone();
     engine.register_fn(
         "finetune",
@@ -97,9 +94,7 @@ fn finetune(
         host.tell(Event::Note(told));
     }
     let limit = model.config().max_position_embeddings;
-    let limit = settings
-        .max_length
-        .map_or(limit, |length| length.min(limit));
+    let limit = settings.max_length.map_or(limit, |length| length.min(limit));
     let rows = rows::to_train_on(context, host, model, data, &columns, limit)?;
     let held_out = match validation {
         Some(data) => rows::to_train_on(context, host, model, &data, &columns, limit)?,
@@ -117,12 +112,9 @@ fn register_losses(engine: &mut Engine, host: &Rc<Host>) {
         [("loss", mean), ("perplexity", |losses| mean(losses).exp())];
     for (name, score) in scores {
         let plain = host.clone();
-        engine.register_fn(
-            name,
-            move |context: NativeCallContext, m: Model, texts: Dynamic| {
-                losses(&context, &plain, &m, &texts, Options::none(name), score)
-            },
-        );
+        engine.register_fn(name, move |context: NativeCallContext, m: Model, texts: Dynamic| {
+            losses(&context, &plain, &m, &texts, Options::none(name), score)
+        });
         let host = host.clone();
         engine.register_fn(
             name,
@@ -132,21 +124,15 @@ fn register_losses(engine: &mut Engine, host: &Rc<Host>) {
         );
     }
     let shared = host.clone();
-    engine.register_fn(
-        "log_probs",
-        move |context: NativeCallContext, m: Model, text: &str| {
-            let run = || {
-                let rows = [whole_text(&m, text)?];
-                let losses = token_losses(&m, &rows, &shared.control)?;
-                let values = losses
-                    .into_iter()
-                    .flatten()
-                    .map(|loss| Dynamic::from(-loss));
-                Ok::<_, Error>(values.collect::<Array>())
-            };
-            run().at(&context)
-        },
-    );
+    engine.register_fn("log_probs", move |context: NativeCallContext, m: Model, text: &str| {
+        let run = || {
+            let rows = [whole_text(&m, text)?];
+            let losses = token_losses(&m, &rows, &shared.control)?;
+            let values = losses.into_iter().flatten().map(|loss| Dynamic::from(-loss));
+            Ok::<_, Error>(values.collect::<Array>())
+        };
+        run().at(&context)
+    });
 }
 
 fn mean(losses: &[f64]) -> f64 {
@@ -164,11 +150,7 @@ fn losses(
     let columns = Columns::read(&options, false).at(context)?;
     options.finish().at(context)?;
     let single = given.is_string() || (columns.is_chat() && is_conversation(given));
-    let data = if single {
-        Dynamic::from(vec![given.clone()])
-    } else {
-        given.clone()
-    };
+    let data = if single { Dynamic::from(vec![given.clone()]) } else { given.clone() };
     let sources = columns.sources(context, host, model, &data, "loss")?;
     let score_all = || -> Result<Vec<f64>> {
         let rows = sources.iter().map(|source| scored(model, source));
@@ -191,9 +173,7 @@ fn scored(model: &Model, source: &Source) -> Result<Example> {
     let (example, _, _) = examples::example(model.tokenizer(), source)?;
     let example = within_context(model, example)?;
     match example.trained_tokens() {
-        0 => Err(Error::failed(
-            "a conversation has no token that would be scored",
-        )),
+        0 => Err(Error::failed("a conversation has no token that would be scored")),
         _ => Ok(example),
     }
 }

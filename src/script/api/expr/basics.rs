@@ -102,9 +102,7 @@ fn register_when(engine: &mut Engine, _host: &Rc<Host>) {
             }
             let missing = || Error::failed("`then` must follow a `when`");
             let condition = choice.condition.take().ok_or_else(missing).at(&context)?;
-            choice
-                .branches
-                .push((condition, value("then", &given).at(&context)?));
+            choice.branches.push((condition, value("then", &given).at(&context)?));
             Ok(choice)
         },
     );
@@ -115,11 +113,8 @@ fn register_when(engine: &mut Engine, _host: &Rc<Host>) {
             if choice.condition.is_some() || choice.branches.is_empty() {
                 return Err(Error::failed("`otherwise` must follow a `then`")).at(&context);
             }
-            let nested = choice
-                .branches
-                .into_iter()
-                .rev()
-                .fold(last, |rest, (condition, chosen)| {
+            let nested =
+                choice.branches.into_iter().rev().fold(last, |rest, (condition, chosen)| {
                     pl::when(condition).then(chosen).otherwise(rest)
                 });
             bounded(nested)
@@ -148,11 +143,7 @@ pub fn template(text: &str) -> Result<pl::Expr> {
                     }
                 }
                 parts.push(pl::lit(std::mem::take(&mut plain)));
-                parts.push(
-                    pl::col(name)
-                        .cast(pl::DataType::String)
-                        .fill_null(pl::lit("")),
-                );
+                parts.push(pl::col(name).cast(pl::DataType::String).fill_null(pl::lit("")));
             }
             '}' => return Err(unclosed(text)),
             other => plain.push(other),

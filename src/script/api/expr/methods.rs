@@ -11,10 +11,8 @@ use crate::script::options::Options;
 use crate::script::record::Record;
 
 /// Equal values share the mean of their ranks, as in rank statistics.
-const AVERAGE_RANK: pl::RankOptions = pl::RankOptions {
-    method: pl::RankMethod::Average,
-    descending: false,
-};
+const AVERAGE_RANK: pl::RankOptions =
+    pl::RankOptions { method: pl::RankMethod::Average, descending: false };
 
 /// Registers a method without arguments.
 fn method(engine: &mut Engine, name: &str, apply: fn(pl::Expr) -> pl::Expr) {
@@ -339,28 +337,14 @@ fn quantile(e: pl::Expr, q: &Dynamic, interpolation: &str) -> Result<pl::Expr> {
         "linear" => pl::QuantileMethod::Linear,
         "equiprobable" => pl::QuantileMethod::Equiprobable,
         other => {
-            let known = [
-                "nearest",
-                "higher",
-                "lower",
-                "midpoint",
-                "linear",
-                "equiprobable",
-            ];
+            let known = ["nearest", "higher", "lower", "midpoint", "linear", "equiprobable"];
             return Err(Error::unknown("interpolation of quantile", other, known));
         }
     };
-    let share = q
-        .as_float()
-        .ok()
-        .or_else(|| q.as_int().ok().map(|q| q as f64));
+    let share = q.as_float().ok().or_else(|| q.as_int().ok().map(|q| q as f64));
     match share.filter(|share| (0.0..=1.0).contains(share)) {
         Some(share) => Ok(e.quantile(pl::lit(share), method)),
-        None => Err(Error::invalid(
-            "quantile",
-            "a number from 0 to 1",
-            convert::describe(q),
-        )),
+        None => Err(Error::invalid("quantile", "a number from 0 to 1", convert::describe(q))),
     }
 }
 
@@ -375,10 +359,6 @@ fn dtype(name: &str) -> Result<pl::DataType> {
         "float" | "number" => Ok(pl::DataType::Float64),
         "str" | "string" | "text" => Ok(pl::DataType::String),
         "bool" | "boolean" => Ok(pl::DataType::Boolean),
-        other => Err(Error::unknown(
-            "type",
-            other,
-            ["int", "float", "str", "bool"],
-        )),
+        other => Err(Error::unknown("type", other, ["int", "float", "str", "bool"])),
     }
 }

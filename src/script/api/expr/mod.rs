@@ -28,14 +28,7 @@ pub fn bounded(made: pl::Expr) -> ScriptResult<Expr> {
 
 /// Records of every file of this folder.
 pub fn records() -> impl Iterator<Item = &'static Record> {
-    [
-        basics::RECORDS,
-        operators::RECORDS,
-        methods::RECORDS,
-        text::RECORDS,
-    ]
-    .into_iter()
-    .flatten()
+    [basics::RECORDS, operators::RECORDS, methods::RECORDS, text::RECORDS].into_iter().flatten()
 }
 
 /// A literal from a script's value.
@@ -101,8 +94,5 @@ pub fn names(operation: &str, given: &Dynamic) -> Result<Vec<String>> {
         return Ok(vec![name]);
     }
     let array = given.clone().try_cast::<Array>().ok_or_else(refuse)?;
-    array
-        .into_iter()
-        .map(|item| item.into_string().map_err(|_| refuse()))
-        .collect()
+    array.into_iter().map(|item| item.into_string().map_err(|_| refuse())).collect()
 }

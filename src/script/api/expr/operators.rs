@@ -41,15 +41,9 @@ pub const RECORDS: &[Record] = &[
 fn arithmetic(engine: &mut Engine, _host: &Rc<Host>) {
     binary(engine, "+", |a, b| pl::binary_expr(a, Operator::Plus, b));
     binary(engine, "-", |a, b| pl::binary_expr(a, Operator::Minus, b));
-    binary(engine, "*", |a, b| {
-        pl::binary_expr(a, Operator::Multiply, b)
-    });
-    named(engine, DIVIDE[0], "/", |a, b| {
-        pl::binary_expr(a, Operator::TrueDivide, b)
-    });
-    named(engine, MODULO[0], "%", |a, b| {
-        pl::binary_expr(a, Operator::Modulus, b)
-    });
+    binary(engine, "*", |a, b| pl::binary_expr(a, Operator::Multiply, b));
+    named(engine, DIVIDE[0], "/", |a, b| pl::binary_expr(a, Operator::TrueDivide, b));
+    named(engine, MODULO[0], "%", |a, b| pl::binary_expr(a, Operator::Modulus, b));
     engine.register_fn("-", |e: Expr| bounded(-e.0));
 }
 

@@ -189,15 +189,10 @@ fn method(engine: &mut Engine, name: &str, apply: fn(pl::Expr) -> pl::Expr) {
 
 /// A method that takes a text as it stands.
 fn with_text(engine: &mut Engine, name: &'static str, apply: fn(pl::Expr, pl::Expr) -> pl::Expr) {
-    engine.register_fn(
-        name,
-        move |context: NativeCallContext, e: Expr, given: Dynamic| {
-            let text = pattern(name, &given, true);
-            text.map(|text| Expr(apply(e.0, text)))
-                .at(&context)
-                .and_then(|made| bounded(made.0))
-        },
-    );
+    engine.register_fn(name, move |context: NativeCallContext, e: Expr, given: Dynamic| {
+        let text = pattern(name, &given, true);
+        text.map(|text| Expr(apply(e.0, text))).at(&context).and_then(|made| bounded(made.0))
+    });
 }
 
 /// A method that takes a pattern, with whether it is literal.
@@ -211,20 +206,13 @@ fn with_pattern(
         options.finish()?;
         Ok::<_, Error>(Expr(apply(e.0, pattern(name, given, literal)?, literal)))
     };
-    engine.register_fn(
-        name,
-        move |context: NativeCallContext, e: Expr, given: Dynamic| {
-            run(e, &given, Options::none(name))
-                .at(&context)
-                .and_then(|made| bounded(made.0))
-        },
-    );
+    engine.register_fn(name, move |context: NativeCallContext, e: Expr, given: Dynamic| {
+        run(e, &given, Options::none(name)).at(&context).and_then(|made| bounded(made.0))
+    });
     engine.register_fn(
         name,
         move |context: NativeCallContext, e: Expr, given: Dynamic, opts: Map| {
-            run(e, &given, Options::new(name, opts))
-                .at(&context)
-                .and_then(|made| bounded(made.0))
+            run(e, &given, Options::new(name, opts)).at(&context).and_then(|made| bounded(made.0))
         },
     );
 }
@@ -232,11 +220,7 @@ fn with_pattern(
 fn replacing(engine: &mut Engine, name: &'static str, all: bool) {
     let run = move |e: Expr, given: &Dynamic, with: &Dynamic, options: Options| {
         let literal = options.boolean("literal")?.unwrap_or(false);
-        let times = if all {
-            -1
-        } else {
-            options.integer("n")?.unwrap_or(1)
-        };
+        let times = if all { -1 } else { options.integer("n")?.unwrap_or(1) };
         options.finish()?;
         if times > 1 && !literal {
             return Err(Error::invalid(
@@ -255,9 +239,7 @@ fn replacing(engine: &mut Engine, name: &'static str, all: bool) {
     engine.register_fn(
         name,
         move |context: NativeCallContext, e: Expr, given: Dynamic, with: Dynamic| {
-            run(e, &given, &with, Options::none(name))
-                .at(&context)
-                .and_then(|made| bounded(made.0))
+            run(e, &given, &with, Options::none(name)).at(&context).and_then(|made| bounded(made.0))
         },
     );
     engine.register_fn(
@@ -300,11 +282,7 @@ fn pattern(operation: &str, given: &Dynamic, literal: bool) -> Result<pl::Expr> 
         return Ok(expression.0);
     }
     if !given.is_string() && !given.is_char() {
-        return Err(Error::invalid(
-            operation,
-            "a text or an expression",
-            convert::describe(given),
-        ));
+        return Err(Error::invalid(operation, "a text or an expression", convert::describe(given)));
     }
     let text = given.to_string();
     if !literal {

@@ -85,9 +85,7 @@ pub const RECORDS: &[Record] = &[
 
 fn join(left: &DataFrame, right: &DataFrame, on: &Dynamic, options: Options) -> Result<DataFrame> {
     let how = options.text("how")?.unwrap_or_else(|| "inner".to_string());
-    let suffix = options
-        .text("suffix")?
-        .unwrap_or_else(|| "_right".to_string());
+    let suffix = options.text("suffix")?.unwrap_or_else(|| "_right".to_string());
     let validate = options.text("validate")?;
     options.finish()?;
     let kind = match how.as_str() {
@@ -102,11 +100,7 @@ fn join(left: &DataFrame, right: &DataFrame, on: &Dynamic, options: Options) -> 
             return Err(Error::unknown("kind of join", other, known));
         }
     };
-    let on = if kind == JoinType::Cross {
-        Vec::new()
-    } else {
-        expr::list("join", on)?
-    };
+    let on = if kind == JoinType::Cross { Vec::new() } else { expr::list("join", on)? };
     query::check_columns(left, &on)?;
     query::check_columns(right, &on)?;
     if let Some(validate) = validate {
@@ -115,10 +109,7 @@ fn join(left: &DataFrame, right: &DataFrame, on: &Dynamic, options: Options) -> 
     room::for_join(left, right, &on, &kind)?;
     let mut args = JoinArgs::new(kind).with_suffix(Some(suffix.into()));
     args.maintain_order = pl::MaintainOrderJoin::LeftRight;
-    let joined = left
-        .clone()
-        .lazy()
-        .join(right.clone().lazy(), &on, &on, args);
+    let joined = left.clone().lazy().join(right.clone().lazy(), &on, &on, args);
     query::collect(joined, "join")
 }
 

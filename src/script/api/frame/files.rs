@@ -87,17 +87,13 @@ pub const RECORDS: &[Record] = &[
 fn register_read(engine: &mut Engine, host: &Rc<Host>) {
     let plain = host.clone();
     engine.register_fn("read", move |context: NativeCallContext, path: &str| {
-        open(&plain, path, Options::none("read"))
-            .map(Frame)
-            .at(&context)
+        open(&plain, path, Options::none("read")).map(Frame).at(&context)
     });
     let host = host.clone();
     engine.register_fn(
         "read",
         move |context: NativeCallContext, path: &str, options: Map| -> ScriptResult<Frame> {
-            open(&host, path, Options::new("read", options))
-                .map(Frame)
-                .at(&context)
+            open(&host, path, Options::new("read", options)).map(Frame).at(&context)
         },
     );
 }
@@ -112,10 +108,7 @@ fn open(host: &Host, path: &str, options: Options) -> Result<DataFrame> {
     let frame = match (path.strip_prefix("ebb/"), path.starts_with("hf/")) {
         (Some(name), _) => {
             let (file, bytes) = bundled::find(name)?;
-            host.tell(Event::Input {
-                name: path.to_string(),
-                sha256: Some(sha256(bytes)),
-            });
+            host.tell(Event::Input { name: path.to_string(), sha256: Some(sha256(bytes)) });
             read::parse_as(Path::new(&file), bytes, &told)?
         }
         (None, true) => {
@@ -149,10 +142,7 @@ fn types(options: &Options) -> Result<Vec<(String, Kind)>> {
         let expected = "a map from columns to types, such as #{ id: \"str\" }";
         Error::invalid("option `types` of read", expected, convert::describe(got))
     };
-    let map = given
-        .clone()
-        .try_cast::<Map>()
-        .ok_or_else(|| refuse(&given))?;
+    let map = given.clone().try_cast::<Map>().ok_or_else(|| refuse(&given))?;
     map.into_iter()
         .map(|(column, kind)| {
             let name = kind.clone().into_string().map_err(|_| refuse(&kind))?;
@@ -172,10 +162,7 @@ fn from_disk(host: &Host, path: &str, told: &ReadOptions) -> Result<DataFrame> {
             let bytes = roots.bytes(&path)?;
             Ok((sha256(&bytes), read::parse_as(&path, &bytes, &told)))
         })?;
-        host.tell(Event::Input {
-            name: file.display().to_string(),
-            sha256: Some(hash),
-        });
+        host.tell(Event::Input { name: file.display().to_string(), sha256: Some(hash) });
         let mut frame = frame?;
         if let Some(name) = found.name_of(file) {
             let column = Series::new("file".into(), vec![name; frame.height()]);
@@ -194,17 +181,10 @@ fn text(frame: &DataFrame) -> String {
     let Ok(table) = table::table(frame, 10) else {
         return "Frame".to_string();
     };
-    let names: Vec<&str> = table
-        .columns
-        .iter()
-        .map(|column| column.name.as_str())
-        .collect();
+    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
     let mut lines = vec![names.join(" | ")];
     for row in &table.rows {
-        let cells: Vec<&str> = row
-            .iter()
-            .map(|cell| cell.as_deref().unwrap_or("—"))
-            .collect();
+        let cells: Vec<&str> = row.iter().map(|cell| cell.as_deref().unwrap_or("—")).collect();
         lines.push(cells.join(" | "));
     }
     lines.push(table.caption);
@@ -217,11 +197,7 @@ pub fn frames_of(operation: &str, given: &Array) -> Result<Vec<DataFrame>> {
         .iter()
         .map(|item: &Dynamic| match item.clone().try_cast::<Frame>() {
             Some(frame) => Ok(frame.0),
-            None => Err(Error::invalid(
-                operation,
-                "an array of frames",
-                convert::describe(item),
-            )),
+            None => Err(Error::invalid(operation, "an array of frames", convert::describe(item))),
         })
         .collect()
 }

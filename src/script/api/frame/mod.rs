@@ -15,12 +15,5 @@ pub struct Frame(pub DataFrame);
 
 /// Records of every file of this folder.
 pub fn records() -> impl Iterator<Item = &'static Record> {
-    [
-        files::RECORDS,
-        rows::RECORDS,
-        verbs::RECORDS,
-        combine::RECORDS,
-    ]
-    .into_iter()
-    .flatten()
+    [files::RECORDS, rows::RECORDS, verbs::RECORDS, combine::RECORDS].into_iter().flatten()
 }

@@ -48,10 +48,9 @@ pub const RECORDS: &[Record] = &[
         "A column as an array",
         r#"frame(#{ x: [1, 2] })["x"]"#,
         |engine, _| {
-            engine.register_fn(
-                "column",
-                |context: NativeCallContext, f: Frame, name: &str| column(&f.0, name).at(&context),
-            );
+            engine.register_fn("column", |context: NativeCallContext, f: Frame, name: &str| {
+                column(&f.0, name).at(&context)
+            });
             engine.register_indexer_get(|context: NativeCallContext, f: &mut Frame, name: &str| {
                 column(&f.0, name).at(&context)
             });
@@ -127,11 +126,7 @@ fn row(frame: &DataFrame, index: i64) -> Result<Map> {
     let place = if index < 0 { index + height } else { index };
     match (0..height).contains(&place) {
         true => convert::row(frame, place as usize),
-        false => Err(Error::invalid(
-            "row",
-            format!("an index below {height}"),
-            index.to_string(),
-        )),
+        false => Err(Error::invalid("row", format!("an index below {height}"), index.to_string())),
     }
 }
 

@@ -220,11 +220,7 @@ fn rename(frame: &DataFrame, names: &Map) -> Result<DataFrame> {
     for (old, new) in names {
         query::known(frame, old)?;
         let new = new.clone().into_string().map_err(|_| {
-            Error::invalid(
-                "rename",
-                "new names that are strings",
-                convert::describe(new),
-            )
+            Error::invalid("rename", "new names that are strings", convert::describe(new))
         })?;
         let place = frame.get_column_index(old);
         if let Some(column) = place.and_then(|place| columns.get_mut(place)) {
@@ -237,11 +233,7 @@ fn rename(frame: &DataFrame, names: &Map) -> Result<DataFrame> {
 /// What `head` and `tail` keep: `n` rows, or all but `-n` when it is negative.
 fn end_of(frame: &DataFrame, n: i64) -> usize {
     let height = frame.height() as i64;
-    if n < 0 {
-        (height + n).max(0) as usize
-    } else {
-        n as usize
-    }
+    if n < 0 { (height + n).max(0) as usize } else { n as usize }
 }
 
 /// How many rows `slice` takes: a negative number leaves off as many at the end, counted as polars' Python front counts.
@@ -256,8 +248,6 @@ fn rows_to_take(height: usize, start: i64, n: i64) -> usize {
 fn unique(frame: &DataFrame, names: Option<Vec<String>>) -> Result<DataFrame> {
     let frame = frame.clone();
     aside(move || {
-        frame
-            .unique_stable(names.as_deref(), UniqueKeepStrategy::First, None)
-            .during("unique")
+        frame.unique_stable(names.as_deref(), UniqueKeepStrategy::First, None).during("unique")
     })
 }

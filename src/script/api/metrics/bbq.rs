@@ -59,9 +59,7 @@ pub const RECORDS: &[Record] = &[
 
 fn parse(text: &str, row: &Map) -> Dynamic {
     let option = |name: &str| {
-        row.get(name)
-            .and_then(|value| value.clone().into_string().ok())
-            .unwrap_or_default()
+        row.get(name).and_then(|value| value.clone().into_string().ok()).unwrap_or_default()
     };
     let options = [option("ans0"), option("ans1"), option("ans2")];
     let unknown = row.get("unknown").and_then(|value| value.as_int().ok());
@@ -75,18 +73,11 @@ fn parse(text: &str, row: &Map) -> Dynamic {
 
 fn register_scores(engine: &mut Engine, _host: &Rc<Host>) {
     engine.register_fn("bbq_scores", |context: NativeCallContext, f: Frame| {
-        scores(&f.0, Options::none("bbq_scores"))
-            .map(Frame)
-            .at(&context)
+        scores(&f.0, Options::none("bbq_scores")).map(Frame).at(&context)
     });
-    engine.register_fn(
-        "bbq_scores",
-        |context: NativeCallContext, f: Frame, opts: Map| {
-            scores(&f.0, Options::new("bbq_scores", opts))
-                .map(Frame)
-                .at(&context)
-        },
-    );
+    engine.register_fn("bbq_scores", |context: NativeCallContext, f: Frame, opts: Map| {
+        scores(&f.0, Options::new("bbq_scores", opts)).map(Frame).at(&context)
+    });
 }
 
 fn scores(frame: &DataFrame, options: Options) -> Result<DataFrame> {
@@ -94,14 +85,8 @@ fn scores(frame: &DataFrame, options: Options) -> Result<DataFrame> {
     options.finish()?;
     let mut groups: BTreeMap<(String, ContextCondition), Vec<Answer>> = BTreeMap::new();
     for (category, answer) in answers(frame)? {
-        groups
-            .entry((category, answer.condition))
-            .or_default()
-            .push(answer);
-        groups
-            .entry((ALL.to_string(), answer.condition))
-            .or_default()
-            .push(answer);
+        groups.entry((category, answer.condition)).or_default().push(answer);
+        groups.entry((ALL.to_string(), answer.condition)).or_default().push(answer);
     }
     let lines: Vec<_> = groups
         .iter()
@@ -118,16 +103,10 @@ fn scores(frame: &DataFrame, options: Options) -> Result<DataFrame> {
         })
         .collect();
     let number = |value: fn(&bbq::Scores) -> f64| -> Vec<Option<f64>> {
-        lines
-            .iter()
-            .map(|(.., scores)| Some(value(scores)).filter(|x| x.is_finite()))
-            .collect()
+        lines.iter().map(|(.., scores)| Some(value(scores)).filter(|x| x.is_finite())).collect()
     };
     let count = |value: fn(&bbq::Scores) -> usize| -> Vec<i64> {
-        lines
-            .iter()
-            .map(|(.., scores)| value(scores) as i64)
-            .collect()
+        lines.iter().map(|(.., scores)| value(scores) as i64).collect()
     };
     let text = |value: fn(&(String, String, bbq::Scores)) -> &String| -> Vec<String> {
         lines.iter().map(|line| value(line).clone()).collect()
@@ -161,21 +140,15 @@ fn answers(frame: &DataFrame) -> Result<Vec<(String, Answer)>> {
         Err(_) => unknowns(frame)?,
     };
     let (labels, predicted) = (options_of(frame, "label")?, options_of(frame, "predicted")?);
-    let (categories, contexts) = (
-        texts_of(frame, "category")?,
-        texts_of(frame, "context_condition")?,
-    );
+    let (categories, contexts) =
+        (texts_of(frame, "category")?, texts_of(frame, "context_condition")?);
     let row = |index: usize| -> Result<(String, Answer)> {
         let context = contexts.get(index).map_or("", String::as_str);
         let condition = match context {
             "ambig" => ContextCondition::Ambiguous,
             "disambig" => ContextCondition::Disambiguated,
             other => {
-                return Err(Error::unknown(
-                    "context_condition",
-                    other,
-                    ["ambig", "disambig"],
-                ));
+                return Err(Error::unknown("context_condition", other, ["ambig", "disambig"]));
             }
         };
         let at = |column: &[Option<usize>]| column.get(index).copied().flatten();
@@ -213,24 +186,16 @@ fn options_of(frame: &DataFrame, name: &str) -> Result<Vec<Option<usize>>> {
         None => cell.extract::<f64>(),
     };
     let known = |place: f64| (0..3).find(|option| *option as f64 == place);
-    Ok(column
-        .iter()
-        .map(|cell| option(cell).and_then(known))
-        .collect())
+    Ok(column.iter().map(|cell| option(cell).and_then(known)).collect())
 }
 
 /// `answer_info` of a row: each option's text and its group (the last item of the list).
 fn info(cell: &AnyValue) -> [(String, String); 3] {
     let value = json::value(cell);
     ["ans0", "ans1", "ans2"].map(|name| {
-        let parts = value
-            .get(name)
-            .and_then(|parts| parts.as_array().cloned())
-            .unwrap_or_default();
+        let parts = value.get(name).and_then(|parts| parts.as_array().cloned()).unwrap_or_default();
         let text = |part: Option<&serde_json::Value>| {
-            part.and_then(|part| part.as_str())
-                .unwrap_or_default()
-                .to_string()
+            part.and_then(|part| part.as_str()).unwrap_or_default().to_string()
         };
         (text(parts.first()), text(parts.last()))
     })
@@ -247,34 +212,22 @@ fn targets(frame: &DataFrame) -> Result<Vec<Option<usize>>> {
     for name in ["answer_info", "additional_metadata"] {
         query::known(frame, name)?;
     }
-    let (categories, polarity) = (
-        texts_of(frame, "category")?,
-        texts_of(frame, "question_polarity")?,
-    );
+    let (categories, polarity) =
+        (texts_of(frame, "category")?, texts_of(frame, "question_polarity")?);
     let known = ["neg", "nonneg"];
     if let Some(odd) = polarity.iter().find(|odd| !known.contains(&odd.as_str())) {
         return Err(Error::unknown("question_polarity", odd, known));
     }
-    let infos = frame
-        .column("answer_info")?
-        .as_materialized_series()
-        .clone();
-    let metadata = frame
-        .column("additional_metadata")?
-        .as_materialized_series()
-        .clone();
-    let rows = infos
-        .iter()
-        .zip(metadata.iter())
-        .zip(categories.iter().zip(&polarity));
+    let infos = frame.column("answer_info")?.as_materialized_series().clone();
+    let metadata = frame.column("additional_metadata")?.as_materialized_series().clone();
+    let rows = infos.iter().zip(metadata.iter()).zip(categories.iter().zip(&polarity));
     let target =
         |((cell, metadata), (category, polarity)): ((AnyValue, AnyValue), (&String, &String))| {
             let info = info(&cell);
             let unknown = info.iter().position(|(_, group)| group == "unknown")?;
             let metadata = json::value(&metadata);
-            let groups = metadata
-                .get("stereotyped_groups")
-                .and_then(|groups| groups.as_array().cloned());
+            let groups =
+                metadata.get("stereotyped_groups").and_then(|groups| groups.as_array().cloned());
             let groups = groups.unwrap_or_default();
             let groups: Vec<&str> = groups.iter().filter_map(|group| group.as_str()).collect();
             let [a, b, c] = &info;

@@ -36,46 +36,24 @@ fn register(engine: &mut Engine, _host: &std::rc::Rc<crate::script::host::Host>)
             by_frames(&dropped.0, &all.0).map(Frame).at(&context)
         },
     );
-    engine.register_fn(
-        "filter_scores",
-        |context: NativeCallContext, f: Frame, opts: Map| {
-            by_options(&f.0, Options::new("filter_scores", opts))
-                .map(Frame)
-                .at(&context)
-        },
-    );
-    engine.register_fn(
-        "filter_scores",
-        |context: NativeCallContext, f: Dynamic, all: Dynamic| {
-            let got = format!("{} and {}", convert::describe(&f), convert::describe(&all));
-            Err::<Frame, _>(Error::invalid(
-                "filter_scores",
-                "two frames, or a frame and options",
-                got,
-            ))
+    engine.register_fn("filter_scores", |context: NativeCallContext, f: Frame, opts: Map| {
+        by_options(&f.0, Options::new("filter_scores", opts)).map(Frame).at(&context)
+    });
+    engine.register_fn("filter_scores", |context: NativeCallContext, f: Dynamic, all: Dynamic| {
+        let got = format!("{} and {}", convert::describe(&f), convert::describe(&all));
+        Err::<Frame, _>(Error::invalid("filter_scores", "two frames, or a frame and options", got))
             .at(&context)
-        },
-    );
+    });
 }
 
 fn by_frames(dropped: &DataFrame, all: &DataFrame) -> Result<DataFrame> {
-    if let Some(odd) = all
-        .get_column_names()
-        .iter()
-        .find(|name| dropped.column(name).is_err())
-    {
-        return Err(
-            Error::unknown("column", odd.to_string(), query::names(dropped))
-                .with_hint("the dropped rows must be rows of the second frame"),
-        );
+    if let Some(odd) = all.get_column_names().iter().find(|name| dropped.column(name).is_err()) {
+        return Err(Error::unknown("column", odd.to_string(), query::names(dropped))
+            .with_hint("the dropped rows must be rows of the second frame"));
     }
     // Rows are told apart by everything they hold; equal rows are taken as often as they were dropped.
     let mut left: HashMap<String, usize> = HashMap::new();
-    let names: Vec<&str> = all
-        .get_column_names()
-        .into_iter()
-        .map(|name| name.as_str())
-        .collect();
+    let names: Vec<&str> = all.get_column_names().into_iter().map(|name| name.as_str()).collect();
     let dropped = dropped.select(names).during("filter_scores")?;
     for row in crate::frame::json::rows(&dropped)? {
         *left.entry(row.to_string()).or_default() += 1;
@@ -106,11 +84,7 @@ fn by_options(frame: &DataFrame, options: Options) -> Result<DataFrame> {
         ));
     }
     if phi.is_some_and(f64::is_nan) {
-        return Err(Error::invalid(
-            "option `phi` of filter_scores",
-            "a number",
-            "NaN",
-        ));
+        return Err(Error::invalid("option `phi` of filter_scores", "a number", "NaN"));
     }
     let flags: Vec<bool> = match dropped {
         Some(name) => {
@@ -155,10 +129,8 @@ fn refuse_unknown(name: &str, expected: &str, unknown: usize) -> Result<()> {
     }
     let expected = format!("{expected} in every row");
     let got = format!("{unknown} rows without");
-    Err(
-        Error::invalid(format!("filter_scores, column `{name}`"), expected, got)
-            .with_hint("leave those rows out with `filter`, or fill them"),
-    )
+    Err(Error::invalid(format!("filter_scores, column `{name}`"), expected, got)
+        .with_hint("leave those rows out with `filter`, or fill them"))
 }
 
 fn table(frame: &DataFrame, dropped: &[bool]) -> Result<DataFrame> {
@@ -166,14 +138,8 @@ fn table(frame: &DataFrame, dropped: &[bool]) -> Result<DataFrame> {
     let texts = |name: &str| -> Result<Vec<String>> {
         let column: &Column = frame.column(name)?;
         let column = column.cast(&DataType::String).during("filter_scores")?;
-        let texts = column
-            .as_materialized_series()
-            .str()
-            .during("filter_scores")?;
-        Ok(texts
-            .iter()
-            .map(|text| text.unwrap_or_default().to_string())
-            .collect())
+        let texts = column.as_materialized_series().str().during("filter_scores")?;
+        Ok(texts.iter().map(|text| text.unwrap_or_default().to_string()).collect())
     };
     let polarity = texts("polarity")?;
     let odd = polarity
@@ -192,46 +158,28 @@ fn table(frame: &DataFrame, dropped: &[bool]) -> Result<DataFrame> {
     let rows =
         rows.map(|((kind, dropped), polarity)| (kind.as_str(), *dropped, polarity == "harmful"));
     let (all, kinds) = count(rows);
-    let lines: Vec<(String, Counts)> = [("all".to_string(), all)]
-        .into_iter()
-        .chain(kinds)
-        .collect();
+    let lines: Vec<(String, Counts)> =
+        [("all".to_string(), all)].into_iter().chain(kinds).collect();
     // A kind that is all unsafe has no false positives to speak of, and one without unsafe rows no recall.
     let score = |value: fn(&Counts) -> f64| -> Vec<Option<f64>> {
-        lines
-            .iter()
-            .map(|(_, counts)| Some(value(counts)).filter(|x| x.is_finite()))
-            .collect()
+        lines.iter().map(|(_, counts)| Some(value(counts)).filter(|x| x.is_finite())).collect()
     };
     let f1 = |counts: &Counts| match counts.dropped_unsafe + counts.kept_unsafe {
         0 => f64::NAN,
         _ => counts.f1(),
     };
     let count = |value: fn(&Counts) -> usize| -> Vec<i64> {
-        lines
-            .iter()
-            .map(|(_, counts)| value(counts) as i64)
-            .collect()
+        lines.iter().map(|(_, counts)| value(counts) as i64).collect()
     };
     let columns = vec![
-        Series::new(
-            "kind".into(),
-            lines
-                .iter()
-                .map(|(kind, _)| kind.clone())
-                .collect::<Vec<_>>(),
-        )
-        .into(),
+        Series::new("kind".into(), lines.iter().map(|(kind, _)| kind.clone()).collect::<Vec<_>>())
+            .into(),
         Series::new("rows".into(), count(Counts::rows)).into(),
         Series::new("dropped".into(), count(Counts::dropped)).into(),
         Series::new("precision".into(), score(Counts::precision)).into(),
         Series::new("recall".into(), score(Counts::recall)).into(),
         Series::new("f1".into(), score(f1)).into(),
-        Series::new(
-            "false_positive_rate".into(),
-            score(Counts::false_positive_rate),
-        )
-        .into(),
+        Series::new("false_positive_rate".into(), score(Counts::false_positive_rate)).into(),
     ];
     DataFrame::new(lines.len(), columns).during("filter_scores")
 }

@@ -8,7 +8,5 @@ use crate::script::record::Record;
 
 /// Records of every file of this folder.
 pub fn records() -> impl Iterator<Item = &'static Record> {
-    [texts::RECORDS, bbq::RECORDS, filter::RECORDS]
-        .into_iter()
-        .flatten()
+    [texts::RECORDS, bbq::RECORDS, filter::RECORDS].into_iter().flatten()
 }

@@ -113,29 +113,15 @@ fn apply(name: &'static str, score: Score, gold: &Dynamic, predicted: &Dynamic) 
         score(gold, predicted, &control)
     });
     let scores = scores.collect::<Result<Vec<f64>>>()?;
-    Ok(scores
-        .into_iter()
-        .map(Dynamic::from)
-        .collect::<Array>()
-        .into())
+    Ok(scores.into_iter().map(Dynamic::from).collect::<Array>().into())
 }
 
 fn texts(name: &str, given: &Dynamic) -> Result<Vec<String>> {
     let refuse = |got: &Dynamic| {
-        Error::invalid(
-            name,
-            "strings, arrays of strings or expressions",
-            convert::describe(got),
-        )
+        Error::invalid(name, "strings, arrays of strings or expressions", convert::describe(got))
     };
-    let array = given
-        .clone()
-        .try_cast::<Array>()
-        .ok_or_else(|| refuse(given))?;
-    array
-        .iter()
-        .map(|item| item.clone().into_string().map_err(|_| refuse(item)))
-        .collect()
+    let array = given.clone().try_cast::<Array>().ok_or_else(|| refuse(given))?;
+    array.iter().map(|item| item.clone().into_string().map_err(|_| refuse(item))).collect()
 }
 
 /// One side of a score over a frame: an expression, an array of the frame's length, or one text for all rows.
@@ -155,9 +141,7 @@ fn expression(name: &'static str, score: Score, sides: [pl::Expr; 2]) -> pl::Exp
         move |columns: &mut [Column]| columns_score(name, score, &control, columns),
         sides,
         move |_, fields| {
-            let first = fields
-                .first()
-                .map_or(name.into(), |field| field.name().clone());
+            let first = fields.first().map_or(name.into(), |field| field.name().clone());
             Ok(Field::new(first, DataType::Float64))
         },
     )
@@ -170,9 +154,7 @@ fn columns_score(
     columns: &mut [Column],
 ) -> pl::PolarsResult<Column> {
     let [gold, predicted] = columns else {
-        return Err(pl::PolarsError::ComputeError(
-            format!("{name} takes two columns").into(),
-        ));
+        return Err(pl::PolarsError::ComputeError(format!("{name} takes two columns").into()));
     };
     let height = gold.len().max(predicted.len());
     for side in [&gold, &predicted] {
@@ -181,14 +163,9 @@ fn columns_score(
             return Err(pl::PolarsError::ShapeMismatch(message.into()));
         }
     }
-    let (a, b) = (
-        gold.as_materialized_series().str()?,
-        predicted.as_materialized_series().str()?,
-    );
+    let (a, b) = (gold.as_materialized_series().str()?, predicted.as_materialized_series().str()?);
     let at = |texts: &'_ pl::StringChunked, row: usize| {
-        texts
-            .get(if texts.len() == 1 { 0 } else { row })
-            .map(str::to_string)
+        texts.get(if texts.len() == 1 { 0 } else { row }).map(str::to_string)
     };
     let pairs: Vec<_> = (0..height).map(|row| (at(a, row), at(b, row))).collect();
     let scores = pairs.par_iter().map(|pair| {
