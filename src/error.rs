@@ -187,9 +187,10 @@ fn frame_reason(error: &polars::error::PolarsError) -> String {
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    match lines.is_empty() {
-        true => "polars refused without a reason".to_string(),
-        false => in_words(&lines.join(" ").replace("dyn int", "int").replace("dyn float", "float")),
+    if lines.is_empty() {
+        "polars refused without a reason".to_string()
+    } else {
+        in_words(&lines.join(" ").replace("dyn int", "int").replace("dyn float", "float"))
     }
 }
 

@@ -20,10 +20,7 @@ static UNDER_WAY: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 /// The folder at a path below the roots; it and the folders above it are made where they are missing.
 pub fn folder(roots: &Roots, path: &Path) -> Result<Folder> {
     let folder = reach(roots, path)?;
-    match roots.holds(folder.path()) {
-        true => Ok(folder),
-        false => Err(not_allowed(path)),
-    }
+    if roots.holds(folder.path()) { Ok(folder) } else { Err(not_allowed(path)) }
 }
 
 /// The same, or a folder above a root.
@@ -70,9 +67,10 @@ pub fn around(roots: &Roots, path: &Path) -> Result<(Folder, PathBuf)> {
         _ => Path::new("."),
     };
     let folder = reach(roots, above)?;
-    match roots.holds(&folder.path().join(name)) {
-        true => Ok((folder, PathBuf::from(name))),
-        false => Err(not_allowed(path)),
+    if roots.holds(&folder.path().join(name)) {
+        Ok((folder, PathBuf::from(name)))
+    } else {
+        Err(not_allowed(path))
     }
 }
 
@@ -112,10 +110,7 @@ fn held(roots: &Roots, path: &Path) -> Result<Folder> {
     match roots.folder(path) {
         Err(Error::NotAllowed { .. }) if roots.is_above(path) => {
             let folder = Roots::anywhere().folder(path)?;
-            match folder.path() == path {
-                true => Ok(folder),
-                false => Err(not_allowed(path)),
-            }
+            if folder.path() == path { Ok(folder) } else { Err(not_allowed(path)) }
         }
         found => found,
     }

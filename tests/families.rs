@@ -120,9 +120,10 @@ fn losses_and_gradients_equal_transformers_in_a_padded_batch() {
             let gradient = gradients.get(variable.as_tensor());
             let gradient = gradient.unwrap_or_else(|| panic!("{name}: {weight} has none"));
             let transposed = name == "gpt2" && weight.contains(".c_");
-            let gradient = match transposed && gradient.rank() == 2 {
-                true => gradient.t().unwrap().contiguous().unwrap(),
-                false => gradient.clone(),
+            let gradient = if transposed && gradient.rank() == 2 {
+                gradient.t().unwrap().contiguous().unwrap()
+            } else {
+                gradient.clone()
             };
             let flat = gradient.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             let flat: Vec<f64> = flat.into_iter().map(f64::from).collect();

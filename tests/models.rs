@@ -237,9 +237,10 @@ fn spoiled(name: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> String {
     }
     let path = folder.path().join(name);
     let bytes = change(std::fs::read(&path).unwrap());
-    match bytes.is_empty() {
-        true => std::fs::remove_file(&path).unwrap(),
-        false => std::fs::write(&path, bytes).unwrap(),
+    if bytes.is_empty() {
+        std::fs::remove_file(&path).unwrap()
+    } else {
+        std::fs::write(&path, bytes).unwrap()
     }
     let outcome = load::from_folder(folder.path(), &cpu());
     outcome.err().expect("a spoiled model must not load").to_string()

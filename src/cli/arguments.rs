@@ -89,9 +89,10 @@ fn size(typed: &str) -> Result<u64, String> {
 
 fn device(typed: &str) -> Result<String, String> {
     let cuda = typed.strip_prefix("cuda:").map(str::parse::<u16>);
-    match typed == "auto" || typed == "cpu" || matches!(cuda, Some(Ok(_))) {
-        true => Ok(typed.to_string()),
-        false => Err("expected auto, cpu or cuda:0".to_string()),
+    if typed == "auto" || typed == "cpu" || matches!(cuda, Some(Ok(_))) {
+        Ok(typed.to_string())
+    } else {
+        Err("expected auto, cpu or cuda:0".to_string())
     }
 }
 
@@ -201,10 +202,7 @@ impl Run {
             json: matches.get_flag("json"),
             report: text("report"),
             run_folder: text("run-dir"),
-            seed: match own_seed {
-                true => matches.get_one::<u64>("seed").copied(),
-                false => None,
-            },
+            seed: if own_seed { matches.get_one::<u64>("seed").copied() } else { None },
             given: given.collect(),
             common: Common::of(&matches),
         })
@@ -214,9 +212,10 @@ impl Run {
 /// `ebb run SCRIPT` with the script's parameters as options.
 fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
     let script = one_line(script);
-    let usage = match declared.is_empty() {
-        true => format!("ebb run {script} [OPTIONS]"),
-        false => format!("ebb run {script} [PARAMETERS] [OPTIONS]"),
+    let usage = if declared.is_empty() {
+        format!("ebb run {script} [OPTIONS]")
+    } else {
+        format!("ebb run {script} [PARAMETERS] [OPTIONS]")
     };
     let mut command = Command::new("run")
         .bin_name(format!("ebb run {script}"))
@@ -275,18 +274,20 @@ fn argument(parameter: &Declared) -> Arg {
         serde_json::Value::String(text) => format!("{text:?}"),
         other => other.to_string(),
     };
-    let doc = match parameter.doc.is_empty() {
-        true => String::new(),
-        false => format!("{} ", printable(&parameter.doc)),
+    let doc = if parameter.doc.is_empty() {
+        String::new()
+    } else {
+        format!("{} ", printable(&parameter.doc))
     };
     let argument = Arg::new(parameter.name.clone())
         .long(parameter.name.clone())
         .value_parser(ValueParser::new(check))
         .help(format!("{doc}[default: {shown}]"))
         .action(ArgAction::Set);
-    let argument = match parameter.name.contains('_') {
-        true => argument.alias(parameter.name.replace('_', "-")),
-        false => argument,
+    let argument = if parameter.name.contains('_') {
+        argument.alias(parameter.name.replace('_', "-"))
+    } else {
+        argument
     };
     match &parameter.default {
         serde_json::Value::Bool(_) => {

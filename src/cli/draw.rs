@@ -28,10 +28,7 @@ pub struct Style {
 impl Style {
     /// Text that should not catch the eye.
     pub fn dim(&self, text: &str) -> String {
-        match self.colour {
-            true => format!("\u{1b}[2m{text}\u{1b}[0m"),
-            false => text.to_string(),
-        }
+        if self.colour { format!("\u{1b}[2m{text}\u{1b}[0m") } else { text.to_string() }
     }
 
     /// An item with a line end.
@@ -105,10 +102,7 @@ impl Style {
         if let Some(hint) = &error.hint {
             group = group.element(Level::HELP.message(printable(hint)));
         }
-        let renderer = match self.colour {
-            true => Renderer::styled(),
-            false => Renderer::plain(),
-        };
+        let renderer = if self.colour { Renderer::styled() } else { Renderer::plain() };
         format!("{}\n", renderer.term_width(self.width).render(&[group]))
     }
 
@@ -124,11 +118,13 @@ impl Style {
 
 /// A quoted line with the same number of bytes wherever a character stays: what could steer the terminal becomes `?`.
 fn shown_line(line: &str) -> String {
-    let shown =
-        |character: char| match printable(&character.to_string()).len() == character.len_utf8() {
-            true => character,
-            false => '?',
-        };
+    let shown = |character: char| {
+        if printable(&character.to_string()).len() == character.len_utf8() {
+            character
+        } else {
+            '?'
+        }
+    };
     line.chars().map(shown).collect()
 }
 
@@ -185,9 +181,10 @@ fn fitting(table: &Table, width: usize) -> Vec<usize> {
         };
         left = after;
         chosen.push(index);
-        match from_start {
-            true => low += 1,
-            false => high -= 1,
+        if from_start {
+            low += 1
+        } else {
+            high -= 1
         }
         from_start = !from_start;
     }

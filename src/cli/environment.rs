@@ -45,9 +45,10 @@ pub fn hub() -> Settings {
     };
     Settings {
         cache: cache.or_else(|| hub_home().map(|folder| folder.join("hub"))),
-        token: match told("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
-            true => None,
-            false => variable("HF_TOKEN").map(|token| token.trim().to_string()).or_else(stored),
+        token: if told("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
+            None
+        } else {
+            variable("HF_TOKEN").map(|token| token.trim().to_string()).or_else(stored)
         },
         endpoint: variable("HF_ENDPOINT"),
         offline: told("HF_HUB_OFFLINE"),
@@ -69,9 +70,12 @@ pub fn colour_wanted() -> bool {
 /// Characters that fit on a line: COLUMNS, else the terminal's width, else 100.
 pub fn width() -> usize {
     let given = variable("COLUMNS").and_then(|columns| columns.parse::<usize>().ok());
-    let measured = || match std::io::IsTerminal::is_terminal(&std::io::stdout()) {
-        true => Some(usize::from(DefaultEditor::new().ok()?.dimensions()?.0)),
-        false => None,
+    let measured = || {
+        if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+            Some(usize::from(DefaultEditor::new().ok()?.dimensions()?.0))
+        } else {
+            None
+        }
     };
     given.or_else(measured).unwrap_or(WIDTH).clamp(40, 400)
 }

@@ -95,10 +95,11 @@ fn show_usage(error: &clap::Error) -> u8 {
     let text = error.render().to_string();
     let shown = crate::plain::printable(&text);
     // Nobody is left to be told when this cannot be printed.
-    let _ = match shown == text {
-        true => error.print(),
+    let _ = if shown == text {
+        error.print()
+    } else {
         // Words of the command line that would steer the terminal: without colours they can be told from clap's own.
-        false => std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes()),
+        std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes())
     };
     u8::try_from(error.exit_code()).unwrap_or(USAGE)
 }

@@ -166,10 +166,8 @@ impl Task for Lines {
             None => String::new(),
             Some((rate, left)) => format!(", {rate:.1}/s, {} left", duration(left)),
         };
-        let remark = match remark.is_empty() {
-            true => String::new(),
-            false => format!(", {}", one_line(remark)),
-        };
+        let remark =
+            if remark.is_empty() { String::new() } else { format!(", {}", one_line(remark)) };
         // Standard error may be closed; the work goes on.
         let _ = writeln!(
             std::io::stderr(),

@@ -27,9 +27,10 @@ struct Input(Rc<RefCell<Session>>);
 
 impl Validator for Input {
     fn validate(&self, context: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
-        Ok(match self.0.borrow().is_unfinished(context.input()) {
-            true => ValidationResult::Incomplete,
-            false => ValidationResult::Valid(None),
+        Ok(if self.0.borrow().is_unfinished(context.input()) {
+            ValidationResult::Incomplete
+        } else {
+            ValidationResult::Valid(None)
         })
     }
 }
@@ -69,10 +70,7 @@ pub fn main(matches: &ArgMatches) -> u8 {
     host::listen(&host, &desk);
     let prompt =
         Prompt { session: Rc::new(RefCell::new(Session::new(host, "input"))), desk, screen };
-    match std::io::stdin().is_terminal() {
-        true => prompt.converse(),
-        false => prompt.read_all(),
-    }
+    if std::io::stdin().is_terminal() { prompt.converse() } else { prompt.read_all() }
 }
 
 impl Prompt {
@@ -84,9 +82,10 @@ impl Prompt {
         let result = runner::one(&mut session, &self.desk, "", text);
         stop.store(false, Ordering::Relaxed);
         if let Err(error) = &result {
-            let drawn = match error.interrupted {
-                true => "\nstopped\n".to_string(),
-                false => self.screen.style().script_error(error),
+            let drawn = if error.interrupted {
+                "\nstopped\n".to_string()
+            } else {
+                self.screen.style().script_error(error)
             };
             self.screen.remark(&drawn);
         }

@@ -87,10 +87,7 @@ fn declared(script: &Script) -> std::result::Result<Vec<Declared>, Box<ScriptErr
 
 fn start(script: &Script, asked: Run, words: &[String]) -> u8 {
     let bars = Bars::new();
-    let stream = match asked.json {
-        true => Stream::Error,
-        false => Stream::Out,
-    };
+    let stream = if asked.json { Stream::Error } else { Stream::Out };
     let screen = Screen::new(stream, bars.clone());
     let host =
         match check_report(asked.report.as_deref()).and_then(|()| prepare(script, &asked, &bars)) {
@@ -157,14 +154,16 @@ fn checked(host: &Host, what: &str, path: &str) -> Result<(PathBuf, Roots)> {
     let full = normal_form(&host.working_folder.join(path));
     let real = real_form(&full).map_err(|error| Error::io("write", path, error))?;
     let is_inside = |path: &Path| host.access.write.iter().any(|root| path.starts_with(root));
-    match is_inside(&full) && !is_inside(&real) {
-        true => Err(Error::failed_with_hint(
+    if !is_inside(&full) {
+        return Ok((full, Roots::anywhere()));
+    }
+    if !is_inside(&real) {
+        return Err(Error::failed_with_hint(
             format!("{what}: {path} is a link that leads out of where the run may write"),
             "give the place that it leads to with --run-dir, or allow it with --allow-write",
-        )),
-        false if is_inside(&full) => Ok((full, host.write_roots())),
-        false => Ok((full, Roots::anywhere())),
+        ));
     }
+    Ok((full, host.write_roots()))
 }
 
 fn carry_out(script: &Script, asked: &Run, host: Rc<Host>, record: Record, screen: &Screen) -> u8 {

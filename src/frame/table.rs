@@ -12,12 +12,11 @@ const WIDEST: usize = 120;
 /// At most `limit` rows of a frame: the first ones, and where some are left out the last two as well.
 pub fn table(frame: &DataFrame, limit: usize) -> Result<Table> {
     let height = frame.height();
-    let shown: Vec<Option<usize>> = match height <= limit.max(3) {
-        true => (0..height).map(Some).collect(),
-        false => {
-            let head = limit.max(3) - 2;
-            (0..head).map(Some).chain([None]).chain((height - 2..height).map(Some)).collect()
-        }
+    let shown: Vec<Option<usize>> = if height <= limit.max(3) {
+        (0..height).map(Some).collect()
+    } else {
+        let head = limit.max(3) - 2;
+        (0..head).map(Some).chain([None]).chain((height - 2..height).map(Some)).collect()
     };
     let columns = frame.columns().iter().map(|column| Heading {
         name: column.name().to_string(),
@@ -72,10 +71,7 @@ pub fn number(value: f64) -> String {
     let exponent = magnitude.log10().floor() as i32;
     let text = format!("{value:.*}", (3 - exponent).max(1) as usize);
     let trimmed = text.trim_end_matches('0');
-    match trimmed.ends_with('.') {
-        true => format!("{trimmed}0"),
-        false => trimmed.to_string(),
-    }
+    if trimmed.ends_with('.') { format!("{trimmed}0") } else { trimmed.to_string() }
 }
 
 fn cell(value: &AnyValue) -> Option<String> {

@@ -194,9 +194,10 @@ impl<'a> Batch<'a> {
         let chosen = self.choose(&rows, &logits)?;
         let (mut finished, mut going) = (Vec::new(), Vec::new());
         for (place, (mut row, id)) in rows.into_iter().zip(chosen).enumerate() {
-            match row.push(id, self.model.tokenizer(), &self.options.stop)? {
-                true => finished.push(row),
-                false => going.push((place, row)),
+            if row.push(id, self.model.tokenizer(), &self.options.stop)? {
+                finished.push(row)
+            } else {
+                going.push((place, row))
             }
         }
         Ok((finished, going))

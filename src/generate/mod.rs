@@ -147,9 +147,10 @@ fn fit(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Result<(Vec<Ve
 
 /// The last `room` tokens of a prompt, of which the first are those that begin a text where the prompt began with them.
 fn shortened(prompt: &[u32], room: usize, begins: &[u32]) -> Vec<u32> {
-    let kept = match prompt.len() > room && begins.len() < room && prompt.starts_with(begins) {
-        true => begins,
-        false => &[],
+    let kept = if prompt.len() > room && begins.len() < room && prompt.starts_with(begins) {
+        begins
+    } else {
+        &[]
     };
     let start = prompt.len().saturating_sub(room - kept.len());
     let rest = prompt.get(start..).unwrap_or_default();

@@ -44,9 +44,12 @@ impl Options {
 
     /// Refuses settings that make no sense.
     pub fn check(&self) -> Result<()> {
-        let rule = |holds: bool, name: &str, expected: &str, got: String| match holds {
-            true => Ok(()),
-            false => Err(Error::invalid(format!("option `{name}` of generate"), expected, got)),
+        let rule = |holds: bool, name: &str, expected: &str, got: String| {
+            if holds {
+                Ok(())
+            } else {
+                Err(Error::invalid(format!("option `{name}` of generate"), expected, got))
+            }
         };
         rule(self.max_new_tokens > 0, "max_new_tokens", "at least 1", "0".to_string())?;
         rule(self.batch_size > 0, "batch_size", "at least 1", "0".to_string())?;

@@ -45,13 +45,12 @@ impl Repository {
 
     /// What the cache has of a revision: enough to say what model it is.
     pub fn find(&self, revision: &str) -> Option<Fetched> {
-        let commit = match is_commit(revision) {
-            true => revision.to_string(),
-            false => {
-                let path = self.folder.join("refs").join(revision);
-                let text = Roots::below(&self.folder).text(&path);
-                text.ok()?.trim().to_string()
-            }
+        let commit = if is_commit(revision) {
+            revision.to_string()
+        } else {
+            let path = self.folder.join("refs").join(revision);
+            let text = Roots::below(&self.folder).text(&path);
+            text.ok()?.trim().to_string()
         };
         let there = |name: &str| self.has(&self.pointer(&commit, name));
         let whole = is_commit(&commit) && (there("config.json") || there("adapter_config.json"));
@@ -66,12 +65,11 @@ impl Repository {
 
     /// Notes the commit that a branch or a tag stands for.
     pub fn remember(&self, revision: &str, commit: &str) -> Result<()> {
-        match is_commit(revision) {
-            true => Ok(()),
-            false => {
-                let path = self.folder.join("refs").join(revision);
-                files::write_bytes(&Roots::anywhere(), &path, commit.as_bytes())
-            }
+        if is_commit(revision) {
+            Ok(())
+        } else {
+            let path = self.folder.join("refs").join(revision);
+            files::write_bytes(&Roots::anywhere(), &path, commit.as_bytes())
         }
     }
 

@@ -14,9 +14,10 @@ pub fn clean(text: &str, end_text: &str) -> String {
     let after = text.rsplit_once("Response:").map_or(text, |(_, after)| after);
     let lower = after.to_lowercase();
     let line = lower.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    let bare = match end_text.is_empty() {
-        true => line.to_string(),
-        false => line.replace(&end_text.to_lowercase(), ""),
+    let bare = if end_text.is_empty() {
+        line.to_string()
+    } else {
+        line.replace(&end_text.to_lowercase(), "")
     };
     bare.replace(MARKS, "").trim().to_string()
 }

@@ -31,10 +31,7 @@ pub fn tokens(text: &str) -> Vec<String> {
     let words = lower.split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit()));
     words
         .filter(|word| !word.is_empty())
-        .map(|word| match word.len() > 3 {
-            true => remembered_stem(word),
-            false => word.to_string(),
-        })
+        .map(|word| if word.len() > 3 { remembered_stem(word) } else { word.to_string() })
         .collect()
 }
 

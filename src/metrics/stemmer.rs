@@ -148,10 +148,7 @@ fn ends_in_short_syllable(word: &str) -> bool {
 fn by_rules(word: String, rules: &[Rule]) -> String {
     for (suffix, replacement, least) in rules {
         if let Some(stem) = word.strip_suffix(suffix) {
-            return match measure(stem) > *least {
-                true => format!("{stem}{replacement}"),
-                false => word,
-            };
+            return if measure(stem) > *least { format!("{stem}{replacement}") } else { word };
         }
     }
     word
@@ -179,10 +176,7 @@ fn step_1b(word: String) -> String {
         return format!("{stem}{ending}");
     }
     if let Some(stem) = word.strip_suffix("eed") {
-        return match measure(stem) > 0 {
-            true => format!("{stem}ee"),
-            false => word,
-        };
+        return if measure(stem) > 0 { format!("{stem}ee") } else { word };
     }
     let stem = ["ed", "ing"]
         .iter()
@@ -200,9 +194,10 @@ fn step_1b(word: String) -> String {
         Some(letter) => return stem.strip_suffix(letter).unwrap_or(stem).to_string(),
         None => {}
     }
-    match measure(stem) == 1 && ends_in_short_syllable(stem) {
-        true => format!("{stem}e"),
-        false => stem.to_string(),
+    if measure(stem) == 1 && ends_in_short_syllable(stem) {
+        format!("{stem}e")
+    } else {
+        stem.to_string()
     }
 }
 
@@ -227,10 +222,7 @@ fn step_2(word: String) -> String {
         (ruled, word.strip_suffix("ogi").filter(|stem| stem.ends_with('l')))
     {
         // The measure counts the `l`, so that "logi" itself is a stem of its own.
-        return match measure(stem) > 0 {
-            true => format!("{stem}og"),
-            false => word,
-        };
+        return if measure(stem) > 0 { format!("{stem}og") } else { word };
     }
     by_rules(word, &STEP_2)
 }
@@ -240,9 +232,10 @@ fn step_4(word: String) -> String {
     let first = STEP_4.iter().find(|(suffix, ..)| fits(suffix));
     if let Some(("ion", ..)) = first {
         let stem = word.strip_suffix("ion").unwrap_or(&word);
-        return match measure(stem) > 1 && stem.ends_with(['s', 't']) {
-            true => stem.to_string(),
-            false => word,
+        return if measure(stem) > 1 && stem.ends_with(['s', 't']) {
+            stem.to_string()
+        } else {
+            word
         };
     }
     by_rules(word, &STEP_4)

@@ -71,10 +71,7 @@ impl Form {
     fn scale_of(&self, module: &str) -> Result<f64> {
         let alpha = *first_fitting(&self.alphas, module)?.unwrap_or(&self.alpha);
         let rank = self.rank_of(module)? as f64;
-        Ok(match self.rank_stabilized {
-            true => alpha / rank.sqrt(),
-            false => alpha / rank,
-        })
+        Ok(if self.rank_stabilized { alpha / rank.sqrt() } else { alpha / rank })
     }
 }
 

@@ -44,14 +44,12 @@ pub fn train(
         .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
         .build();
     let bytes = ByteLevel::new(false, false, true);
-    let words = match spaces_apart {
-        false => PreTokenizerWrapper::from(bytes),
-        true => {
-            let pattern = SplitPattern::String(" ".to_string());
-            let split =
-                Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(fail)?;
-            PreTokenizerWrapper::from(Sequence::new(vec![split.into(), bytes.into()]))
-        }
+    let words = if spaces_apart {
+        let pattern = SplitPattern::String(" ".to_string());
+        let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(fail)?;
+        PreTokenizerWrapper::from(Sequence::new(vec![split.into(), bytes.into()]))
+    } else {
+        PreTokenizerWrapper::from(bytes)
     };
     let mut tokenizer =
         TokenizerBuilder::<BPE, NormalizerWrapper, PreTokenizerWrapper, ByteLevel, ByteLevel>::new(

@@ -65,10 +65,7 @@ fn write_repr(out: &mut impl Write, value: &Value, depth: usize) -> fmt::Result 
 
 /// A text in quotes: single ones, unless only they occur in it.
 fn quoted(out: &mut impl Write, text: &str) -> fmt::Result {
-    let quote = match text.contains('\'') && !text.contains('"') {
-        true => '"',
-        false => '\'',
-    };
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.write_char(quote)?;
     for character in text.chars() {
         match character {

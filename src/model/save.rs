@@ -36,24 +36,27 @@ pub fn to_folder_within(
     roots: &[PathBuf],
     kept: &[PathBuf],
 ) -> Result<()> {
-    let refuse_kept =
-        |place: &Path| match roots.iter().chain(kept).any(|root| root.starts_with(place)) {
-            true => Err(Error::failed_with_hint(
+    let refuse_kept = |place: &Path| {
+        if roots.iter().chain(kept).any(|root| root.starts_with(place)) {
+            Err(Error::failed_with_hint(
                 format!(
                     "{} is a folder that the run works in, and is not replaced by a model",
                     folder.display()
                 ),
                 "save into a folder inside it",
-            )),
-            false => Ok(()),
-        };
+            ))
+        } else {
+            Ok(())
+        }
+    };
     refuse_kept(folder)?;
     let allowed = Roots::of(roots.iter().cloned());
     let target = place_of(&allowed, folder)?;
     refuse_kept(&target)?;
-    match roots.iter().any(|root| target.starts_with(root)) {
-        true => put_at(model, &target, dtype, &allowed),
-        false => Err(Error::NotAllowed { operation: "write", path: folder.to_path_buf() }),
+    if roots.iter().any(|root| target.starts_with(root)) {
+        put_at(model, &target, dtype, &allowed)
+    } else {
+        Err(Error::NotAllowed { operation: "write", path: folder.to_path_buf() })
     }
 }
 
@@ -130,10 +133,8 @@ fn write_adapter(model: &Model, adapter: &Adapter, folder: &Aside) -> Result<()>
         let Some(weight) = model.weights().unpacked(name)? else {
             continue;
         };
-        let weight = match decoder::is_stored_transposed(model.config(), name) {
-            true => weight.t()?,
-            false => weight,
-        };
+        let weight =
+            if decoder::is_stored_transposed(model.config(), name) { weight.t()? } else { weight };
         // A module with low-rank matrices is within another one in PEFT.
         let stored = match name.rsplit_once('.') {
             Some((module, part)) if adapter.scale(module).is_some() => {

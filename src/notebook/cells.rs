@@ -40,10 +40,7 @@ pub fn split(script: &str) -> Vec<Cell> {
     let lines: Vec<&str> = script.split_inclusive('\n').collect();
     let mut close = |title: &str, prose: bool, from: usize, to: usize| {
         let body: String = lines.get(from..to).unwrap_or_default().concat();
-        let content = match prose {
-            true => Content::Prose(uncommented(&body)),
-            false => Content::Code(body),
-        };
+        let content = if prose { Content::Prose(uncommented(&body)) } else { Content::Code(body) };
         let blank = match &content {
             Content::Code(text) => uncommented(text).trim().is_empty(),
             Content::Prose(text) => text.trim().is_empty() && title.is_empty(),
@@ -94,11 +91,12 @@ pub fn introduction(cells: &[Cell]) -> Option<(String, String)> {
     })?;
     let mut lines = prose.lines();
     let first = lines.next().unwrap_or_default();
-    Some(match first.starts_with('#') {
-        true => (
+    Some(if first.starts_with('#') {
+        (
             first.trim_start_matches('#').trim().to_string(),
             lines.collect::<Vec<_>>().join("\n").trim().to_string(),
-        ),
-        false => (String::new(), prose.clone()),
+        )
+    } else {
+        (String::new(), prose.clone())
     })
 }

@@ -162,9 +162,10 @@ impl InplaceOp3 for AdamW {
 
 /// Sum of squares of all elements, accumulated in f64 in a fixed order.
 pub fn sum_of_squares(x: &Tensor) -> Result<f64> {
-    let x = match x.device().is_cpu() {
-        true => prepared(&x.detach())?,
-        false => prepared(&x.detach().to_device(&candle_core::Device::Cpu)?)?,
+    let x = if x.device().is_cpu() {
+        prepared(&x.detach())?
+    } else {
+        prepared(&x.detach().to_device(&candle_core::Device::Cpu)?)?
     };
     let elements = Elements::of(&x)?;
     let partial: Vec<f64> = elements

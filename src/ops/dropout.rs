@@ -40,9 +40,10 @@ impl Dropout {
         let work = values.len() * DRAW;
         fill(values, PIECE, work, |piece, values| {
             for (i, value) in values.iter_mut().enumerate() {
-                *value *= match self.stream.uniform((piece * PIECE + i) as u64) < self.p {
-                    true => 0.0,
-                    false => kept,
+                *value *= if self.stream.uniform((piece * PIECE + i) as u64) < self.p {
+                    0.0
+                } else {
+                    kept
                 };
             }
         });

@@ -117,9 +117,10 @@ impl CustomOp3 for Linear {
 /// All outputs, shared out by blocks of rows where there are many and by blocks of columns where there are few. Each
 /// output is computed by itself, so the division changes no bits.
 fn forward(x: Rows, weight: Rows, bias: Option<&[f32]>) -> Vec<f32> {
-    match x.count >= 8 * rayon::current_num_threads() {
-        true => by_rows(x, weight, bias),
-        false => by_columns(x, weight, bias),
+    if x.count >= 8 * rayon::current_num_threads() {
+        by_rows(x, weight, bias)
+    } else {
+        by_columns(x, weight, bias)
     }
 }
 

@@ -276,10 +276,7 @@ impl Kernel for InputGradient<'_> {
                 sum = sum.add(h);
                 product = h.mul_add(normed, product);
             }
-            let mean_h = match self.norm.centred {
-                true => sum.sum() / width as f32,
-                false => 0.0,
-            };
+            let mean_h = if self.norm.centred { sum.sum() / width as f32 } else { 0.0 };
             let mean_product = product.sum() / width as f32;
             for start in (0..width).step_by(LANES) {
                 let h = V::load_at(grad, start).mul(V::load_at(self.weight, start));

@@ -95,12 +95,11 @@ pub fn packed_linear(x: &Tensor, weight: &Arc<Packed>, bias: Option<&Tensor>) ->
     let rows = shape.iter().product::<usize>();
     shape.push(outputs);
     let flat = x.reshape((rows, inputs))?;
-    let y = match x.device().is_cpu() {
-        true => prepared(&flat)?.apply_op1(PackedLinear(weight.clone()))?,
-        false => {
-            let unpacked = weight.unpack()?.to_dtype(x.dtype())?;
-            flat.matmul(&unpacked.t()?)?
-        }
+    let y = if x.device().is_cpu() {
+        prepared(&flat)?.apply_op1(PackedLinear(weight.clone()))?
+    } else {
+        let unpacked = weight.unpack()?.to_dtype(x.dtype())?;
+        flat.matmul(&unpacked.t()?)?
     };
     let y = y.reshape(shape)?.to_dtype(x.dtype())?;
     match bias {

@@ -120,12 +120,6 @@ impl Series {
             runs.filter(|run| !run.is_empty()).map(<[_]>::to_vec).collect();
         let lonely = runs.iter().filter(|run| run.len() == 1).count();
         let sparse = runs.len() > 1 && lonely * 2 > runs.len();
-        Stretches {
-            stretches: match sparse {
-                true => vec![runs.concat()],
-                false => runs,
-            },
-            sparse,
-        }
+        Stretches { stretches: if sparse { vec![runs.concat()] } else { runs }, sparse }
     }
 }

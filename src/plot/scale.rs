@@ -78,10 +78,7 @@ fn x_axis(chart: &Chart, count: usize, exponent: i32) -> Axis {
 
 /// A bar's number: whole numbers without a fraction.
 pub fn bar_name(x: f64) -> String {
-    match x.fract() == 0.0 && x.abs() < 1e15 {
-        true => format!("{x:.0}"),
-        false => number(x),
-    }
+    if x.fract() == 0.0 && x.abs() < 1e15 { format!("{x:.0}") } else { number(x) }
 }
 
 /// The distance between neighbouring places of bars, over all series.

@@ -34,9 +34,12 @@ pub fn draw(chart: &Chart, width: usize, height: usize, colour: bool) -> String 
         return lines.join("\n");
     }
     if chart.is_bars() {
-        let paint = |place: usize, blocks: String| match colour {
-            true => format!("\u{1b}[{}m{blocks}\u{1b}[0m", COLOURS[place % COLOURS.len()].1),
-            false => blocks,
+        let paint = |place: usize, blocks: String| {
+            if colour {
+                format!("\u{1b}[{}m{blocks}\u{1b}[0m", COLOURS[place % COLOURS.len()].1)
+            } else {
+                blocks
+            }
         };
         lines.extend(bars(chart, width, paint));
         return lines.join("\n");
@@ -54,9 +57,10 @@ pub fn draw(chart: &Chart, width: usize, height: usize, colour: bool) -> String 
 fn look(place: usize, colour: bool) -> (Marker, Color, String) {
     let (tint, code) = COLOURS[place % COLOURS.len()];
     let (marker, sign) = MARKERS[place % MARKERS.len()];
-    match colour {
-        true => (Marker::Braille, tint, format!("\u{1b}[{code}m⠒⠒\u{1b}[0m")),
-        false => (marker, Color::Reset, format!("{sign}{sign}")),
+    if colour {
+        (Marker::Braille, tint, format!("\u{1b}[{code}m⠒⠒\u{1b}[0m"))
+    } else {
+        (marker, Color::Reset, format!("{sign}{sign}"))
     }
 }
 

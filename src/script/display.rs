@@ -112,10 +112,7 @@ fn enclose(open: &str, parts: &[String], close: &str, indent: usize) -> String {
 /// A string as one would write it, cut where it is long.
 fn quoted(text: &str) -> String {
     let short: String = text.chars().take(TEXT).collect();
-    match short.len() == text.len() {
-        true => format!("{text:?}"),
-        false => format!("{short:?}…"),
-    }
+    if short.len() == text.len() { format!("{text:?}") } else { format!("{short:?}…") }
 }
 
 /// "Model(llama, 1,049,600 parameters, from ebb/tiny, finetuned twice)".

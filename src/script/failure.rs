@@ -40,9 +40,10 @@ pub fn raise(context: &NativeCallContext, error: Error) -> Box<EvalAltResult> {
 /// The same for a known position.
 pub fn raise_at(position: Position, error: Error) -> Box<EvalAltResult> {
     let failure = Failure::from(&error);
-    match failure.interrupted {
-        true => Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, position)),
-        false => Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(failure), position)),
+    if failure.interrupted {
+        Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, position))
+    } else {
+        Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(failure), position))
     }
 }
 

@@ -167,9 +167,10 @@ impl Host {
         place::refuse_ours(Path::new(path))?;
         let full = normal_form(&self.absolute(path));
         let real = real_form(&full).map_err(|error| Error::io("write", path, error))?;
-        match self.access.write.iter().any(|root| real.starts_with(root)) {
-            true => Ok(full),
-            false => Err(Error::NotAllowed { operation: "write", path: PathBuf::from(path) }),
+        if self.access.write.iter().any(|root| real.starts_with(root)) {
+            Ok(full)
+        } else {
+            Err(Error::NotAllowed { operation: "write", path: PathBuf::from(path) })
         }
     }
 
@@ -191,10 +192,7 @@ pub fn real_form(path: &Path) -> std::io::Result<PathBuf> {
     }
     let rest = path.strip_prefix(existing).unwrap_or(Path::new(""));
     let real = existing.canonicalize()?;
-    Ok(match rest.as_os_str().is_empty() {
-        true => real,
-        false => real.join(rest),
-    })
+    Ok(if rest.as_os_str().is_empty() { real } else { real.join(rest) })
 }
 
 /// `a/./b/../c` → `a/c`, without asking the file system.

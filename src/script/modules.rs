@@ -45,11 +45,12 @@ impl Library {
                 "put what both need into a module of its own",
             ));
         }
-        match under_way.len() < LONGEST_CHAIN {
-            true => Ok(()),
-            false => Err(Error::failed(format!(
+        if under_way.len() < LONGEST_CHAIN {
+            Ok(())
+        } else {
+            Err(Error::failed(format!(
                 "the module {path} is the end of a chain of more than {LONGEST_CHAIN} modules that import each other"
-            ))),
+            )))
         }
     }
 

@@ -80,10 +80,7 @@ impl Options {
         convert(value).map(Some).ok_or_else(|| {
             let error =
                 Error::invalid(format!("option `{key}` of {}", self.function), expected, got);
-            match whole {
-                true => error.with_hint(WHOLE_HINT),
-                false => error,
-            }
+            if whole { error.with_hint(WHOLE_HINT) } else { error }
         })
     }
 

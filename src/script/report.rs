@@ -103,9 +103,10 @@ fn locate<'a>(error: &'a EvalAltResult, name: &str) -> Found<'a> {
 /// "in `prepare`, called at line 12", where the call is on another line than the cause.
 fn call_note(function: &str, call: Position, cause: Position) -> Option<String> {
     let line = call.line().filter(|line| Some(*line) != cause.line())?;
-    let what = match function.starts_with("anon$") || function.is_empty() {
-        true => "in a closure".to_string(),
-        false => format!("in `{function}`"),
+    let what = if function.starts_with("anon$") || function.is_empty() {
+        "in a closure".to_string()
+    } else {
+        format!("in `{function}`")
     };
     Some(format!("{what}, called at line {line}"))
 }

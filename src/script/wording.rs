@@ -186,9 +186,10 @@ fn unknown_function(signature: &str, known: &Known) -> Said {
         );
     }
     if arguments.split(", ").any(|kind| kind == "()") {
-        let work = match name.starts_with(|first: char| first.is_alphabetic() || first == '_') {
-            true => format!("`{name}` cannot be called with ({types})"),
-            false => format!("the operator `{name}` does not work on {types}"),
+        let work = if name.starts_with(|first: char| first.is_alphabetic() || first == '_') {
+            format!("`{name}` cannot be called with ({types})")
+        } else {
+            format!("the operator `{name}` does not work on {types}")
         };
         return with_hint(work, NOTHING_HINT.to_string());
     }

@@ -239,9 +239,10 @@ fn read(folder: &Path, device: &Device) -> Result<(State, Checkpoint)> {
             return Err(broken(&format!("it lacks {name}")));
         }
         let bytes = roots.bytes(&path).map_err(|_| broken(&format!("it lacks {name}")))?;
-        match files::sha256(&bytes) == *hash {
-            true => Ok(Some(bytes)),
-            false => Err(broken(&format!("{name} has changed since it was written"))),
+        if files::sha256(&bytes) == *hash {
+            Ok(Some(bytes))
+        } else {
+            Err(broken(&format!("{name} has changed since it was written")))
         }
     };
     let tensors = |name: &str| -> Result<Option<Tensors>> {
@@ -346,9 +347,10 @@ fn compare(place: &str, was: &Value, is: &Value, differences: &mut Vec<String>) 
         _ => {
             let short = |value: &Value| -> String {
                 let text = value.to_string();
-                match text.chars().count() > 60 {
-                    true => text.chars().take(60).chain(['…']).collect(),
-                    false => text,
+                if text.chars().count() > 60 {
+                    text.chars().take(60).chain(['…']).collect()
+                } else {
+                    text
                 }
             };
             differences.push(format!("{place} was {} and is {}", short(was), short(is)));

@@ -25,15 +25,14 @@ pub fn add_gradients(
     recompute: bool,
 ) -> Result<f64> {
     let mut gradients = Gradients::new();
-    let loss = match recompute {
-        true => in_pieces(&mut gradients, variables, decoder, batch, weight, dropout)?,
-        false => {
-            let mut pass = Pass { dropout: Some(dropout), ..Pass::default() };
-            let hidden = decoder.hidden(&batch.ids, &mut pass)?;
-            let loss = (summed_loss(decoder, &hidden, batch)? * weight)?;
-            collect(&mut gradients, variables, &mut loss.backward()?)?;
-            loss
-        }
+    let loss = if recompute {
+        in_pieces(&mut gradients, variables, decoder, batch, weight, dropout)?
+    } else {
+        let mut pass = Pass { dropout: Some(dropout), ..Pass::default() };
+        let hidden = decoder.hidden(&batch.ids, &mut pass)?;
+        let loss = (summed_loss(decoder, &hidden, batch)? * weight)?;
+        collect(&mut gradients, variables, &mut loss.backward()?)?;
+        loss
     };
     for name in variables.keys() {
         // A variable without a gradient would never be trained, and nothing else would tell.

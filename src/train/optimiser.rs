@@ -80,8 +80,5 @@ pub fn norm(gradients: &Gradients) -> Result<f64> {
 
 /// What gradients of norm `norm` are multiplied by so that the norm is at most `clip` (torch's clip_grad_norm_).
 pub fn clip_scale(norm: f64, clip: f64) -> f64 {
-    match clip > 0.0 {
-        true => (clip / (norm + 1e-6)).min(1.0),
-        false => 1.0,
-    }
+    if clip > 0.0 { (clip / (norm + 1e-6)).min(1.0) } else { 1.0 }
 }

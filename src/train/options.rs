@@ -126,9 +126,12 @@ const LARGEST: usize = 1_000_000;
 impl Options {
     /// Refuses settings that cannot train.
     pub fn check(&self) -> Result<()> {
-        let rule = |holds: bool, name: &str, expected: &str, got: String| match holds {
-            true => Ok(()),
-            false => Err(Error::invalid(format!("option `{name}` of finetune"), expected, got)),
+        let rule = |holds: bool, name: &str, expected: &str, got: String| {
+            if holds {
+                Ok(())
+            } else {
+                Err(Error::invalid(format!("option `{name}` of finetune"), expected, got))
+            }
         };
         let count = |value: usize, name: &str| {
             let expected = format!("a whole number from 1 to {LARGEST}");

@@ -102,15 +102,16 @@ fn refuse_strangers(path: &Path, is_ours: fn(&str) -> bool) -> Result<()> {
             facts.is_file() && is_ours(&Roots::below(path.parent().unwrap_or(path)).text(path)?)
         }
     };
-    match is_ours {
-        true => Ok(()),
-        false => Err(Error::failed_with_hint(
+    if is_ours {
+        Ok(())
+    } else {
+        Err(Error::failed_with_hint(
             format!(
                 "{} is there already, and no finetuning of this program wrote it",
                 path.display()
             ),
             "give another dir, or move the file away",
-        )),
+        ))
     }
 }
 

@@ -74,9 +74,12 @@ fn parts_whose_index_names_what_is_not_there_are_refused() {
     let weights = path.join("model.safetensors");
     let tensors = candle_core::safetensors::load(&weights, &Device::Cpu).unwrap();
     std::fs::remove_file(&weights).unwrap();
-    let part = |name: &str| match name.contains("layers.0") {
-        true => "model-00001-of-00002.safetensors",
-        false => "model-00002-of-00002.safetensors",
+    let part = |name: &str| {
+        if name.contains("layers.0") {
+            "model-00001-of-00002.safetensors"
+        } else {
+            "model-00002-of-00002.safetensors"
+        }
     };
     let map: HashMap<&str, &str> = tensors.keys().map(|name| (name.as_str(), part(name))).collect();
     let index = json!({ "metadata": {}, "weight_map": map });

@@ -60,10 +60,7 @@ impl Place {
     fn outcome(&self) -> (Vec<u8>, Vec<u8>, Vec<String>) {
         let out = self.path().join("out");
         let adapter = out.join("adapter_model.safetensors");
-        let weights = match adapter.exists() {
-            true => adapter,
-            false => out.join("model.safetensors"),
-        };
+        let weights = if adapter.exists() { adapter } else { out.join("model.safetensors") };
         let checkpoints = self.path().join("checkpoints");
         let mut names: Vec<String> = std::fs::read_dir(&checkpoints)
             .unwrap()

@@ -92,9 +92,10 @@ fn adapters(seed: u64, budget: Duration) -> (u64, u64) {
     tries(&[0; 8], seed, budget, 8, |_| {
         let n = count.replace(count.get() + 1);
         for (place, (name, bytes)) in names.iter().zip(&whole).enumerate() {
-            let bytes = match stream.below(n, 2) == place as u64 {
-                true => changed(bytes, stream.child(n), 1500),
-                false => bytes.clone(),
+            let bytes = if stream.below(n, 2) == place as u64 {
+                changed(bytes, stream.child(n), 1500)
+            } else {
+                bytes.clone()
             };
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }
@@ -130,9 +131,10 @@ fn checkpoints(seed: u64, budget: Duration) -> (u64, u64) {
         let n = count.replace(count.get() + 1);
         let which = stream.below(n, 4) as usize;
         for (place_of, (name, bytes)) in names.iter().zip(&whole).enumerate() {
-            let bytes = match place_of == which {
-                true => changed(bytes, stream.child(n), 1500),
-                false => bytes.clone(),
+            let bytes = if place_of == which {
+                changed(bytes, stream.child(n), 1500)
+            } else {
+                bytes.clone()
             };
             std::fs::create_dir_all(&place).unwrap();
             std::fs::write(place.join(name), bytes).unwrap();

@@ -216,10 +216,7 @@ fn resolve(plan: &mut Plan, name: &str, asked: &Asked, commit: &str) -> Answer {
         return Answer::status(404, "EntryNotFound");
     };
     let size = bytes.len() as i64 + plan.size_off;
-    let etag = match is_large(name) {
-        true => sha256(bytes),
-        false => git(bytes),
-    };
+    let etag = if is_large(name) { sha256(bytes) } else { git(bytes) };
     let etag = plan.etag.clone().unwrap_or(etag);
     let storage = plan.storage.clone().filter(|_| is_large(name));
     let mut answer = match &storage {

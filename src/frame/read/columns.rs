@@ -114,9 +114,10 @@ fn widen_fields(
         };
         if let Some((_, kind)) = fields.get_index_mut(place) {
             kind.widen(value).map_err(|conflict| Conflict {
-                place: match conflict.place.is_empty() {
-                    true => name.clone(),
-                    false => format!("{name}.{}", conflict.place),
+                place: if conflict.place.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{name}.{}", conflict.place)
                 },
                 ..conflict
             })?;

@@ -81,12 +81,11 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<DataFrame> {
 pub fn parse_as(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<DataFrame> {
     let (format, gzipped) = format_of(path)?;
     let unpacked;
-    let bytes = match gzipped {
-        true => {
-            unpacked = unpack(path, bytes)?;
-            &unpacked
-        }
-        false => bytes,
+    let bytes = if gzipped {
+        unpacked = unpack(path, bytes)?;
+        &unpacked
+    } else {
+        bytes
     };
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::malformed(path, None, "the file is empty"));
@@ -124,15 +123,15 @@ fn unpack(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
     flate2::read::MultiGzDecoder::new(bytes).take(room).read_to_end(&mut unpacked).map_err(
         |error| Error::malformed(path, None, format!("this is not a whole gzip file: {error}")),
     )?;
-    match (unpacked.len() as u64) < room {
-        true => Ok(unpacked),
-        false if room == LARGEST => {
-            Err(Error::malformed(path, None, "it unpacks to more than 4 GiB"))
-        }
-        false => Err(memory::exceeded(&format!(
-            "reading {}, which unpacks to more than {},",
-            path.display(),
-            memory::shown(room)
-        ))),
+    if (unpacked.len() as u64) < room {
+        return Ok(unpacked);
     }
+    if room == LARGEST {
+        return Err(Error::malformed(path, None, "it unpacks to more than 4 GiB"));
+    }
+    Err(memory::exceeded(&format!(
+        "reading {}, which unpacks to more than {},",
+        path.display(),
+        memory::shown(room)
+    )))
 }

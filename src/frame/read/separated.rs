@@ -207,9 +207,10 @@ impl Records {
             b'\n' if self.quoted => self.line += 1,
             _ if self.quoted => {}
             b'\n' => {
-                match self.any {
-                    true => self.end()?,
-                    false => self.blank = true,
+                if self.any {
+                    self.end()?
+                } else {
+                    self.blank = true
                 }
                 self.line += 1;
                 self.first_line = self.line;

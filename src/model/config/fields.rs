@@ -34,10 +34,7 @@ pub fn size(map: &Map<String, Value>, key: &str, default: Option<usize>) -> Resu
             None => return refuse(kind_of(value)),
         },
     };
-    match (1..=LARGEST).contains(&number) {
-        true => Ok(number),
-        false => refuse(number.to_string()),
-    }
+    if (1..=LARGEST).contains(&number) { Ok(number) } else { refuse(number.to_string()) }
 }
 
 pub fn number(map: &Map<String, Value>, key: &str, default: f64) -> Result<f64> {
@@ -74,12 +71,13 @@ pub fn token_ids(map: &Map<String, Value>, key: &str) -> Result<Vec<u32>> {
 
 /// Refuses a setting that changes what is computed and that this program does not compute.
 pub fn require(holds: bool, key: &str, supported: &str, got: impl Into<String>) -> Result<()> {
-    match holds {
-        true => Ok(()),
-        false => Err(Error::invalid(
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::invalid(
             "reading config.json",
             format!("{key} to be {supported}, the only form this version computes"),
             got.into(),
-        )),
+        ))
     }
 }

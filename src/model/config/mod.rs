@@ -136,10 +136,7 @@ impl Config {
 
     /// The name of the output head: the embedding's where it is tied to it.
     pub fn head_name(&self) -> &'static str {
-        match self.tie_word_embeddings {
-            true => self.embedding_name(),
-            false => self.untied_head_name(),
-        }
+        if self.tie_word_embeddings { self.embedding_name() } else { self.untied_head_name() }
     }
 
     /// The name that the output head has where it is not tied to the embedding.
@@ -151,9 +148,8 @@ impl Config {
     }
 
     fn check(&self) -> Result<()> {
-        let rule = |holds: bool, expected: &str, got: String| match holds {
-            true => Ok(()),
-            false => Err(Error::invalid("reading config.json", expected, got)),
+        let rule = |holds: bool, expected: &str, got: String| {
+            if holds { Ok(()) } else { Err(Error::invalid("reading config.json", expected, got)) }
         };
         rule(
             self.num_attention_heads.is_multiple_of(self.num_key_value_heads),

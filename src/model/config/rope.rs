@@ -73,13 +73,15 @@ impl Rope {
             Some(all) if has(all, key) => number(all, key, default),
             _ => number(map, key, default),
         };
-        let theta = match has(map, "rotary_emb_base") {
-            true => number(map, "rotary_emb_base", 10_000.0)?,
-            false => from("rope_theta", 10_000.0)?,
+        let theta = if has(map, "rotary_emb_base") {
+            number(map, "rotary_emb_base", 10_000.0)?
+        } else {
+            from("rope_theta", 10_000.0)?
         };
-        let part = match has(map, "rotary_pct") {
-            true => number(map, "rotary_pct", 1.0)?,
-            false => from("partial_rotary_factor", 1.0)?,
+        let part = if has(map, "rotary_pct") {
+            number(map, "rotary_pct", 1.0)?
+        } else {
+            from("partial_rotary_factor", 1.0)?
         };
         if !(theta.is_finite() && theta > 0.0 && part > 0.0 && part <= 1.0) {
             return Err(Error::invalid(

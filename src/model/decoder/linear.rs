@@ -53,10 +53,7 @@ impl Parts<'_> {
         };
         Ok(Linear {
             matrix,
-            bias: match bias {
-                true => Some(self.tensor(&format!("{module}.bias"))?),
-                false => None,
-            },
+            bias: if bias { Some(self.tensor(&format!("{module}.bias"))?) } else { None },
             low_rank,
         })
     }

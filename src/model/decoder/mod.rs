@@ -89,9 +89,10 @@ impl Decoder {
             stack,
             device: embedding.device().clone(),
             dtype: embedding.dtype(),
-            head: match config.tie_word_embeddings {
-                true => Linear::of(embedding),
-                false => parts.linear(config.head_name().trim_end_matches(".weight"), false)?,
+            head: if config.tie_word_embeddings {
+                Linear::of(embedding)
+            } else {
+                parts.linear(config.head_name().trim_end_matches(".weight"), false)?
             },
             config: config.clone(),
         })

@@ -80,9 +80,8 @@ pub fn change(config: &Config, name: &str, interleaved: bool) -> Change {
 /// Within each head, the file has rows 0, d/2, 1, d/2 + 1, …
 fn paired(heads: usize, dims: usize) -> Vec<usize> {
     let half = dims / 2;
-    let row = |head: usize, place: usize| match place < half {
-        true => head * dims + 2 * place,
-        false => head * dims + 2 * (place - half) + 1,
+    let row = |head: usize, place: usize| {
+        if place < half { head * dims + 2 * place } else { head * dims + 2 * (place - half) + 1 }
     };
     let all = (0..heads).flat_map(|head| (0..dims).map(move |place| (head, place)));
     all.map(|(head, place)| row(head, place)).collect()

@@ -33,9 +33,10 @@ impl<'a> Reader<'a> {
     /// Whether `count` things of `least` bytes each can still come.
     pub fn expect(&self, count: u64, least: u64, what: &str) -> Why<()> {
         let left = self.len().saturating_sub(self.position);
-        match count.checked_mul(least).is_some_and(|bytes| bytes <= left) {
-            true => Ok(()),
-            false => Err(format!("it announces {count} {what} and has {left} bytes left")),
+        if count.checked_mul(least).is_some_and(|bytes| bytes <= left) {
+            Ok(())
+        } else {
+            Err(format!("it announces {count} {what} and has {left} bytes left"))
         }
     }
 
@@ -44,18 +45,17 @@ impl<'a> Reader<'a> {
         self.expect(count as u64, 1, "bytes")?;
         let offset = self.position.saturating_sub(self.first) as usize;
         let held = self.position >= self.first && offset.saturating_add(count) <= self.window.len();
-        let offset = match held {
-            true => offset,
-            false => {
-                let left = self.len().saturating_sub(self.position);
-                let length = (WINDOW.max(count) as u64).min(left) as usize;
-                self.window = self
-                    .bytes
-                    .at(self.position, length)
-                    .map_err(|error| format!("it cannot be read: {error}"))?;
-                self.first = self.position;
-                0
-            }
+        let offset = if held {
+            offset
+        } else {
+            let left = self.len().saturating_sub(self.position);
+            let length = (WINDOW.max(count) as u64).min(left) as usize;
+            self.window = self
+                .bytes
+                .at(self.position, length)
+                .map_err(|error| format!("it cannot be read: {error}"))?;
+            self.first = self.position;
+            0
         };
         self.position += count as u64;
         let taken = self.window.get(offset..offset.saturating_add(count));

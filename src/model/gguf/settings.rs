@@ -22,11 +22,10 @@ pub fn architecture(file: &Container) -> Result<&str> {
     let name = file.text("general.architecture").ok_or_else(|| {
         Error::failed("the GGUF file names no general.architecture: it holds no language model")
     })?;
-    match ARCHITECTURES.iter().any(|(known, _)| *known == name) {
-        true => Ok(name),
-        false => {
-            Err(Error::unknown("GGUF architecture", name, ARCHITECTURES.map(|(name, _)| name)))
-        }
+    if ARCHITECTURES.iter().any(|(known, _)| *known == name) {
+        Ok(name)
+    } else {
+        Err(Error::unknown("GGUF architecture", name, ARCHITECTURES.map(|(name, _)| name)))
     }
 }
 
@@ -218,18 +217,19 @@ fn scaling(keys: &Keys, theta: f64, dims: i64) -> Result<Option<Value>> {
             .iter()
             .zip(plain.iter().zip(&scaled))
             .all(|(factor, (plain, scaled))| (plain / scaled - factor).abs() <= 1e-3 * factor);
-    match same {
-        true => Ok(Some(json!({
+    if same {
+        Ok(Some(json!({
             "rope_type": "llama3",
             "factor": largest,
             "low_freq_factor": 1.0,
             "high_freq_factor": 4.0,
             "original_max_position_embeddings": 8192,
-        }))),
-        false => Err(Error::failed_with_hint(
+        })))
+    } else {
+        Err(Error::failed_with_hint(
             "the GGUF file scales its rotary frequencies (rope_freqs.weight) in a way that is not LLaMA 3.1's",
             "load the model from its safetensors instead",
-        )),
+        ))
     }
 }
 

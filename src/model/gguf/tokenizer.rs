@@ -66,13 +66,14 @@ impl<'a> Tokens<'a> {
                 })
                 .collect(),
         };
-        match kinds.len() == texts.len() {
-            true => Ok(Self { texts, kinds, vocabulary }),
-            false => Err(Error::invalid(
+        if kinds.len() == texts.len() {
+            Ok(Self { texts, kinds, vocabulary })
+        } else {
+            Err(Error::invalid(
                 "reading the tokenizer of the GGUF file",
                 format!("{} kinds of tokens, one a token", texts.len()),
                 kinds.len().to_string(),
-            )),
+            ))
         }
     }
 

@@ -52,9 +52,12 @@ impl Archive {
                 "nothing in it was executed; save the model with save_pretrained (safetensors) to be sure of what it holds",
             )
         };
-        let named = |tensors: Vec<(String, Described)>| match tensors.is_empty() {
-            true => Err(refuse("it holds no tensors".to_string())),
-            false => Ok(tensors.into_iter().collect()),
+        let named = |tensors: Vec<(String, Described)>| {
+            if tensors.is_empty() {
+                Err(refuse("it holds no tensors".to_string()))
+            } else {
+                Ok(tensors.into_iter().collect())
+            }
         };
         let bytes = Bytes::of(opened);
         if legacy::is_legacy(&bytes)? {
@@ -156,9 +159,10 @@ fn stored(
     std::io::copy(&mut entry.by_ref().take(start), &mut std::io::sink()).map_err(failed)?;
     let mut bytes = Vec::new();
     entry.take(count).read_to_end(&mut bytes).map_err(failed)?;
-    match bytes.len() as u64 == count {
-        true => Ok(bytes),
-        false => Err(format!("its entry {name:?} ends early")),
+    if bytes.len() as u64 == count {
+        Ok(bytes)
+    } else {
+        Err(format!("its entry {name:?} ends early"))
     }
 }
 

@@ -287,10 +287,7 @@ fn read_weights(
             ));
         }
         let tensor = file.read(stored, dtype)?;
-        let tensor = match transposed {
-            true => tensor.t()?.contiguous()?,
-            false => tensor,
-        };
+        let tensor = if transposed { tensor.t()?.contiguous()? } else { tensor };
         weights.insert(name, tensor.to_device(device)?);
     }
     let sha256 = match hashes.as_slice() {

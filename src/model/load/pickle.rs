@@ -279,10 +279,7 @@ impl<'a> Machine<'a> {
         };
         let (pairs, rest) = items.as_chunks::<2>();
         entries.extend(pairs.iter().map(|[key, value]| (*key, *value)));
-        match rest.is_empty() {
-            true => Ok(()),
-            false => Err("it has a key without a value".to_string()),
-        }
+        if rest.is_empty() { Ok(()) } else { Err("it has a key without a value".to_string()) }
     }
 
     fn read_text(&self, id: Id) -> Why<String> {

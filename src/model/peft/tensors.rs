@@ -18,6 +18,10 @@ use crate::model::{Model, decoder};
 /// What PEFT puts before the names of its base's weights.
 const PREFIX: &str = "base_model.model.";
 
+/// What to try where only the number of rows differs.
+const OTHER_VOCABULARY: &str = "was it trained over a vocabulary of another size? Give it the base with its embedding \
+                                resized, merged with peft's merge_and_unload";
+
 /// A base with what an adapter's file brings: the head may be untied from the embedding.
 pub struct Adapted {
     pub config: Config,
@@ -45,9 +49,10 @@ impl Left<'_> {
                 format!("{got:?}"),
             );
             let resized = got.len() == 2 && got.get(1) == expected.get(1);
-            return Err(error.with_hint(match resized {
-                true => "was it trained over a vocabulary of another size? Give it the base with its embedding resized, merged with peft's merge_and_unload",
-                false => "is it an adapter for this base?",
+            return Err(error.with_hint(if resized {
+                OTHER_VOCABULARY
+            } else {
+                "is it an adapter for this base?"
             }));
         }
         self.file.read(&stored, DType::F32).map(Some)

@@ -52,9 +52,10 @@ impl PieceModel {
             )
         };
         let model = model(bytes).map_err(refuse)?;
-        match model.pieces.is_empty() {
-            true => Err(refuse("it has no pieces".to_string())),
-            false => Ok(model),
+        if model.pieces.is_empty() {
+            Err(refuse("it has no pieces".to_string()))
+        } else {
+            Ok(model)
         }
     }
 }
@@ -196,9 +197,10 @@ fn piece(bytes: &[u8]) -> Why<Piece> {
             _ => {}
         }
     }
-    match piece.score.is_finite() {
-        true => Ok(piece),
-        false => Err(format!("the score of the piece {:?} is no number", piece.text)),
+    if piece.score.is_finite() {
+        Ok(piece)
+    } else {
+        Err(format!("the score of the piece {:?} is no number", piece.text))
     }
 }
 

@@ -86,9 +86,10 @@ fn section(ran: &Ran, title: &str, titled: &mut bool) -> String {
             format!("<section>\n{}</section>\n", prose(text))
         }
         Content::Code(code) => {
-            let heading = match ran.cell.title.is_empty() {
-                true => String::new(),
-                false => format!("<h2>{}</h2>", escape(&ran.cell.title)),
+            let heading = if ran.cell.title.is_empty() {
+                String::new()
+            } else {
+                format!("<h2>{}</h2>", escape(&ran.cell.title))
             };
             let items: String = ran.items.iter().map(item).collect();
             format!(
@@ -188,9 +189,10 @@ fn failure(error: &ScriptError) -> String {
         Some(line) => format!("{}, line {line}", error.file),
         None => error.file.clone(),
     };
-    let quoted = match error.line_text.is_empty() {
-        true => String::new(),
-        false => format!("<pre>{}</pre>", escape(&error.line_text)),
+    let quoted = if error.line_text.is_empty() {
+        String::new()
+    } else {
+        format!("<pre>{}</pre>", escape(&error.line_text))
     };
     let notes: String = error
         .notes

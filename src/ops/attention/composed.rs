@@ -52,9 +52,10 @@ fn masks(
         for query in 0..queries {
             let index = row * queries + query;
             let visible = span.visible(row, keys - queries + query);
-            match visible.is_empty() {
-                true => real[index] = 0.0,
-                false => hidden[index * keys..][visible].fill(0.0),
+            if visible.is_empty() {
+                real[index] = 0.0
+            } else {
+                hidden[index * keys..][visible].fill(0.0)
             }
         }
     }

@@ -63,9 +63,10 @@ fn run(
     let chat = options.boolean("chat").at(context)?.unwrap_or(false);
     options.finish().at(context)?;
     let single = given.is_string() || is_ids(given) || (chat && is_conversation(given));
-    let prompts = match chat {
-        true => spoken_to(context, host, model, given, column, single)?,
-        false => prompts_of(context, model, given, column)?,
+    let prompts = if chat {
+        spoken_to(context, host, model, given, column, single)?
+    } else {
+        prompts_of(context, model, given, column)?
     };
     let outcome = generate::generate(model, &prompts, &settings, &host.control).at(context)?;
     if outcome.cut > 0 {
@@ -76,15 +77,11 @@ fn run(
             model.config().max_position_embeddings
         )));
     }
-    let show = |completion: Completion| match ids {
-        true => Dynamic::from(ids_array(&completion.ids)),
-        false => Dynamic::from(completion.text),
+    let show = |completion: Completion| {
+        if ids { Dynamic::from(ids_array(&completion.ids)) } else { Dynamic::from(completion.text) }
     };
     let mut shown = outcome.completions.into_iter().map(show);
-    Ok(match single {
-        true => shown.next().unwrap_or(Dynamic::UNIT),
-        false => shown.collect::<Array>().into(),
-    })
+    Ok(if single { shown.next().unwrap_or(Dynamic::UNIT) } else { shown.collect::<Array>().into() })
 }
 
 /// An array of whole numbers is one prompt of token ids.

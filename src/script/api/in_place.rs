@@ -105,9 +105,10 @@ fn register_texts(engine: &mut Engine, _host: &std::rc::Rc<crate::script::host::
 fn part(text: &str, start: i64, n: i64) -> String {
     let length = text.chars().count();
     let count = |n: i64| usize::try_from(n).unwrap_or(0);
-    let skipped = match start < 0 {
-        true => length.saturating_sub(usize::try_from(start.unsigned_abs()).unwrap_or(length)),
-        false => count(start),
+    let skipped = if start < 0 {
+        length.saturating_sub(usize::try_from(start.unsigned_abs()).unwrap_or(length))
+    } else {
+        count(start)
     };
     text.chars().skip(skipped).take(count(n)).collect()
 }
@@ -152,10 +153,7 @@ fn sort(array: &mut Array, descending: bool) -> Result<Array> {
     let numbers = |value: &Dynamic| value.is_int() || value.is_float();
     let texts = |value: &Dynamic| value.is_string() || value.is_char();
     let first = array.first().cloned().unwrap_or_default();
-    let alike: &dyn Fn(&Dynamic) -> bool = match numbers(&first) {
-        true => &numbers,
-        false => &texts,
-    };
+    let alike: &dyn Fn(&Dynamic) -> bool = if numbers(&first) { &numbers } else { &texts };
     if array.len() > 1
         && let Some(odd) = array.iter().find(|value| !alike(value))
     {
@@ -166,10 +164,7 @@ fn sort(array: &mut Array, descending: bool) -> Result<Array> {
         )
         .with_hint("say the order of other values with a closure: array.sort(|a, b| a.n < b.n)"));
     }
-    array.sort_by(|a, b| match descending {
-        true => order(b, a),
-        false => order(a, b),
-    });
+    array.sort_by(|a, b| if descending { order(b, a) } else { order(a, b) });
     Ok(array.clone())
 }
 

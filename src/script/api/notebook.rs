@@ -201,10 +201,10 @@ fn register_device(engine: &mut Engine, host: &Rc<Host>) {
     let host = host.clone();
     engine.register_fn("device", move |context: NativeCallContext| {
         let device = load::device_of(&host.device).at(&context)?;
-        let name = match device.is_cuda() {
-            true if host.device == "auto" => "cuda:0",
-            true => host.device.as_str(),
-            false => "cpu",
+        let name = match host.device.as_str() {
+            _ if !device.is_cuda() => "cpu",
+            "auto" => "cuda:0",
+            named => named,
         };
         ScriptResult::Ok(name.to_string())
     });

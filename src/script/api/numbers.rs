@@ -158,13 +158,14 @@ fn div_floor(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
 fn to_int(number: f64) -> Result<i64> {
     // The largest whole number is no float; 2^63 is the first that is too large.
     const BOUND: f64 = 9_223_372_036_854_775_808.0;
-    match (-BOUND..BOUND).contains(&number) {
-        true => Ok(number.trunc() as i64),
-        false => Err(Error::invalid(
+    if (-BOUND..BOUND).contains(&number) {
+        Ok(number.trunc() as i64)
+    } else {
+        Err(Error::invalid(
             "to_int",
             "a number between -9223372036854775808 and 9223372036854775807",
             number.to_string(),
-        )),
+        ))
     }
 }
 

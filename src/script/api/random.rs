@@ -19,18 +19,15 @@ pub const RECORDS: &[Record] = &[Record::new(
         engine.register_fn(
             "random_integers",
             |context: NativeCallContext, n: i64, below: i64, seed: i64, name: &str| {
-                let draws = || match (0..=MOST).contains(&n) && below > 0 {
-                    true => {
+                let draws = || if (0..=MOST).contains(&n) && below > 0 {
                         let stream = Stream::new(seed as u64, name);
                         let draw = |i: i64| Dynamic::from(stream.below(i as u64, below as u64) as i64);
                         Ok((0..n).map(draw).collect::<Array>())
-                    }
-                    false => Err(Error::invalid(
+                    } else { Err(Error::invalid(
                         "random_integers",
                         format!("n from 0 to {MOST} and below from 1"),
                         format!("{n} and {below}"),
-                    )),
-                };
+                    )) };
                 draws().at(&context)
             },
         );

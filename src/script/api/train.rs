@@ -159,9 +159,10 @@ fn losses(
         Ok(losses.iter().map(|losses| score(losses)).collect())
     };
     let mut scores = score_all().at(context)?.into_iter().map(Dynamic::from);
-    Ok(match single {
-        true => scores.next().unwrap_or(Dynamic::UNIT),
-        false => scores.collect::<Array>().into(),
+    Ok(if single {
+        scores.next().unwrap_or(Dynamic::UNIT)
+    } else {
+        scores.collect::<Array>().into()
     })
 }
 
@@ -180,14 +181,15 @@ fn scored(model: &Model, source: &Source) -> Result<Example> {
 
 fn within_context(model: &Model, example: Example) -> Result<Example> {
     let limit = model.config().max_position_embeddings;
-    match example.ids.len() > limit {
-        true => Err(Error::invalid(
+    if example.ids.len() > limit {
+        Err(Error::invalid(
             "loss",
             format!("texts of at most {limit} tokens"),
             example.ids.len().to_string(),
         )
-        .with_hint("cut the text, or score it in parts")),
-        false => Ok(example),
+        .with_hint("cut the text, or score it in parts"))
+    } else {
+        Ok(example)
     }
 }
 

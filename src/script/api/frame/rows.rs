@@ -124,9 +124,10 @@ pub const RECORDS: &[Record] = &[
 fn row(frame: &DataFrame, index: i64) -> Result<Map> {
     let height = frame.height() as i64;
     let place = if index < 0 { index + height } else { index };
-    match (0..height).contains(&place) {
-        true => convert::row(frame, place as usize),
-        false => Err(Error::invalid("row", format!("an index below {height}"), index.to_string())),
+    if (0..height).contains(&place) {
+        convert::row(frame, place as usize)
+    } else {
+        Err(Error::invalid("row", format!("an index below {height}"), index.to_string()))
     }
 }
 
