@@ -46,8 +46,8 @@ pub fn generate(
 ) -> Result<Outcome> {
     options.check()?;
     let (prompts, cut) = fit(model, prompts, options)?;
-    require_room(model, &prompts, options)?;
-    let decoder = model.decoder()?;
+    let needed = require_room(model, &prompts, options)?;
+    let decoder = model.decoder_for_steps(needed)?;
     let mut order: Vec<usize> = (0..prompts.len()).collect();
     order.sort_by_key(|row| prompts.get(*row).map_or(0, Vec::len));
     let mut waiting = order.into_iter().peekable();
@@ -89,7 +89,7 @@ pub fn generate(
 }
 
 /// Refuses a batch whose cache, or whose widest step, has no room.
-fn require_room(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Result<()> {
+fn require_room(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Result<u64> {
     let config = model.config();
     let size = |sizes: &[usize]| -> u64 {
         let sizes = sizes.iter().map(|size| *size as u64);
@@ -104,12 +104,14 @@ fn require_room(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Resul
     let cache = size(&[4, config.num_hidden_layers, heads, rows, most]);
     let prompts = size(&[2, config.intermediate_size, rows, prompt]);
     let logits = size(&[2, config.vocab_size, rows]);
+    let needed = cache.saturating_add(prompts.max(logits));
     memory::require(
-        cache.saturating_add(prompts.max(logits)),
+        needed,
         &model.device(),
         &format!("generating {rows} rows of up to {most} tokens at once"),
         "take a smaller batch_size or max_new_tokens",
-    )
+    )?;
+    Ok(needed)
 }
 
 /// Keeps the end of prompts that would not leave room for the new tokens, behind the begin token that they had, and refuses

@@ -30,6 +30,8 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 
 use crate::error::{Error, Result};
+use crate::memory;
+use crate::ops::FixedWeight;
 use adapter::Adapter;
 use config::Config;
 use decoder::Decoder;
@@ -155,7 +157,20 @@ impl Model {
 
     /// The decoder over other weights of the same shapes (a trainer's variables), with or without an adapter.
     pub fn decoder_over(&self, weights: &Weights, adapter: Option<&Adapter>) -> Result<Decoder> {
-        Decoder::new(&self.0.config, weights, adapter)
+        Decoder::new(&self.0.config, weights, adapter, false)
+    }
+
+    /// The decoder for many short passes over this model's own weights. On a CPU its matrices are laid out anew for that,
+    /// as f32, unless they would take more than half of the memory that is left besides the bytes that the passes need.
+    pub fn decoder_for_steps(&self, needed: u64) -> Result<Decoder> {
+        let Parts { config, weights, adapter, .. } = &*self.0;
+        let matrices = decoder::shapes(config).into_iter().filter_map(|(_, shape)| match *shape {
+            [outputs, inputs] => Some(FixedWeight::bytes(outputs, inputs) as u64),
+            _ => None,
+        });
+        let bytes = matrices.fold(0, u64::saturating_add);
+        let fits = memory::room().is_none_or(|room| bytes <= room.saturating_sub(needed) / 2);
+        Decoder::new(config, weights, adapter.as_ref(), fits && self.device().is_cpu())
     }
 
     /// The model that a finetuning made of this one: new weights (sharing what was not trained), how, and its log.

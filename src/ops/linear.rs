@@ -4,8 +4,8 @@ use candle_core::{
     CpuStorage, CustomOp2, CustomOp3, D, Device, Layout, Result, Shape, Tensor, bail,
 };
 
-use super::cpu::{Elements, collect, column_sums, elements, fill, prepared};
-use super::products::{Factors, Rows, Target, combinations, dots};
+use super::cpu::{Elements, column_sums, elements, prepared};
+use super::products::{Rows, Side, matrix};
 
 /// `x · wᵀ + bias`: x (…, in), weight (out, in), bias (out) → (…, out).
 /// The gradient of a weight that is not part of a trained graph is never computed.
@@ -114,90 +114,27 @@ impl CustomOp3 for Linear {
     }
 }
 
-/// All outputs, shared out by blocks of rows where there are many and by blocks of columns where there are few. Each
-/// output is computed by itself, so the division changes no bits.
+/// `x · wᵀ + bias`.
 fn forward(x: Rows, weight: Rows, bias: Option<&[f32]>) -> Vec<f32> {
-    if x.count >= 8 * rayon::current_num_threads() {
-        by_rows(x, weight, bias)
-    } else {
-        by_columns(x, weight, bias)
-    }
+    matrix(Side::Rows(x), Side::Rows(weight).into(), bias)
 }
-
-fn by_rows(x: Rows, weight: Rows, bias: Option<&[f32]>) -> Vec<f32> {
-    let outputs = weight.count;
-    let tasks = 4 * rayon::current_num_threads();
-    let block = x.count.div_ceil(tasks).next_multiple_of(4).min(64);
-    let mut out = vec![0.0; x.count * outputs];
-    let work = out.len() * x.width;
-    fill(&mut out, block * outputs, work, |index, data| {
-        let rows = x.range(index * block..index * block + data.len() / outputs);
-        let stride = outputs;
-        dots(rows, weight, bias, Target { data, stride });
-    });
-    out
-}
-
-fn by_columns(x: Rows, weight: Rows, bias: Option<&[f32]>) -> Vec<f32> {
-    let outputs = weight.count;
-    let tasks = 2 * rayon::current_num_threads();
-    let block = outputs.div_ceil(tasks).next_multiple_of(16);
-    let mut out = vec![0.0; x.count * outputs];
-    let panels = collect(outputs.div_ceil(block), out.len() * x.width, |index| {
-        let columns = index * block..outputs.min((index + 1) * block);
-        let stride = columns.len();
-        let mut data = vec![0.0; x.count * stride];
-        let target = Target { data: &mut data, stride };
-        let bias = bias.map(|bias| &bias[columns.clone()]);
-        dots(x, weight.range(columns), bias, target);
-        data
-    });
-    for (index, panel) in panels.iter().enumerate() {
-        let width = panel.len() / x.count.max(1);
-        for (row, part) in panel.chunks_exact(width.max(1)).enumerate() {
-            out[row * outputs + index * block..][..width].copy_from_slice(part);
-        }
-    }
-    out
-}
-
-/// Rows of a gradient that one task makes.
-const GRADIENT_ROWS: usize = 32;
 
 /// `grad · w`: (rows, out) and (out, in) → (rows, in).
 pub(super) fn input_gradient(grad: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let (rows, outputs) = grad.dims2()?;
     let inputs = weight.dim(1)?;
     let (grad, weight) = (Elements::of(grad)?, Elements::of(weight)?);
-    let mut out = vec![0.0; rows * inputs];
-    let work = rows * inputs * outputs;
-    fill(&mut out, GRADIENT_ROWS * inputs, work, |index, data| {
-        let count = data.len() / inputs;
-        let factors =
-            Factors { data: &grad[index * GRADIENT_ROWS * outputs..], row: outputs, step: 1 };
-        let stride = inputs;
-        combinations(factors, count, Rows::packed(&weight, inputs), Target { data, stride });
-    });
+    let grad = Side::Rows(Rows::packed(&grad, outputs));
+    let out = matrix(grad, Side::Columns(Rows::packed(&weight, inputs)).into(), None);
     Tensor::from_vec(out, (rows, inputs), &Device::Cpu)
 }
 
 /// `gradᵀ · x`: (rows, out) and (rows, in) → (out, in).
 fn weight_gradient(grad: &Tensor, x: &Tensor) -> Result<Tensor> {
-    let (rows, outputs) = grad.dims2()?;
+    let outputs = grad.dim(1)?;
     let inputs = x.dim(1)?;
     let (grad, x) = (Elements::of(grad)?, Elements::of(x)?);
-    let mut out = vec![0.0; outputs * inputs];
-    let work = rows * inputs * outputs;
-    fill(&mut out, GRADIENT_ROWS * inputs, work, |index, data| {
-        let count = data.len() / inputs;
-        // The columns of the gradient at hand, side by side.
-        let mut columns = Vec::with_capacity(rows * count);
-        for row in grad.chunks_exact(outputs) {
-            columns.extend_from_slice(&row[index * GRADIENT_ROWS..][..count]);
-        }
-        let factors = Factors { data: &columns, row: 1, step: count };
-        let stride = inputs;
-        combinations(factors, count, Rows::packed(&x, inputs), Target { data, stride });
-    });
+    let grad = Side::Columns(Rows::packed(&grad, outputs));
+    let out = matrix(grad, Side::Columns(Rows::packed(&x, inputs)).into(), None);
     Tensor::from_vec(out, (outputs, inputs), &Device::Cpu)
 }

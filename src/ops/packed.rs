@@ -10,7 +10,7 @@ use candle_core::{CpuStorage, CustomOp1, D, Device, Layout, Result, Shape, Tenso
 
 use super::cpu::{Elements, collect, elements, prepared};
 use super::linear::input_gradient;
-use super::products::{Rows, Target, dots};
+use super::products::{Rows, Side, Target, products};
 
 /// A packed matrix (out, in) that is never trained.
 pub struct Packed {
@@ -127,7 +127,8 @@ impl CustomOp1 for PackedLinear {
                 let mut data = vec![0.0; rows * stride];
                 let values = Elements::of(&piece)?;
                 let target = Target { data: &mut data, stride };
-                dots(x, Rows::packed(&values, inputs), None, target);
+                let values = Side::Rows(Rows::packed(&values, inputs));
+                products(Side::Rows(x), values.into(), None, target);
                 Ok(data)
             });
         let mut out = vec![0.0; rows * outputs];

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use crate::error::{Error, Result};
 use crate::model::Weights;
 use crate::model::adapter::Adapter;
-use crate::ops::{self, Packed};
+use crate::ops::{self, FixedWeight, Packed};
 use crate::random::Stream;
 
 /// What a decoder is built from.
@@ -15,6 +15,8 @@ use crate::random::Stream;
 pub struct Parts<'a> {
     pub weights: &'a Weights,
     pub adapter: Option<&'a Adapter>,
+    /// Whether the matrices are only read, many times over, and laid out for that.
+    pub fixed: bool,
 }
 
 impl Parts<'_> {
@@ -31,8 +33,11 @@ impl Parts<'_> {
     pub fn linear(&self, module: &str, bias: bool) -> Result<Linear> {
         let name = format!("{module}.weight");
         let matrix = match self.weights.packed.get(&name) {
+            Some(packed) if self.fixed => {
+                Matrix::Fixed(FixedWeight::packed(packed.clone())?.into())
+            }
             Some(packed) => Matrix::Packed(packed.clone()),
-            None => Matrix::Dense(self.tensor(&name)?),
+            None => self.dense(self.tensor(&name)?)?,
         };
         let beside = self.adapter.and_then(|adapter| Some((adapter, adapter.scale(module)?)));
         let low_rank = match beside {
@@ -56,6 +61,19 @@ impl Parts<'_> {
             bias: if bias { Some(self.tensor(&format!("{module}.bias"))?) } else { None },
             low_rank,
         })
+    }
+
+    /// The layer over a weight (out, in) alone.
+    pub fn linear_over(&self, weight: Tensor) -> Result<Linear> {
+        Ok(Linear { matrix: self.dense(weight)?, bias: None, low_rank: None })
+    }
+
+    fn dense(&self, weight: Tensor) -> Result<Matrix> {
+        if self.fixed {
+            Ok(Matrix::Fixed(FixedWeight::dense(&weight)?.into()))
+        } else {
+            Ok(Matrix::Dense(weight))
+        }
     }
 
     /// An RMSNorm.
@@ -90,6 +108,7 @@ pub struct Linear {
 enum Matrix {
     Dense(Tensor),
     Packed(Arc<Packed>),
+    Fixed(Arc<FixedWeight>),
 }
 
 struct LowRank {
@@ -100,17 +119,13 @@ struct LowRank {
 }
 
 impl Linear {
-    /// The layer over a weight (out, in) alone.
-    pub fn of(weight: Tensor) -> Self {
-        Self { matrix: Matrix::Dense(weight), bias: None, low_rank: None }
-    }
-
     /// x (…, in) → (…, out). `dropout` is where the adapter's dropout draws from while training.
     pub fn forward(&self, x: &Tensor, dropout: Option<Stream>) -> Result<Tensor> {
         let bias = self.bias.as_ref();
         let y = match &self.matrix {
             Matrix::Dense(weight) => ops::linear(x, weight, bias)?,
             Matrix::Packed(weight) => ops::packed_linear(x, weight, bias)?,
+            Matrix::Fixed(weight) => ops::fixed_linear(x, weight, bias)?,
         };
         let Some(low_rank) = &self.low_rank else {
             return Ok(y);

@@ -75,8 +75,9 @@ impl Decoder {
         config: &Config,
         weights: &Weights,
         adapter: Option<&Adapter>,
+        fixed: bool,
     ) -> Result<Self> {
-        let parts = Parts { weights, adapter };
+        let parts = Parts { weights, adapter, fixed };
         let embedding = parts.tensor(config.embedding_name())?;
         let stack: Box<dyn Stack> = match config.family {
             Family::Gpt2 => Box::new(gpt2::Gpt2::new(config, parts)?),
@@ -90,7 +91,7 @@ impl Decoder {
             device: embedding.device().clone(),
             dtype: embedding.dtype(),
             head: if config.tie_word_embeddings {
-                Linear::of(embedding)
+                parts.linear_over(embedding)?
             } else {
                 parts.linear(config.head_name().trim_end_matches(".weight"), false)?
             },

@@ -9,7 +9,7 @@ use candle_core::{Layout, Result, bail};
 
 use super::{AttentionSpan, Scores};
 use crate::ops::cpu::{collect, fill};
-use crate::ops::products::{Factors, Rows, Target, combinations, dots};
+use crate::ops::products::{Rows, Side, Target, add_products, products};
 
 /// Queries computed together.
 const BLOCK: usize = 16;
@@ -89,8 +89,7 @@ impl Block<'_> {
     /// The products of queries and keys, (queries, keys of the block).
     fn products(&self, q: Rows, k: Rows) -> Vec<f32> {
         let mut products = vec![0.0; q.count * k.count];
-        let target = Target { data: &mut products, stride: k.count };
-        dots(q, k, None, target);
+        scalar_products(q, k, &mut products);
         products
     }
 
@@ -172,9 +171,9 @@ impl Forward<'_> {
         let q = self.q.rows(row, head, queries);
         let k = self.k.rows(row, kv_head, keys.clone());
         let weights = block.weights(q, k, self.scores);
-        let factors = Factors { data: &weights, row: keys.len(), step: 1 };
+        let weights = Side::Rows(Rows::packed(&weights, keys.len()));
         let v = self.v.rows(row, kv_head, keys);
-        combinations(factors, q.count, v, Target { data: out, stride });
+        add_products(weights, Side::Columns(v), Target { data: out, stride });
     }
 }
 
@@ -257,22 +256,22 @@ impl Backward<'_> {
         let v = self.v.rows(block.row, kv_head, keys.clone());
         let mut weights = block.weights(q, k, self.scores);
         let data = &mut gradients.to_v[keys.start * stride..];
-        combinations(transposed(&weights, keys.len()), keys.len(), grad, Target { data, stride });
+        let by_key = Side::Columns(Rows::packed(&weights, keys.len()));
+        add_products(by_key, Side::Columns(grad), Target { data, stride });
         let products = self.scores.cap.map(|_| block.products(q, k));
         self.to_products(&mut weights, grad, v, products.as_deref());
         let first = (place * self.q.time + block.queries.start) * stride;
         let data = &mut gradients.to_q[first..];
-        let factors = Factors { data: &weights, row: keys.len(), step: 1 };
-        combinations(factors, q.count, k, Target { data, stride });
+        let weights = Rows::packed(&weights, keys.len());
+        add_products(Side::Rows(weights), Side::Columns(k), Target { data, stride });
         let data = &mut gradients.to_k[keys.start * stride..];
-        combinations(transposed(&weights, keys.len()), keys.len(), q, Target { data, stride });
+        add_products(Side::Columns(weights), Side::Columns(q), Target { data, stride });
     }
 
     /// Turns a block's weights p into the gradient ds of its products.
     fn to_products(&self, weights: &mut [f32], grad: Rows, v: Rows, products: Option<&[f32]>) {
         let mut to_weights = vec![0.0; weights.len()];
-        let target = Target { data: &mut to_weights, stride: v.count };
-        dots(grad, v, None, target);
+        scalar_products(grad, v, &mut to_weights);
         for (index, (weights, to_weights)) in
             weights.chunks_exact_mut(v.count).zip(to_weights.chunks_exact(v.count)).enumerate()
         {
@@ -282,9 +281,10 @@ impl Backward<'_> {
     }
 }
 
-/// The factors of a matrix turned over.
-fn transposed(data: &[f32], width: usize) -> Factors<'_> {
-    Factors { data, row: 1, step: width }
+/// The products of the rows of `left` with those of `right`, (left, right).
+fn scalar_products(left: Rows, right: Rows, out: &mut [f32]) {
+    let target = Target { data: out, stride: right.count };
+    products(Side::Rows(left), Side::Rows(right).into(), None, target);
 }
 
 /// Copies one head's rows (time, head_dim) to their places in a tensor shaped as `shape`.

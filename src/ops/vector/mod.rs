@@ -15,8 +15,8 @@ pub const LANES: usize = 16;
 
 /// Sixteen f32. All methods but `load_some`, `store_some`, `sum` and `largest` work lane by lane.
 pub trait Vector: Copy {
-    /// Vectors that fit in registers: how many rows and columns a block of a matrix product has.
-    const BLOCK: usize;
+    /// Whether there are thirty-two registers that hold a whole vector each, or sixteen of half a vector.
+    const WIDE: bool;
 
     fn splat(value: f32) -> Self;
     fn load(source: &[f32; LANES]) -> Self;
@@ -33,8 +33,8 @@ pub trait Vector: Copy {
     fn min(self, other: Self) -> Self;
     /// 2 to the power of `self`, whole numbers from −126 to 127.
     fn power_of_two(self) -> Self;
-    /// The sums of the lanes of four vectors, each as `(l0 + l8 + l4 + l12) + …` by halves.
-    fn sums(of: [Self; 4]) -> [f32; 4];
+    /// Lane i of vector j becomes lane j of vector i.
+    fn transpose(of: [Self; LANES]) -> [Self; LANES];
 
     /// The first elements of `source`, fewer than sixteen; the other lanes are zero.
     #[inline(always)]
@@ -72,7 +72,7 @@ pub trait Vector: Copy {
         }
     }
 
-    /// The sum of the lanes, in the order of [`Vector::sums`].
+    /// The sum of the lanes, by halves: `(l0 + l8 + l4 + l12) + …`.
     #[inline(always)]
     fn sum(self) -> f32 {
         let mut lanes = [0.0; LANES];
@@ -135,6 +135,24 @@ pub fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<portable::Portable>()
 }
 
+/// A kernel's results with every kind of vectors that this processor has, each with its name.
+#[cfg(test)]
+pub fn run_each<K: Kernel>(kernel: impl Fn() -> K) -> Vec<(&'static str, K::Output)> {
+    let mut all = vec![("portable", kernel().run::<portable::Portable>())];
+    #[cfg(target_arch = "x86_64")]
+    {
+        if wide256::available() {
+            // SAFETY: the processor has the instructions, as just checked.
+            all.push(("AVX2", unsafe { wide256::run(kernel()) }));
+        }
+        if wide512::available() {
+            // SAFETY: as above.
+            all.push(("AVX-512", unsafe { wide512::run(kernel()) }));
+        }
+    }
+    all
+}
+
 /// The largest of any number of elements, −∞ of none.
 #[inline(always)]
 pub fn largest<V: Vector>(of: &[f32]) -> f32 {
@@ -180,7 +198,10 @@ mod tests {
                 result.store(&mut lanes);
                 all.extend(lanes);
             }
-            all.extend(V::sums([x, y, x.mul(y), x.add(y)]));
+            for turned in V::transpose(std::array::from_fn(|i| x.mul(V::splat(i as f32)))) {
+                turned.store(&mut lanes);
+                all.extend(lanes);
+            }
             all.extend([x.sum(), y.sum(), x.largest()]);
             for count in 0..LANES {
                 V::load_some(&self.0[..count]).store(&mut lanes);
@@ -197,16 +218,12 @@ mod tests {
         std::array::from_fn(|i| (stream.normal(i as u64) * 4.0) as f32)
     }
 
-    #[cfg(target_arch = "x86_64")]
     #[test]
     fn every_instruction_set_gives_the_same_bits() {
         for seed in 0..50 {
             let portable = Everything(sample(seed)).run::<portable::Portable>();
-            if wide256::available() {
-                assert_eq!(portable, unsafe { wide256::run(Everything(sample(seed))) });
-            }
-            if wide512::available() {
-                assert_eq!(portable, unsafe { wide512::run(Everything(sample(seed))) });
+            for (name, lanes) in run_each(|| Everything(sample(seed))) {
+                assert_eq!(portable, lanes, "{name}");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Vectors as plain arrays: for processors without AVX2, and what the others are compared with.
 
-use super::{LANES, Vector, sum_by_halves};
+use super::{LANES, Vector};
 
 #[derive(Clone, Copy)]
 pub struct Portable([f32; LANES]);
@@ -17,7 +17,7 @@ impl Portable {
 }
 
 impl Vector for Portable {
-    const BLOCK: usize = 2;
+    const WIDE: bool = false;
 
     #[inline(always)]
     fn splat(value: f32) -> Self {
@@ -68,7 +68,7 @@ impl Vector for Portable {
         self.zip(self, |power, _| f32::from_bits(((power as i32).wrapping_add(127) as u32) << 23))
     }
     #[inline(always)]
-    fn sums(of: [Self; 4]) -> [f32; 4] {
-        of.map(|vector| sum_by_halves(vector.0))
+    fn transpose(of: [Self; LANES]) -> [Self; LANES] {
+        std::array::from_fn(|i| Self(std::array::from_fn(|j| of[j].0[i])))
     }
 }

@@ -44,30 +44,31 @@ unsafe fn first(count: usize) -> (__m256i, __m256i) {
     }
 }
 
-/// Halves of a vector of sixteen added up, twice: the first two steps of a sum by halves.
+/// Eight vectors of eight turned over: four by four within halves, then the halves.
 #[inline(always)]
-unsafe fn four_sums(x: Wide) -> __m128 {
+unsafe fn transpose_eight(of: [__m256; 8]) -> [__m256; 8] {
+    let mut fours = of;
+    let mut turned = of;
     unsafe {
-        let eight = _mm256_add_ps(x.0, x.1);
-        _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight))
+        for four in fours.chunks_exact_mut(4) {
+            let [a, b, c, d] = [four[0], four[1], four[2], four[3]];
+            let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+            four[0] = _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd);
+            four[1] = _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd);
+            let (ab, cd) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+            four[2] = _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd);
+            four[3] = _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd);
+        }
+        for i in 0..4 {
+            turned[i] = _mm256_permute2f128_ps::<0x20>(fours[i], fours[i + 4]);
+            turned[i + 4] = _mm256_permute2f128_ps::<0x31>(fours[i], fours[i + 4]);
+        }
     }
-}
-
-/// The last two steps of a sum by halves, for four vectors at once.
-#[inline(always)]
-pub unsafe fn finish_sums(a: __m128, b: __m128, c: __m128, d: __m128) -> [f32; 4] {
-    unsafe {
-        let ab = _mm_add_ps(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
-        let cd = _mm_add_ps(_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
-        let sums = _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab));
-        let mut out = [0.0; 4];
-        _mm_storeu_ps(out.as_mut_ptr(), sums);
-        out
-    }
+    turned
 }
 
 impl Vector for Wide {
-    const BLOCK: usize = 2;
+    const WIDE: bool = false;
 
     #[inline(always)]
     fn splat(value: f32) -> Self {
@@ -147,8 +148,24 @@ impl Vector for Wide {
         unsafe { Self(half(self.0), half(self.1)) }
     }
     #[inline(always)]
-    fn sums(of: [Self; 4]) -> [f32; 4] {
-        let [a, b, c, d] = of;
-        unsafe { finish_sums(four_sums(a), four_sums(b), four_sums(c), four_sums(d)) }
+    fn transpose(of: [Self; LANES]) -> [Self; LANES] {
+        let mut turned = of;
+        for half in 0..2 {
+            unsafe {
+                let (mut left, mut right) = ([of[0].0; 8], [of[0].1; 8]);
+                for i in 0..8 {
+                    (left[i], right[i]) = (of[8 * half + i].0, of[8 * half + i].1);
+                }
+                let (left, right) = (transpose_eight(left), transpose_eight(right));
+                for i in 0..8 {
+                    if half == 0 {
+                        (turned[i].0, turned[i + 8].0) = (left[i], right[i]);
+                    } else {
+                        (turned[i].1, turned[i + 8].1) = (left[i], right[i]);
+                    }
+                }
+            }
+        }
+        turned
     }
 }

@@ -6,7 +6,6 @@
 
 use std::arch::x86_64::*;
 
-use super::wide256::finish_sums;
 use super::{Kernel, LANES, Vector};
 
 #[derive(Clone, Copy)]
@@ -30,23 +29,36 @@ pub unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Wide>()
 }
 
-/// Halves of a vector of sixteen added up, twice: the first two steps of a sum by halves.
-#[inline(always)]
-unsafe fn four_sums(x: Wide) -> __m128 {
-    unsafe {
-        let eight = _mm256_add_ps(_mm512_castps512_ps256(x.0), _mm512_extractf32x8_ps::<1>(x.0));
-        _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight))
-    }
-}
-
 /// A mask for the first `count` lanes.
 #[inline(always)]
 fn first(count: usize) -> __mmask16 {
     ((1u32 << count.min(LANES)) - 1) as __mmask16
 }
 
+#[inline(always)]
+unsafe fn unpack_low_pairs(a: __m512, b: __m512) -> __m512 {
+    unsafe { _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b))) }
+}
+
+#[inline(always)]
+unsafe fn unpack_high_pairs(a: __m512, b: __m512) -> __m512 {
+    unsafe { _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b))) }
+}
+
+/// Quarters 0 and 2 of either.
+#[inline(always)]
+unsafe fn even_quarters(a: __m512, b: __m512) -> __m512 {
+    unsafe { _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b) }
+}
+
+/// Quarters 1 and 3 of either.
+#[inline(always)]
+unsafe fn odd_quarters(a: __m512, b: __m512) -> __m512 {
+    unsafe { _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b) }
+}
+
 impl Vector for Wide {
-    const BLOCK: usize = 4;
+    const WIDE: bool = true;
 
     #[inline(always)]
     fn splat(value: f32) -> Self {
@@ -104,8 +116,32 @@ impl Vector for Wide {
         }
     }
     #[inline(always)]
-    fn sums(of: [Self; 4]) -> [f32; 4] {
-        let [a, b, c, d] = of;
-        unsafe { finish_sums(four_sums(a), four_sums(b), four_sums(c), four_sums(d)) }
+    fn transpose(of: [Self; LANES]) -> [Self; LANES] {
+        // Four by four within quarters of the vectors, then the quarters.
+        let mut fours = of;
+        for four in fours.chunks_exact_mut(4) {
+            let [a, b, c, d] = [four[0].0, four[1].0, four[2].0, four[3].0];
+            unsafe {
+                let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+                four[0] = Self(unpack_low_pairs(ab, cd));
+                four[1] = Self(unpack_high_pairs(ab, cd));
+                let (ab, cd) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+                four[2] = Self(unpack_low_pairs(ab, cd));
+                four[3] = Self(unpack_high_pairs(ab, cd));
+            }
+        }
+        let mut turned = of;
+        for i in 0..4 {
+            let [a, b, c, d] = [fours[i].0, fours[i + 4].0, fours[i + 8].0, fours[i + 12].0];
+            unsafe {
+                let (ab, cd) = (even_quarters(a, b), even_quarters(c, d));
+                turned[i] = Self(even_quarters(ab, cd));
+                turned[i + 8] = Self(odd_quarters(ab, cd));
+                let (ab, cd) = (odd_quarters(a, b), odd_quarters(c, d));
+                turned[i + 4] = Self(even_quarters(ab, cd));
+                turned[i + 12] = Self(odd_quarters(ab, cd));
+            }
+        }
+        turned
     }
 }
