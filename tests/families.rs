@@ -152,7 +152,7 @@ fn greedy_text_equals_transformers_alone_and_in_a_left_padded_batch() {
             expected["greedy"].as_array().unwrap().iter().map(ids).collect();
         for batch_size in [1, 3] {
             let options = Generation { max_new_tokens: 16, batch_size, ..Generation::default() };
-            let written = generate::generate(&model, &prompts, &options, &quiet()).unwrap();
+            let written = generate::generate(&model, &prompts, &[], &options, &quiet()).unwrap();
             for (ours, theirs) in written.completions.iter().zip(&theirs) {
                 // Ours ends at the end token (0), the reference goes on.
                 let end = theirs.iter().position(|id| *id == 0);

@@ -19,7 +19,7 @@ fn prompts(model: &Model) -> Vec<Vec<u32>> {
 }
 
 fn texts(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Vec<(Vec<u32>, String)> {
-    let outcome = generate(model, prompts, options, &quiet()).unwrap();
+    let outcome = generate(model, prompts, &[], options, &quiet()).unwrap();
     outcome.completions.into_iter().map(|completion| (completion.ids, completion.text)).collect()
 }
 
@@ -135,6 +135,7 @@ fn rows_end_at_the_limit_and_at_the_end_of_the_context() {
     let outcome = generate(
         &model,
         &[vec![50], long],
+        &[],
         &Options { max_new_tokens: 40, ..Options::default() },
         &quiet(),
     )
@@ -170,7 +171,7 @@ fn sampling_repeats_under_a_seed_and_does_not_depend_on_the_batch() {
 fn impossible_prompts_and_options_are_refused() {
     let model = tiny();
     let fails = |prompt: Vec<u32>, options: Options| {
-        generate(&model, &[prompt], &options, &quiet()).unwrap_err().to_string()
+        generate(&model, &[prompt], &[], &options, &quiet()).unwrap_err().to_string()
     };
     assert!(fails(Vec::new(), Options::default()).contains("prompt 0 is empty"));
     assert!(fails(vec![9999], Options::default()).contains("below 280"));
@@ -261,5 +262,70 @@ fn a_row_has_no_more_tokens_than_asked_for() {
         let options = Options { max_new_tokens: most, ..Options::default() };
         let lengths = texts(&model, &prompts, &options).into_iter().map(|(ids, _)| ids.len());
         assert_eq!(lengths.max(), Some(most));
+    }
+}
+
+/// Drafts of every kind for texts that a model writes: whole, too long, cut, changed in the middle, wrong from the first
+/// token on, and none.
+fn drafts_of(texts: &[(Vec<u32>, String)]) -> Vec<Vec<u32>> {
+    let draft = |(row, (ids, _)): (usize, &(Vec<u32>, String))| match row % 6 {
+        0 => ids.clone(),
+        1 => [ids.as_slice(), &[40, 41, 42, 43, 44, 45, 46, 47, 48, 49]].concat(),
+        2 => ids[..ids.len() / 2].to_vec(),
+        3 => ids
+            .iter()
+            .enumerate()
+            .map(|(i, id)| if i == ids.len() / 2 { 50 } else { *id })
+            .collect(),
+        4 => ids.iter().map(|id| (id + 1) % 200).collect(),
+        _ => Vec::new(),
+    };
+    texts.iter().enumerate().map(draft).collect()
+}
+
+#[test]
+fn drafts_change_no_token_however_right_they_are() {
+    let families = ["gpt2", "gpt_neox", "gemma3", "mistral", "opt"];
+    let families = families.map(|name| crate::families::model(name).0);
+    for model in [tiny()].into_iter().chain(families) {
+        let prompts: Vec<Vec<u32>> =
+            prompts(&model).into_iter().map(|ids| ids[..ids.len().min(12)].to_vec()).collect();
+        for (temperature, stop) in [(0.0, vec![]), (0.0, vec!["e".to_string()]), (0.9, vec![])] {
+            let options = |batch_size| Options {
+                batch_size,
+                max_new_tokens: 14,
+                stop: stop.clone(),
+                temperature,
+                seed: 3,
+                ..Options::default()
+            };
+            let plain = texts(&model, &prompts, &options(8));
+            let drafts = drafts_of(&plain);
+            for batch_size in [1, 5, 32] {
+                let options = options(batch_size);
+                let outcome = generate(&model, &prompts, &drafts, &options, &quiet()).unwrap();
+                let written: Vec<_> =
+                    outcome.completions.into_iter().map(|it| (it.ids, it.text)).collect();
+                assert!(written == plain, "{} by {batch_size}", model.config().family.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_draft_text_becomes_the_tokens_that_the_model_would_write() {
+    let mut models = vec![tiny()];
+    models.extend(stories());
+    for model in models {
+        let tokenizer = model.tokenizer();
+        for (prompt, rest) in
+            [("Nobody knows who", " left the lamp burning."), ("Q: one\nA:", " two\n")]
+        {
+            let whole = tokenizer.encode_prompt(&format!("{prompt}{rest}")).unwrap();
+            let prompt = tokenizer.encode_prompt(prompt).unwrap();
+            assert!(whole.starts_with(&prompt));
+            let draft = ebb::generate::draft::ids(tokenizer, &prompt, rest).unwrap();
+            assert_eq!(draft, whole[prompt.len()..], "{rest:?}");
+        }
     }
 }

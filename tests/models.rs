@@ -102,7 +102,7 @@ fn greedy_decoding_with_the_cache_equals_transformers() {
         text.push(theirs);
     }
     let options = Options { max_new_tokens: 24, ..Options::default() };
-    let outcome = generate(&model, &[prompt], &options, &quiet()).unwrap();
+    let outcome = generate(&model, &[prompt], &[], &options, &quiet()).unwrap();
     let expected: Vec<u32> =
         ids(&expected["greedy"]).into_iter().take_while(|id| *id != 0).collect();
     assert_eq!(outcome.completions[0].ids, expected);
@@ -132,7 +132,8 @@ fn stories260k_gives_the_logits_losses_and_greedy_text_of_transformers() {
         let mean = losses[0].iter().sum::<f64>() / losses[0].len() as f64;
         close(&[mean], &[expected["loss"].as_f64().unwrap()], 1e-5, "loss");
         let options = Options { max_new_tokens: 64, ..Options::default() };
-        let outcome = generate(&model, std::slice::from_ref(&prompt), &options, &quiet()).unwrap();
+        let outcome =
+            generate(&model, std::slice::from_ref(&prompt), &[], &options, &quiet()).unwrap();
         assert_eq!(outcome.completions[0].ids, ids(&expected["greedy_ids"]));
         let whole = [prompt, outcome.completions[0].ids.clone()].concat();
         assert_eq!(model.tokenizer().decode(&whole).unwrap(), expected["greedy"].as_str().unwrap());

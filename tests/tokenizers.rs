@@ -112,7 +112,7 @@ fn a_prompt_that_is_cut_keeps_its_begin_token() {
     let (_place, model) = folder_with("llama");
     let long = model.tokenizer().encode(&"The old mill stands. ".repeat(40)).unwrap();
     let options = Options { max_new_tokens: 4, ..Options::default() };
-    let run = |prompt: Vec<u32>| generate(&model, &[prompt], &options, &quiet()).unwrap();
+    let run = |prompt: Vec<u32>| generate(&model, &[prompt], &[], &options, &quiet()).unwrap();
     let outcome = run(long.clone());
     assert_eq!(outcome.cut, 1);
     // The context of 64 less the four new ones: the begin token and the last 59.

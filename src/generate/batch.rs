@@ -3,11 +3,21 @@
 use candle_core::{D, Tensor};
 
 use super::{Completion, Options, sampling};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::model::decoder::{Cache, Decoder, Pass};
+use crate::model::decoder::{Cache, Decoder, Held, Pass};
 use crate::model::text::TextTokenizer;
 use crate::random::Stream;
+
+/// A row that waits to be taken in.
+#[derive(Clone, Copy)]
+pub struct Waiting<'a> {
+    /// Its place among the prompts.
+    pub index: usize,
+    pub prompt: &'a [u32],
+    /// What it is expected to write.
+    pub draft: &'a [u32],
+}
 
 /// A row under way.
 pub struct Row<'a> {
@@ -116,38 +126,46 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Runs the prompts of new rows and takes the rows in beside those under way; returns those that one token finished.
-    pub fn admit(&mut self, prompts: &[(usize, &'a [u32])]) -> Result<Vec<Row<'a>>> {
-        let longest = prompts.iter().map(|(_, prompt)| prompt.len()).max();
-        let longest = longest.unwrap_or(0);
-        let mut ids = Vec::with_capacity(prompts.len() * longest);
-        let mut starts = Vec::with_capacity(prompts.len());
-        let mut rows = Vec::with_capacity(prompts.len());
-        for (index, prompt) in prompts {
-            let start = longest - prompt.len();
+    /// Runs the prompts of new rows, each with its draft behind it, and takes the rows in beside those under way, written
+    /// on as far as their drafts were right; returns those that are finished with that.
+    pub fn admit(&mut self, waiting: &[Waiting<'a>]) -> Result<Vec<Row<'a>>> {
+        let mut rows = Vec::with_capacity(waiting.len());
+        for waiting in waiting {
+            let row = Row::new(self.model, waiting.index, waiting.prompt, self.options);
+            // The token behind a whole draft is chosen and never run.
+            let draft = waiting.draft.get(..row.limit.saturating_sub(1)).unwrap_or(waiting.draft);
+            rows.push(Drafted { row, draft });
+        }
+        let longest = rows.iter().map(Drafted::len).max().unwrap_or(0);
+        let mut ids = Vec::with_capacity(rows.len() * longest);
+        let mut starts = Vec::with_capacity(rows.len());
+        for drafted in &rows {
+            let start = longest - drafted.len();
             ids.extend(std::iter::repeat_n(self.model.tokenizer().pad_id(), start));
-            ids.extend_from_slice(prompt);
+            ids.extend_from_slice(drafted.row.prompt);
+            ids.extend_from_slice(drafted.draft);
             starts.push(start);
-            rows.push(Row::new(self.model, *index, prompt, self.options));
         }
         let ids = Tensor::from_vec(ids, (rows.len(), longest), &self.model.device())?;
         let mut cache = self.decoder.cache(rows.len(), longest)?;
-        let (finished, rows) = self.advance(&ids, starts, &mut cache, rows)?;
-        let (kept, rows): (Vec<usize>, Vec<Row>) = rows.into_iter().unzip();
-        if !rows.is_empty() {
-            self.join(cache, &kept, rows)?;
+        let (finished, going) = self.advance(&ids, starts, &mut cache, rows)?;
+        if !going.is_empty() {
+            self.join(cache, going)?;
         }
         Ok(finished)
     }
 
-    /// Puts the kept rows of a new cache beside those under way, with room for what all of them may still write.
-    fn join(&mut self, new: Cache, kept: &[usize], rows: Vec<Row<'a>>) -> Result<()> {
-        let held: Vec<usize> = (0..self.rows.len()).collect();
-        let mut parts: Vec<(&Cache, &[usize])> = Vec::new();
+    /// Puts the rows of a new cache that go on beside those under way, with room for what all of them may still write.
+    fn join(&mut self, new: Cache, going: Vec<Going<'a>>) -> Result<()> {
+        let held = |row| Held { row, dropped: 0 };
+        let held: Vec<Held> = (0..self.rows.len()).map(held).collect();
+        let (kept, rows): (Vec<Held>, Vec<Row>) =
+            going.into_iter().map(|going| (going.held, going.row)).unzip();
+        let mut parts: Vec<(&Cache, &[Held])> = Vec::new();
         if let Some(cache) = &self.cache {
             parts.push((cache, &held));
         }
-        parts.push((&new, kept));
+        parts.push((&new, &kept));
         let all = || self.rows.iter().chain(&rows);
         let filled = all().map(Row::held).max().unwrap_or(0);
         let left = all().map(|row| row.most() - row.held()).max().unwrap_or(0);
@@ -165,56 +183,150 @@ impl<'a> Batch<'a> {
         let ids: Vec<u32> = rows.iter().map(|row| row.next).collect();
         let ids = Tensor::from_vec(ids, (rows.len(), 1), &self.model.device())?;
         let starts = rows.iter().map(|row| cache.len() - row.held()).collect();
-        let (finished, rows) = self.advance(&ids, starts, &mut cache, rows)?;
-        let (kept, rows): (Vec<usize>, Vec<Row>) = rows.into_iter().unzip();
-        if !rows.is_empty() {
+        let rows = rows.into_iter().map(|row| Drafted { row, draft: &[] }).collect();
+        let (finished, going) = self.advance(&ids, starts, &mut cache, rows)?;
+        if !going.is_empty() {
             if !finished.is_empty() {
+                let kept: Vec<usize> = going.iter().map(|going| going.held.row).collect();
                 cache.keep_rows(&kept)?;
             }
             self.cache = Some(cache);
         }
-        self.rows = rows;
+        self.rows = going.into_iter().map(|going| going.row).collect();
         Ok(finished)
     }
 
-    /// Runs `ids` (rows, time) and gives each row its next token: the rows that are finished with it, and the others with
-    /// their places.
-    #[allow(clippy::type_complexity)]
+    /// Runs `ids` (rows, time), at the end of each row its draft, and writes each row on: by the tokens of its draft that the
+    /// model chooses too, and by the first that it chooses otherwise or after the draft.
     fn advance(
         &self,
         ids: &Tensor,
         starts: Vec<usize>,
         cache: &mut Cache,
-        rows: Vec<Row<'a>>,
-    ) -> Result<(Vec<Row<'a>>, Vec<(usize, Row<'a>)>)> {
+        rows: Vec<Drafted<'a>>,
+    ) -> Result<(Vec<Row<'a>>, Vec<Going<'a>>)> {
         let mut pass = Pass { starts, cache: Some(cache), dropout: None };
         let hidden = self.decoder.hidden(ids, &mut pass)?;
-        let last = hidden.narrow(1, hidden.dim(1)? - 1, 1)?.squeeze(1)?;
-        let logits = self.decoder.logits(&last.contiguous()?)?;
-        let chosen = self.choose(&rows, &logits)?;
+        let mut choices = Choices::new(self, hidden, &rows)?;
         let (mut finished, mut going) = (Vec::new(), Vec::new());
-        for (place, (mut row, id)) in rows.into_iter().zip(chosen).enumerate() {
-            if row.push(id, self.model.tokenizer(), &self.options.stop)? {
+        for (place, Drafted { mut row, draft }) in rows.into_iter().enumerate() {
+            let mut right = 0;
+            let is_finished = loop {
+                let id = choices.next(&row)?;
+                let is_finished = row.push(id, self.model.tokenizer(), &self.options.stop)?;
+                if is_finished || draft.get(right) != Some(&id) {
+                    break is_finished;
+                }
+                right += 1;
+            };
+            let dropped = draft.len() - right;
+            choices.skip(dropped);
+            if is_finished {
                 finished.push(row)
             } else {
-                going.push((place, row))
+                going.push(Going { row, held: Held { row: place, dropped } })
             }
         }
         Ok((finished, going))
     }
+}
 
-    /// The next token of each row: the likeliest, or a draw from the row's own stream.
-    fn choose(&self, rows: &[Row], logits: &Tensor) -> Result<Vec<u32>> {
-        if self.options.is_greedy() {
-            return Ok(logits.argmax(D::Minus1)?.to_vec1()?);
+/// A row to run, and what it is expected to write next.
+struct Drafted<'a> {
+    row: Row<'a>,
+    draft: &'a [u32],
+}
+
+impl Drafted<'_> {
+    /// Tokens that a new row is run with.
+    fn len(&self) -> usize {
+        self.row.prompt.len() + self.draft.len()
+    }
+}
+
+/// A row that is not finished, and where the cache has it.
+struct Going<'a> {
+    row: Row<'a>,
+    held: Held,
+}
+
+/// Hidden states whose logits are made at once: with a large vocabulary all of a batch's drafts would be too many.
+pub const PIECE: usize = 256;
+
+/// What the model chooses at the end of each row and at each token of its draft, row by row.
+struct Choices<'a, 'b> {
+    batch: &'b Batch<'a>,
+    /// (choices, width)
+    hidden: Tensor,
+    next: usize,
+    /// The choices from `made_from` on whose logits have been looked at.
+    made: Made,
+    made_from: usize,
+}
+
+enum Made {
+    Likeliest(Vec<u32>),
+    Logits(Vec<Vec<f32>>),
+}
+
+impl<'a, 'b> Choices<'a, 'b> {
+    /// Out of the hidden states (rows, time, width).
+    fn new(batch: &'b Batch<'a>, hidden: Tensor, rows: &[Drafted]) -> Result<Self> {
+        let (count, time, width) = hidden.dims3()?;
+        let mut places = Vec::new();
+        for (row, drafted) in rows.iter().enumerate() {
+            let end = (row + 1) * time;
+            places.extend((end - 1 - drafted.draft.len()..end).map(|place| place as u32));
         }
-        let logits = logits.to_vec2::<f32>()?;
-        let choices = rows.iter().zip(logits).map(|(row, logits)| {
-            let seen = row.prompt.iter().chain(&row.new);
-            let stream = self.stream.child(row.index as u64);
-            let draw = stream.uniform(row.new.len() as u64);
-            sampling::choose(logits, seen, self.options, draw)
-        });
-        Ok(choices.collect())
+        let places = Tensor::new(places, hidden.device())?;
+        let hidden = hidden.reshape((count * time, width))?.index_select(&places, 0)?;
+        Ok(Self { batch, hidden, next: 0, made: Made::Likeliest(Vec::new()), made_from: 0 })
+    }
+
+    /// The next choice for the row at hand: the likeliest token, or a draw from the row's own stream.
+    fn next(&mut self, row: &Row) -> Result<u32> {
+        if self.next >= self.made_from + self.made.len() {
+            self.make()?;
+        }
+        let place = self.next - self.made_from;
+        self.next += 1;
+        let lost = || Error::failed("a choice was lost while generating");
+        match &mut self.made {
+            Made::Likeliest(ids) => ids.get(place).copied().ok_or_else(lost),
+            Made::Logits(all) => {
+                let logits = std::mem::take(all.get_mut(place).ok_or_else(lost)?);
+                let seen = row.prompt.iter().chain(&row.new);
+                let stream = self.batch.stream.child(row.index as u64);
+                let draw = stream.uniform(row.new.len() as u64);
+                Ok(sampling::choose(logits, seen, self.batch.options, draw))
+            }
+        }
+    }
+
+    /// Passes over choices that nobody asks for.
+    fn skip(&mut self, count: usize) {
+        self.next += count;
+    }
+
+    fn make(&mut self) -> Result<()> {
+        let count = PIECE.min(self.hidden.dim(0)?.saturating_sub(self.next));
+        let hidden = self.hidden.narrow(0, self.next, count)?.contiguous()?;
+        let logits = self.batch.decoder.logits(&hidden)?;
+        self.made = if self.batch.options.is_greedy() {
+            Made::Likeliest(logits.argmax(D::Minus1)?.to_vec1()?)
+        } else {
+            Made::Logits(logits.to_vec2()?)
+        };
+        self.made_from = self.next;
+        Ok(())
+    }
+}
+
+impl Made {
+    fn len(&self) -> usize {
+        match self {
+            Self::Likeliest(ids) => ids.len(),
+            Self::Logits(logits) => logits.len(),
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! are finished make room for those that wait.
 
 mod batch;
+pub mod draft;
 pub mod options;
 pub mod sampling;
 
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::memory;
 use crate::model::Model;
 use crate::model::decoder::Pass;
-use batch::{Batch, Row};
+use batch::{Batch, Row, Waiting};
 
 pub use options::Options;
 
@@ -38,18 +39,28 @@ pub struct Outcome {
 }
 
 /// Writes on after each prompt (token ids, begin token included where the model wants one).
+///
+/// `drafts` are what the prompts are expected to be followed by: one each, or none at all. A draft changes no token. As far as
+/// it is right its tokens cost one pass together, where each would cost a pass of its own.
 pub fn generate(
     model: &Model,
     prompts: &[Vec<u32>],
+    drafts: &[Vec<u32>],
     options: &Options,
     control: &Control,
 ) -> Result<Outcome> {
     options.check()?;
     let (prompts, cut) = fit(model, prompts, options)?;
-    let needed = require_room(model, &prompts, options)?;
+    let draft = |row: usize| drafts.get(row).map_or(&[] as &[u32], Vec::as_slice);
+    let together = |row: usize| {
+        let draft = draft(row).len().min(options.max_new_tokens);
+        prompts.get(row).map_or(0, Vec::len) + draft
+    };
+    let longest = (0..prompts.len()).map(together).max().unwrap_or(0);
+    let needed = require_room(model, &prompts, longest, options)?;
     let decoder = model.decoder_for_steps(needed)?;
     let mut order: Vec<usize> = (0..prompts.len()).collect();
-    order.sort_by_key(|row| prompts.get(*row).map_or(0, Vec::len));
+    order.sort_by_key(|row| together(*row));
     let mut waiting = order.into_iter().peekable();
     let mut completions = vec![None; prompts.len()];
     let mut done = 0;
@@ -69,8 +80,10 @@ pub fn generate(
         let free = options.batch_size.saturating_sub(batch.len());
         if waiting.peek().is_some() && (batch.is_empty() || free * REFILL >= options.batch_size) {
             let next = waiting.by_ref().take(free);
-            let next = next.filter_map(|row| Some((row, prompts.get(row)?.as_slice())));
-            let next: Vec<(usize, &[u32])> = next.collect();
+            let next = next.filter_map(|index| {
+                Some(Waiting { index, prompt: prompts.get(index)?, draft: draft(index) })
+            });
+            let next: Vec<Waiting> = next.collect();
             task.update(keep(batch.admit(&next)?), "");
         } else {
             task.update(keep(batch.step()?), "");
@@ -88,8 +101,13 @@ pub fn generate(
     }
 }
 
-/// Refuses a batch whose cache, or whose widest step, has no room.
-fn require_room(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Result<u64> {
+/// Refuses a batch whose cache, or whose widest step of `widest` tokens a row, has no room; the bytes that it needs.
+fn require_room(
+    model: &Model,
+    prompts: &[Vec<u32>],
+    widest: usize,
+    options: &Options,
+) -> Result<u64> {
     let config = model.config();
     let size = |sizes: &[usize]| -> u64 {
         let sizes = sizes.iter().map(|size| *size as u64);
@@ -102,9 +120,9 @@ fn require_room(model: &Model, prompts: &[Vec<u32>], options: &Options) -> Resul
     let heads = config.num_key_value_heads.saturating_mul(config.head_dim);
     // Rows that are taken in are put beside those under way in a new cache, while the old one is still there.
     let cache = size(&[4, config.num_hidden_layers, heads, rows, most]);
-    let prompts = size(&[2, config.intermediate_size, rows, prompt]);
-    let logits = size(&[2, config.vocab_size, rows]);
-    let needed = cache.saturating_add(prompts.max(logits));
+    let step = size(&[2, config.intermediate_size, rows, widest]);
+    let logits = size(&[2, config.vocab_size, rows.max(batch::PIECE)]);
+    let needed = cache.saturating_add(step.max(logits));
     memory::require(
         needed,
         &model.device(),

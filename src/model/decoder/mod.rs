@@ -17,7 +17,7 @@ use crate::model::adapter::Adapter;
 use crate::model::config::{Config, Family};
 use crate::ops;
 use linear::{Linear, Norm, Parts};
-pub use pass::{Cache, Pass, Step};
+pub use pass::{Cache, Held, Pass, Step};
 
 /// Names and shapes of weights, in the order of the forward pass.
 pub type Shapes = Vec<(String, Vec<usize>)>;

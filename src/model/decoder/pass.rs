@@ -113,6 +113,13 @@ impl Angles {
     }
 }
 
+/// A row of a cache, and how many of its last tokens are dropped.
+#[derive(Clone, Copy)]
+pub struct Held {
+    pub row: usize,
+    pub dropped: usize,
+}
+
 /// Keys and values of each layer, preallocated as (batch, capacity, kv_heads, head_dim).
 pub struct Cache {
     layers: Vec<(Tensor, Tensor)>,
@@ -148,7 +155,7 @@ impl Cache {
 
     /// One cache of `capacity` tokens from the named rows of several, of which `filled` at most are not padding: the last
     /// tokens of all rows stand side by side.
-    pub fn join(parts: &[(&Cache, &[usize])], filled: usize, capacity: usize) -> Result<Self> {
+    pub fn join(parts: &[(&Cache, &[Held])], filled: usize, capacity: usize) -> Result<Self> {
         let mut joined = Vec::new();
         let layers = parts.first().map_or(0, |(cache, _)| cache.layers.len());
         for layer in 0..layers {
@@ -171,18 +178,19 @@ impl Cache {
     fn aligned(
         &self,
         held: &Tensor,
-        rows: &[usize],
+        rows: &[Held],
         filled: usize,
         capacity: usize,
     ) -> Result<Tensor> {
-        let index: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
-        let index = Tensor::from_vec(index, rows.len(), held.device())?;
-        // Of a longer cache the beginning is padding in all its rows.
-        let kept = self.len.min(filled);
-        let rows = held.index_select(&index, 0)?;
-        let rows = rows.narrow(1, self.len - kept, kept)?;
-        let padded = rows.pad_with_zeros(1, filled - kept, capacity - filled)?;
-        Ok(padded.contiguous()?)
+        let mut aligned = Vec::with_capacity(rows.len());
+        for Held { row, dropped } in rows {
+            // Of a longer cache the beginning is padding in all its rows.
+            let end = self.len.saturating_sub(*dropped);
+            let kept = end.min(filled);
+            let kept_rows = held.narrow(0, *row, 1)?.narrow(1, end - kept, kept)?;
+            aligned.push(kept_rows.pad_with_zeros(1, filled - kept, capacity - filled)?);
+        }
+        Ok(Tensor::cat(&aligned, 0)?.contiguous()?)
     }
 
     /// Keeps only the given rows, in that order: finished rows leave the batch.

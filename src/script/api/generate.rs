@@ -32,7 +32,8 @@ pub const RECORDS: &[Record] = &[Record::new(
      `max_new_tokens` (100), `stop` (strings that end a row), `batch_size` (32; it never changes a text), `temperature` (0: \
      the likeliest token), `top_k`, `top_p`, `repetition_penalty`, `seed`, `chat` (true: a prompt is what the user says, or \
      a conversation #{ role, content }…, and goes through the model's chat template), `ids` (true: token ids instead of \
-     text). Prompts may be arrays of token ids.",
+     text), `draft` (what each row is expected to say: a column, template or closure of the frame, or a text for each prompt. \
+     It changes no text; rows that say it take one pass instead of one for each token). Prompts may be arrays of token ids.",
 )];
 
 fn register(engine: &mut Engine, host: &Rc<Host>) {
@@ -60,6 +61,7 @@ fn run(
     let settings = settings(&options, host.seed.get()).at(context)?;
     let ids = options.boolean("ids").at(context)?.unwrap_or(false);
     let column = options.value("prompt");
+    let draft = options.value("draft");
     let chat = options.boolean("chat").at(context)?.unwrap_or(false);
     options.finish().at(context)?;
     let single = given.is_string() || is_ids(given) || (chat && is_conversation(given));
@@ -68,7 +70,12 @@ fn run(
     } else {
         prompts_of(context, model, given, column)?
     };
-    let outcome = generate::generate(model, &prompts, &settings, &host.control).at(context)?;
+    let drafts = match draft {
+        Some(draft) => drafts_of(context, model, given, &draft, &prompts)?,
+        None => Vec::new(),
+    };
+    let outcome =
+        generate::generate(model, &prompts, &drafts, &settings, &host.control).at(context)?;
     if outcome.cut > 0 {
         host.tell(Event::Note(format!(
             "generate: {} of {} prompts leave no room in the model's context of {} tokens and lost their beginning (a begin token is kept)",
@@ -107,6 +114,40 @@ fn prompts_of(
     }
     let prompts = array_of(given).at(context)?;
     let ids = prompts.iter().map(|prompt| prompt_ids(model, prompt));
+    ids.collect::<Result<_>>().at(context)
+}
+
+/// The tokens that each prompt is expected to be followed by.
+fn drafts_of(
+    context: &NativeCallContext,
+    model: &Model,
+    given: &Dynamic,
+    draft: &Dynamic,
+    prompts: &[Vec<u32>],
+) -> ScriptResult<Vec<Vec<u32>>> {
+    let expected = format!("a text for each of {} prompts", prompts.len());
+    let refused = |got: String| Error::invalid("option `draft` of generate", &expected, got);
+    let texts: Vec<String> = if let Some(frame) = given.clone().try_cast::<Frame>() {
+        texts::of_frame(context, &frame.0, draft, "option `draft` of generate")?
+    } else if let Ok(text) = draft.clone().into_string() {
+        vec![text]
+    } else {
+        let texts = draft.clone().try_cast::<Array>();
+        let texts = texts.ok_or_else(|| refused(convert::describe(draft))).at(context)?;
+        let text = |text: Dynamic| {
+            let got = convert::describe(&text);
+            text.into_string().map_err(|_| refused(format!("{got} among them")))
+        };
+        texts.into_iter().map(text).collect::<Result<_>>().at(context)?
+    };
+    if texts.len() != prompts.len() {
+        return Err(refused(texts.len().to_string())).at(context);
+    }
+    let tokenizer = model.tokenizer();
+    let ids = prompts
+        .iter()
+        .zip(&texts)
+        .map(|(prompt, text)| generate::draft::ids(tokenizer, prompt, text));
     ids.collect::<Result<_>>().at(context)
 }
 
