@@ -5,11 +5,10 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 use serde_json::Value;
 
 use super::code::highlighted;
-use crate::display::{Output, Table};
+use crate::display::{Chart, Output, Table};
 use crate::notebook::cells::{self, Cell, Content};
 use crate::notebook::runner::{Item, Outcome, Ran};
 use crate::plain::printable;
-use crate::plot::Chart;
 use crate::script::report::ScriptError;
 
 const STYLE: &str = include_str!("style.css");

@@ -51,5 +51,5 @@ pub fn is_record(value: &Dynamic) -> bool {
     value.is::<frame::Frame>()
         || value.is::<expr::Expr>()
         || value.is::<crate::model::Model>()
-        || value.is::<crate::plot::Chart>()
+        || value.is::<crate::display::Chart>()
 }
