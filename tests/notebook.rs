@@ -12,8 +12,8 @@ use ebb::script::display::CellValue;
 use ebb::script::engine::Session;
 use ebb::script::host::{Event, Host};
 use ebb::script::parameters::{self, Code};
-use ebb::script::typed;
 use ebb::script::report::ScriptError;
+use ebb::script::typed;
 use serde_json::{Value, json};
 
 struct Notebook {

@@ -18,7 +18,9 @@ mod plot_options;
 pub mod random;
 mod rows;
 pub mod texts;
-pub mod train;
+pub mod tokenizer;
+mod tokens;
+mod train;
 
 use rhai::Dynamic;
 
