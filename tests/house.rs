@@ -317,6 +317,9 @@ fn arrows_point_down() {
     assert!(up.is_empty(), "arrows that point up:\n{}", up.join("\n"));
 }
 
+/// Whether a line of code does what is meant for one room.
+type Rule<'a> = &'a dyn Fn(&str) -> bool;
+
 #[test]
 fn only_script_knows_rhai_and_only_the_doors_print_or_read_the_environment() {
     let knows_rhai = |line: &str| line.contains("rhai::");
@@ -335,8 +338,7 @@ fn only_script_knows_rhai_and_only_the_doors_print_or_read_the_environment() {
         "io::stdin",
     ];
     let is_a_door = |line: &str| words.iter().any(|word| line.contains(word));
-    let rules: [(&dyn Fn(&str) -> bool, &str); 2] =
-        [(&knows_rhai, "script/"), (&is_a_door, "cli/")];
+    let rules: [(Rule, &str); 2] = [(&knows_rhai, "script/"), (&is_a_door, "cli/")];
     let mut strangers = Vec::new();
     let mut seen = [false; 2];
     for room in rooms() {
