@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::STOPPED;
+use super::exit::STOPPED;
 use crate::control;
 use crate::error::Error;
 use crate::notebook::record::Abandoned;

@@ -7,44 +7,17 @@
 mod cache;
 mod choice;
 mod client;
+mod fetched;
+mod settings;
 mod transfer;
 
-use std::path::{Path, PathBuf};
-
 use crate::control::Control;
-use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use cache::Repository;
 use client::{Client, Listed, Trouble};
 
-/// What the Hub client is told by the door, which alone reads the environment.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// The cache folder; without one nothing can be fetched.
-    pub cache: Option<PathBuf>,
-    pub token: Option<String>,
-    /// Another server than huggingface.co.
-    pub endpoint: Option<String>,
-    /// Use only what is in the cache.
-    pub offline: bool,
-}
-
-/// A model repository in the cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fetched {
-    /// The folder with the model's files.
-    pub folder: PathBuf,
-    /// The commit that the revision stood for, 40 hexadecimal digits.
-    pub commit: String,
-}
-
-impl Fetched {
-    /// Where its files may lie: in the repository's own folder of the cache, to whose `blobs/` the links of a commit lead.
-    pub fn roots(&self) -> Roots {
-        let repository = self.folder.parent().and_then(Path::parent);
-        Roots::below(repository.unwrap_or(&self.folder))
-    }
-}
+pub use fetched::Fetched;
+pub use settings::Settings;
 
 /// The files of a model repository (`org/name`) at a revision (a branch, a tag or a commit; `main` when `None`), fetched
 /// where they are not in the cache yet. Nothing but what a model is made of is fetched, and no code.

@@ -74,7 +74,7 @@ impl Model {
         adapter: Option<Adapter>,
         lineage: Lineage,
     ) -> Result<Self> {
-        weights.check(&config)?;
+        decoder::check(&weights, &config)?;
         if tokenizer.vocab_size() > config.vocab_size {
             return Err(Error::invalid(
                 "putting the model together",

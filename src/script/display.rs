@@ -5,11 +5,10 @@ use rhai::{Array, Dynamic, FnPtr, Map};
 use super::api::expr::Expr;
 use super::api::frame::Frame;
 use super::convert;
-use crate::display::Output;
+use crate::display::{Chart, Output};
 use crate::error::Result;
 use crate::frame::{nested, table};
 use crate::model::Model;
-use crate::plot::Chart;
 
 /// Rows of a frame that are shown.
 const ROWS: usize = 20;

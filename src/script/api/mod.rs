@@ -18,7 +18,9 @@ mod plot_options;
 pub mod random;
 mod rows;
 pub mod texts;
-pub mod train;
+pub mod tokenizer;
+mod tokens;
+mod train;
 
 use rhai::Dynamic;
 
@@ -51,5 +53,5 @@ pub fn is_record(value: &Dynamic) -> bool {
     value.is::<frame::Frame>()
         || value.is::<expr::Expr>()
         || value.is::<crate::model::Model>()
-        || value.is::<crate::plot::Chart>()
+        || value.is::<crate::display::Chart>()
 }

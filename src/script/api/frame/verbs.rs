@@ -3,7 +3,6 @@
 use polars::prelude::{self as pl, DataFrame, SortMultipleOptions, UniqueKeepStrategy};
 use rhai::{Dynamic, Map, NativeCallContext};
 
-use super::Frame;
 use crate::aside::aside;
 use crate::error::{Context, Error, Result};
 use crate::frame::{describe, query, room, sample};
@@ -12,6 +11,7 @@ use crate::script::convert;
 use crate::script::failure::At;
 use crate::script::options::Options;
 use crate::script::record::Record;
+use crate::script::values::Frame;
 
 pub const RECORDS: &[Record] = &[
     Record::new(

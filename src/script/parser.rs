@@ -1,0 +1,15 @@
+//! An engine that reads a script without running it.
+
+use rhai::Engine;
+
+/// Expressions as deep as any script needs, and far from the end of the stack.
+pub const EXPRESSION_DEPTH: usize = 128;
+
+/// An engine that only parses: to read a script's parameters without running it.
+pub fn parser() -> Engine {
+    let mut engine = Engine::new_raw();
+    // Nothing may be optimised away: a parameter in a branch that is not taken is one all the same.
+    engine.set_optimization_level(rhai::OptimizationLevel::None);
+    engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
+    engine
+}
