@@ -90,6 +90,11 @@ fn the_corrections_of_bca_are_those_worked_by_hand() {
     // The mean is below 1 where 3 was never drawn (8/27), and 1 where it was drawn once (12/27): a share of 14/27.
     let bias = normal::quantile(14.0 / 27.0);
     close(&[got["bias_correction"].as_f64().unwrap()], &[bias], 0.045, "bias correction");
+    // Of 40 zeros and 40 ones any one may be left out with the same deviation, but for rounding.
+    let got = script(
+        "let x = []; for i in 0..80 { x.push(i % 2) } bootstrap(x, #{ statistic: \"std\", resamples: 2000 })",
+    );
+    assert_eq!(got["acceleration"], 0.0);
 }
 
 /// The same data a second time in clusters of two: what is drawn is a cluster, so that the interval is that of the single rows.
@@ -201,7 +206,7 @@ fn what_has_no_score_is_refused_in_a_sentence() {
         ("bootstrap([1])", "at least two values to draw from, got 1"),
         ("bootstrap([1, 1.0 / 0.0])", "row 1: expected a finite number"),
         ("bootstrap([1, 2], #{ level: 95 })", "between 0 and 1"),
-        ("bootstrap([1, 2], #{ resamples: 0 })", "at least 1"),
+        ("bootstrap([1, 2], #{ resamples: 1 })", "at least 2"),
         ("bootstrap([1, 2], #{ method: \"bc\" })", "unknown method `bc`"),
         ("bootstrap([1, 2], #{ statistic: \"mode\" })", "unknown statistic `mode`"),
         ("bootstrap([1, 2], #{ cluster: [1] })", "a value for each of the 2 rows"),

@@ -49,16 +49,45 @@ pub struct Outcome {
 
 /// Estimates a statistic of a sample, with its interval.
 pub fn bootstrap(sample: &Sample, settings: &Settings, control: &Control) -> Result<Outcome> {
-    let statistic = settings.statistic;
-    let estimate = sample.estimate(statistic, &(0..sample.units()).collect::<Vec<usize>>());
+    let everything: Vec<usize> = (0..sample.units()).collect();
+    let estimate = sample.estimate(settings.statistic, &everything);
+    let estimates = resampled(sample, settings, control)?;
+    // Equal estimates may differ by as much where they were summed in another order.
+    let rounding = 1e-12 * sample.scale();
+    let (mut bias, mut skew) = (0.0, 0.0);
+    if settings.method == Method::Bca {
+        bias = bias_correction(&estimates, estimate, rounding)?;
+        skew = acceleration(sample, settings.statistic, rounding, control)?;
+    }
+    let end = |share: f64| {
+        if settings.method == Method::Percentile {
+            return sample::quantile(&estimates, share);
+        }
+        let moved = bias + normal::quantile(share);
+        sample::quantile(&estimates, normal::below(bias + moved / (1.0 - skew * moved)))
+    };
+    let tail = (1.0 - settings.level) / 2.0;
+    Ok(Outcome {
+        estimate,
+        low: end(tail),
+        high: end(1.0 - tail),
+        standard_error: sample::deviation(&estimates),
+        p_value: p_value(&estimates, estimate, rounding),
+        bias_correction: bias,
+        acceleration: skew,
+    })
+}
+
+/// The estimates of all resamples, sorted.
+fn resampled(sample: &Sample, settings: &Settings, control: &Control) -> Result<Vec<f64>> {
     let stream = Stream::new(settings.seed, "bootstrap");
     let one = |place: usize| {
         control.check()?;
         let drawn = sample.draw(&stream.child(place as u64));
-        Ok(sample.estimate(statistic, &drawn))
+        Ok(sample.estimate(settings.statistic, &drawn))
     };
-    let resampled = (0..settings.resamples).into_par_iter().map(one);
-    let mut estimates = resampled.collect::<Result<Vec<f64>>>()?;
+    let estimates = (0..settings.resamples).into_par_iter().map(one);
+    let mut estimates = estimates.collect::<Result<Vec<f64>>>()?;
     if estimates.iter().any(|estimate| estimate.is_nan()) {
         return Err(Error::failed_with_hint(
             "bootstrap: the statistic is not defined on every resample",
@@ -66,31 +95,7 @@ pub fn bootstrap(sample: &Sample, settings: &Settings, control: &Control) -> Res
         ));
     }
     estimates.sort_by(f64::total_cmp);
-    // Equal estimates may differ by as much where they were summed in another order.
-    let rounding = 1e-12 * sample.scale();
-    let tail = (1.0 - settings.level) / 2.0;
-    let mut outcome = Outcome {
-        estimate,
-        low: tail,
-        high: 1.0 - tail,
-        standard_error: sample::deviation(&estimates),
-        p_value: p_value(&estimates, estimate, rounding),
-        bias_correction: 0.0,
-        acceleration: 0.0,
-    };
-    if settings.method == Method::Bca {
-        outcome.bias_correction = bias_correction(&estimates, estimate, rounding)?;
-        outcome.acceleration = acceleration(sample, statistic, control)?;
-        let (bias, acceleration) = (outcome.bias_correction, outcome.acceleration);
-        let corrected = |share: f64| {
-            let moved = bias + normal::quantile(share);
-            normal::below(bias + moved / (1.0 - acceleration * moved))
-        };
-        (outcome.low, outcome.high) = (corrected(tail), corrected(1.0 - tail));
-    }
-    outcome.low = sample::quantile(&estimates, outcome.low);
-    outcome.high = sample::quantile(&estimates, outcome.high);
-    Ok(outcome)
+    Ok(estimates)
 }
 
 /// Of resampled estimates moved to 0, the share as far from it as the estimate; the estimate itself counts as one.
@@ -115,13 +120,20 @@ fn bias_correction(estimates: &[f64], estimate: f64, rounding: f64) -> Result<f6
 }
 
 /// A sixth of the skewness of the estimates with one unit left out, added up over strata.
-fn acceleration(sample: &Sample, statistic: Statistic, control: &Control) -> Result<f64> {
+fn acceleration(
+    sample: &Sample,
+    statistic: Statistic,
+    rounding: f64,
+    control: &Control,
+) -> Result<f64> {
     let (mut cubes, mut squares) = (0.0, 0.0);
     for stratum in sample.strata() {
         let n = stratum.len() as f64;
         let estimates = sample.without_each(statistic, stratum.clone(), control)?;
         let middle = estimates.iter().sum::<f64>() / n;
-        let influence = |estimate: &f64| (n - 1.0) / n * (middle - estimate);
+        // Estimates that differ by rounding alone have no skewness.
+        let real = |away: f64| if away.abs() <= rounding { 0.0 } else { away };
+        let influence = |estimate: &f64| (n - 1.0) / n * real(middle - estimate);
         let influences: Vec<f64> = estimates.iter().map(influence).collect();
         cubes += influences.iter().map(|x| x.powi(3)).sum::<f64>();
         squares += influences.iter().map(|x| x * x).sum::<f64>();

@@ -124,7 +124,7 @@ fn read(name: &'static str, options: Options, rows: usize) -> Result<(Asked, Gro
             level.to_string(),
         ));
     }
-    let resamples = options.count("resamples", 1)?.unwrap_or(10_000);
+    let resamples = options.count("resamples", 2)?.unwrap_or(10_000);
     if resamples > MOST {
         let expected = format!("at most {MOST}");
         return Err(Error::invalid(
