@@ -25,6 +25,7 @@ mod plots;
 mod random;
 mod saving;
 mod shipped;
+mod statistics;
 mod stdlib;
 mod support;
 mod tensorboard;
