@@ -1,5 +1,7 @@
 //! The standard library: BBQ's preparation and split, mixtures, prompts, the filter.
 
+mod data;
+
 use serde_json::json;
 
 use crate::support::{script, script_error, script_in, shared};
