@@ -225,3 +225,32 @@ fn real_rows_are_counted_as_python_counts_them() {
     ]);
     assert_eq!(script(&text), expected);
 }
+
+#[test]
+fn the_examples_of_the_pages_run() {
+    let pages = [
+        "bbq",
+        "crows_pairs",
+        "harmfulqa",
+        "hh_rlhf",
+        "prompts",
+        "safety_instructions",
+        "sources",
+        "squad",
+        "stereoset",
+        "toxic",
+    ];
+    for page in pages {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("stdlib").join(page);
+        let text = std::fs::read_to_string(path.with_extension("rhai")).unwrap();
+        // An example is what stands indented in a doc comment, up to the function that it belongs to.
+        let examples = text.split("\nfn ").filter_map(|part| {
+            let lines = part.lines().filter_map(|line| line.strip_prefix("///     "));
+            let example = lines.collect::<Vec<_>>().join("\n");
+            (!example.is_empty()).then_some(example)
+        });
+        let examples: Vec<String> = examples.collect();
+        assert!(!examples.is_empty(), "{page} has no example");
+        examples.iter().for_each(|example| drop(script(example)));
+    }
+}
