@@ -231,7 +231,7 @@ fn busy(target: &Path) -> Error {
 }
 
 /// Holds the folder that stands under a name; `None` where another process does, or where it was replaced meanwhile.
-fn hold_now(folder: &Path) -> Option<Held> {
+pub fn hold_now(folder: &Path) -> Option<Held> {
     let held = try_hold(folder)?;
     is_still(&held, folder).then_some(held)
 }
