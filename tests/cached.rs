@@ -101,6 +101,19 @@ fn plain_values_come_back_as_they_were() {
     assert!(second.inputs.iter().any(|(name, hash)| name == "cached: v" && hash.is_some()));
 }
 
+#[test]
+fn frames_keep_their_types_and_missing_cells() {
+    let desk = Desk::new();
+    let script = r#"cached("f", || { print("x");
+        frame(#{ i: [1, 2], f: [0.5, ()], s: ["a", ()], l: [[1], []], m: [#{ a: 1 }, #{ a: 2 }] })
+            .with_columns([len().alias("small")]) })"#;
+    // The types of a frame that is a key are part of it.
+    let typed = format!("let f = {script}; [f, cached(f, || {{ print(\"y\"); 1 }})]");
+    let (first, second) = (desk.run(&typed), desk.run(&typed));
+    assert_eq!((first.computed, second.computed), (2, 0), "{} {:?}", first.notes, first.value);
+    assert_eq!(first.value.unwrap(), second.value.unwrap());
+}
+
 const TUNED: &str = r#"let m = load_model("ebb/tiny");
     let t = cached("tuned", || { print("x"); m.finetune(["The cat sat.", "A dog ran."], OPTIONS) });
     [t.loss(["The cat sat."]), t.lineage(), t.log(), t.generate("The", #{ max_new_tokens: 8 })]"#;
@@ -298,6 +311,23 @@ fn program(desk: &Desk, script: &str) -> Command {
     std::fs::create_dir_all(desk.path("work")).unwrap();
     std::fs::write(desk.path("work/x.rhai"), script).unwrap();
     program_in(desk, "record")
+}
+
+#[test]
+fn processes_share_entries_and_the_record_names_them() {
+    let desk = Desk::new();
+    let closure = r#"cached("k", || { let sum = 0;
+        for i in 0..10 { sum += switch i { 0 | 1 | 2 | 3 => 0, _ => i }; } print("computed"); sum })"#;
+    let first = program(&desk, closure).output().unwrap();
+    let said = String::from_utf8_lossy(&first.stdout).to_string();
+    assert!(said.contains("computed") && said.contains("39"), "{first:?}");
+    let moved = format!("let a = 1;\n{closure}");
+    std::fs::write(desk.path("work/x.rhai"), moved).unwrap();
+    let second = program_in(&desk, "record-2").output().unwrap();
+    let said = String::from_utf8_lossy(&second.stdout).to_string();
+    assert!(!said.contains("computed\n") && said.contains("39"), "{said}");
+    let record = std::fs::read_to_string(desk.path("work/record-2/run.json")).unwrap();
+    assert!(record.contains("cached: k"), "{record}");
 }
 
 #[test]
