@@ -55,6 +55,16 @@ pub fn hub() -> Settings {
     }
 }
 
+/// Where `cached` keeps things: EBB_CACHE, or `ebb` in the user's cache folder.
+pub fn cache() -> Option<PathBuf> {
+    let user = || {
+        let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
+        let cache = cache.or_else(|| home().map(|home| home.join(".cache")));
+        cache.map(|cache| cache.join("ebb"))
+    };
+    variable("EBB_CACHE").map(PathBuf::from).or_else(user)
+}
+
 /// Where the prompt's history is kept.
 pub fn history_file() -> Option<PathBuf> {
     let data = variable("XDG_DATA_HOME").map(PathBuf::from);

@@ -18,8 +18,7 @@ use tempfile::TempDir;
 
 pub use self::entries::{entries, is_plain_file, is_real_folder, name_of};
 use self::exchange::exchange;
-use self::hold::hold_now;
-pub use self::hold::{Held, sync, try_hold};
+pub use self::hold::{Held, hold_now, sync, try_hold};
 use self::mark::marked;
 pub use self::mark::{MARK, is_mark, known_entries, mark};
 use crate::doorway::{Folder, Roots};

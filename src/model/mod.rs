@@ -10,6 +10,7 @@ pub mod decoder;
 mod gguf;
 mod growth;
 mod jinja;
+pub mod keep;
 pub mod lineage;
 pub mod load;
 mod manifest;

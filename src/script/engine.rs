@@ -17,7 +17,7 @@ use super::host::{Event, Host};
 use super::missing;
 use super::modules::Library;
 use super::operators;
-use super::parser::EXPRESSION_DEPTH;
+use super::parser::{EXPRESSION_DEPTH, hash_alike};
 use super::places;
 use super::report::{self, ScriptError};
 use super::rewrite;
@@ -180,6 +180,7 @@ impl Session {
 
 /// An engine with every record registered, limits set and the standard library at hand.
 fn engine(host: &Rc<Host>) -> Engine {
+    hash_alike();
     let mut engine = Engine::new();
     engine.set_max_call_levels(CALL_DEPTH);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);

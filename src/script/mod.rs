@@ -6,7 +6,8 @@
 
 pub mod api;
 mod bounds;
-pub mod calls;
+pub mod cache;
+mod calls;
 pub mod convert;
 pub mod display;
 pub mod edits;

@@ -1,5 +1,6 @@
 //! The script functions, one file per noun. [`all`] is the whole surface.
 
+mod cached;
 pub mod chat;
 pub mod comparisons;
 pub mod expr;
@@ -32,6 +33,7 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         model::RECORDS,
         train::RECORDS,
         generate::RECORDS,
+        cached::RECORDS,
         chat::RECORDS,
         plot::RECORDS,
         random::RECORDS,
