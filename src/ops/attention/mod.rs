@@ -6,31 +6,14 @@
 pub(super) mod composed;
 mod kernel;
 mod scores;
+mod span;
 
 use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Tensor, bail};
 
 use super::cpu::Elements;
 use kernel::{Backward, Forward, Heads};
 pub use scores::Scores;
-
-/// Which keys a query may see.
-#[derive(Clone, Debug, Default)]
-pub struct AttentionSpan {
-    /// First real key of each row of a left-padded batch; empty when no row is padded.
-    pub starts: Vec<usize>,
-    /// Sliding window: a query at position p sees keys p − window + 1 ..= p.
-    pub window: Option<usize>,
-}
-
-impl AttentionSpan {
-    /// The keys that a query at key position `position` of batch row `row` sees.
-    fn visible(&self, row: usize, position: usize) -> std::ops::Range<usize> {
-        let start = self.starts.get(row).copied().unwrap_or(0);
-        let oldest = self.window.map_or(0, |window| (position + 1).saturating_sub(window));
-        let end = position + 1;
-        start.max(oldest).min(end)..end
-    }
-}
+pub use span::AttentionSpan;
 
 /// Causal attention with grouped key/value heads: q (batch, queries, heads, head_dim), k and v (batch, keys, kv_heads,
 /// head_dim), queries standing at the end of the keys → (batch, queries, heads, head_dim). A number as `scores` is what

@@ -17,13 +17,7 @@ use std::ops::Range;
 use super::cpu::{collect, fill};
 use super::vector::{self, Kernel, LANES, Vector};
 use block::{Blocks, Stretch};
-pub use sides::{Panels, Right, Rows, Side};
-
-/// A matrix to write: rows `stride` elements apart.
-pub struct Target<'a> {
-    pub data: &'a mut [f32],
-    pub stride: usize,
-}
+pub use sides::{Panels, Right, Rows, Side, Target};
 
 /// `out[i][j] = left[i] · right[j]`, plus `bias[j]` where there is one, in this thread.
 pub fn products(left: Side, right: Right, bias: Option<&[f32]>, out: Target) {
