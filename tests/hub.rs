@@ -52,6 +52,7 @@ impl Desk {
             token: self.token.clone(),
             endpoint: Some(self.server.url.clone()),
             offline: false,
+            checkpoints: None,
         }
     }
 

@@ -30,3 +30,4 @@ mod support;
 mod tensorboard;
 mod together;
 mod tokenizers;
+mod toxicity;

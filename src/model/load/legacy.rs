@@ -17,6 +17,8 @@ pub struct Legacy {
     pub tensors: Vec<(String, Described)>,
     /// A storage's name → its first byte and its length in bytes.
     pub storages: BTreeMap<String, (u64, u64)>,
+    /// The settings of a checkpoint.
+    pub config: Option<serde_json::Value>,
 }
 
 /// Whether a file begins like one of these.
@@ -70,5 +72,5 @@ pub fn read(bytes: &Bytes) -> std::result::Result<Legacy, String> {
             _ => return Err("it ends early".to_string()),
         }
     }
-    Ok(Legacy { tensors: state.tensors, storages })
+    Ok(Legacy { tensors: state.tensors, storages, config: state.config })
 }

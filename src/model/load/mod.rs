@@ -5,11 +5,11 @@ mod cursor;
 mod fresh;
 mod head;
 mod legacy;
-pub(super) mod names;
+pub(crate) mod names;
 mod pickle;
 mod place;
-pub(super) mod source;
-pub(super) mod tensors;
+pub(crate) mod source;
+pub(crate) mod tensors;
 mod tokenizer;
 
 use std::path::{Path, PathBuf};

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::{Map, Value};
+
 use super::cursor::Cursor;
 
 /// A tensor as torch describes it: elements of a storage.
@@ -20,6 +22,10 @@ pub struct Described {
     pub shape: Vec<usize>,
     pub stride: Vec<usize>,
 }
+
+/// Settings beside weights that hold more values, or lie deeper in each other, than any honest ones.
+const MOST_SETTINGS: usize = 1 << 16;
+const DEEPEST_SETTINGS: usize = 32;
 
 /// What is wrong with a pickle, as the end of a sentence.
 type Why<T> = Result<T, String>;
@@ -52,17 +58,30 @@ pub struct State {
     pub tensors: Vec<(String, Described)>,
     /// The kinds of the storages, by their names.
     pub kinds: HashMap<String, String>,
+    /// The settings that a checkpoint has under "config" beside its "state_dict".
+    pub config: Option<Value>,
     /// Bytes of the pickle.
     pub length: usize,
 }
 
-/// Reads the state_dict at the beginning of `bytes`.
+/// Reads the state_dict at the beginning of `bytes`, or the one that a checkpoint has under that name.
 pub fn state(bytes: &[u8]) -> Why<State> {
     let mut machine = Machine::over(bytes);
     let last = machine.run()?;
     let Object::Dict(entries) = machine.object(last)? else {
         return Err("it holds no map of names to tensors".to_string());
     };
+    let named = |wanted: &str| {
+        let is_wanted = |(key, _): &&(Id, Id)| machine.read_text(*key).is_ok_and(|k| k == wanted);
+        entries.iter().find(is_wanted).map(|(_, value)| *value)
+    };
+    let inner = named("state_dict").map(|id| machine.object(id)).transpose()?;
+    let entries = match inner {
+        Some(Object::Dict(inner)) => inner,
+        _ => entries,
+    };
+    let mut left = MOST_SETTINGS;
+    let config = named("config").map(|id| machine.json(id, DEEPEST_SETTINGS, &mut left));
     let mut tensors = Vec::new();
     for (key, value) in entries {
         if let (Object::Text(name), Object::Tensor(tensor)) =
@@ -75,7 +94,8 @@ pub fn state(bytes: &[u8]) -> Why<State> {
         Object::Storage { kind, key } => Some((key.clone(), kind.clone())),
         _ => None,
     });
-    Ok(State { tensors, kinds: kinds.collect(), length: machine.source.position })
+    let (kinds, config) = (kinds.collect(), config.transpose()?);
+    Ok(State { tensors, kinds, config, length: machine.source.position })
 }
 
 /// The texts of the pickled list at the beginning of `bytes`, and the bytes of the pickle.
@@ -287,6 +307,30 @@ impl<'a> Machine<'a> {
             Object::Text(text) => Ok(text.clone()),
             _ => Err("it has something else where a text belongs".to_string()),
         }
+    }
+
+    /// A value as JSON. One that many share is written out for each, so values are counted.
+    fn json(&self, id: Id, depth: usize, left: &mut usize) -> Why<Value> {
+        *left = left.checked_sub(1).ok_or("it has settings beyond all measure")?;
+        let depth = depth.checked_sub(1).ok_or("it has settings too deep in each other")?;
+        Ok(match self.object(id)? {
+            Object::Int(number) => Value::from(*number),
+            Object::Text(text) => Value::from(text.as_str()),
+            Object::List(items) | Object::Tuple(items) => {
+                let items = items.iter().map(|item| self.json(*item, depth, left));
+                Value::Array(items.collect::<Why<_>>()?)
+            }
+            Object::Dict(entries) => {
+                let mut map = Map::new();
+                for (key, value) in entries {
+                    if let Object::Text(key) = self.object(*key)? {
+                        map.insert(key.clone(), self.json(*value, depth, left)?);
+                    }
+                }
+                Value::Object(map)
+            }
+            _ => Value::Null,
+        })
     }
 
     fn read_size(&self, id: Id) -> Why<usize> {

@@ -1,5 +1,5 @@
-//! Causal scaled dot-product attention (Vaswani et al. 2017) with grouped key/value heads (Ainslie et al. 2023), left
-//! padding and sliding windows.
+//! Scaled dot-product attention (Vaswani et al. 2017), causal or over whole texts, with grouped key/value heads (Ainslie et
+//! al. 2023), padding and sliding windows.
 //!
 //! Neither the scores nor their softmax are kept for the backward pass: it computes them again, block by block.
 
@@ -18,7 +18,10 @@ pub use scores::Scores;
 pub struct AttentionSpan {
     /// First real key of each row of a left-padded batch; empty when no row is padded.
     pub starts: Vec<usize>,
-    /// Sliding window: a query at position p sees keys p − window + 1 ..= p.
+    /// One beyond the last real key of each row, where a query sees keys on both sides of it (an encoder's attention);
+    /// empty where it sees none behind itself.
+    pub ends: Vec<usize>,
+    /// Sliding window of a query that sees none behind itself: a query at position p sees keys p − window + 1 ..= p.
     pub window: Option<usize>,
 }
 
@@ -26,13 +29,16 @@ impl AttentionSpan {
     /// The keys that a query at key position `position` of batch row `row` sees.
     fn visible(&self, row: usize, position: usize) -> std::ops::Range<usize> {
         let start = self.starts.get(row).copied().unwrap_or(0);
+        if let Some(end) = self.ends.get(row) {
+            return start.min(*end)..*end;
+        }
         let oldest = self.window.map_or(0, |window| (position + 1).saturating_sub(window));
         let end = position + 1;
         start.max(oldest).min(end)..end
     }
 }
 
-/// Causal attention with grouped key/value heads: q (batch, queries, heads, head_dim), k and v (batch, keys, kv_heads,
+/// Attention with grouped key/value heads, causal where `span` has no ends: q (batch, queries, heads, head_dim), k and v (batch, keys, kv_heads,
 /// head_dim), queries standing at the end of the keys → (batch, queries, heads, head_dim). A number as `scores` is what
 /// products are multiplied by.
 /// A row's result does not depend on the rows beside it nor on its padding. Queries on padding give zeros.
@@ -71,6 +77,13 @@ fn check(q: &Tensor, k: &Tensor, v: &Tensor, span: &AttentionSpan) -> Result<()>
     }
     if !span.starts.is_empty() && span.starts.len() != batch {
         bail!("attention: expected a start for each of {batch} rows, got {}", span.starts.len());
+    }
+    let fit = |end: &usize| *end <= keys;
+    if !span.ends.is_empty() && (span.ends.len() != batch || !span.ends.iter().all(fit)) {
+        bail!(
+            "attention: expected an end within {keys} keys for each of {batch} rows, got {:?}",
+            span.ends
+        );
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ mod plot_options;
 pub mod random;
 mod rows;
 pub mod texts;
+pub mod toxicity;
 pub mod train;
 
 use rhai::Dynamic;
@@ -30,6 +31,7 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         model::RECORDS,
         train::RECORDS,
         generate::RECORDS,
+        toxicity::RECORDS,
         chat::RECORDS,
         plot::RECORDS,
         random::RECORDS,
@@ -46,10 +48,11 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         .chain(others.into_iter().flatten())
 }
 
-/// Whether a value is a frame, a model, an expression or a chart: what never changes once it is made.
+/// Whether a value is a frame, a model, a classifier, an expression or a chart: what never changes once it is made.
 pub fn is_record(value: &Dynamic) -> bool {
     value.is::<frame::Frame>()
         || value.is::<expr::Expr>()
         || value.is::<crate::model::Model>()
         || value.is::<crate::plot::Chart>()
+        || value.is::<toxicity::Scorer>()
 }
