@@ -15,8 +15,14 @@ const SMALL: [&str; 8] = [
 ];
 
 /// What a tokenizer is made from where there is no `tokenizer.json`.
-const TOKENIZER_PARTS: [&str; 5] =
-    ["tokenizer.model", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json"];
+const TOKENIZER_PARTS: [&str; 6] = [
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+];
 
 /// What an encoder's tokenizer is made from where there is no `tokenizer.json`.
 const ENCODER_PARTS: [&str; 3] = ["vocab.txt", "vocab.json", "merges.txt"];

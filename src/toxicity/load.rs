@@ -34,7 +34,8 @@ pub struct LoadOptions {
     pub roots: Roots,
 }
 
-/// Loads a published checkpoint by its name ("original"), or what is at `place`: a folder, or a file of a checkpoint.
+/// Loads a published checkpoint by its name ("original"), what is at `place` (a folder, or a file of a checkpoint), or a
+/// repository on the Hub that transformers saved (`org/name` or `org/name@revision`).
 pub fn open(
     source: &str,
     place: Option<&Path>,
@@ -42,18 +43,23 @@ pub fn open(
     settings: &hub::Settings,
 ) -> Result<Classifier> {
     match (place, published::find(source)) {
-        (Some(place), _) if is_folder(place, options) => of_folder(place, options),
+        (Some(place), _) if is_folder(place, options) => {
+            of_folder(&Files::of_folder(place, &options.roots), options)
+        }
         (Some(place), _) => {
             let files = files_beside(place, &options.roots);
             of_checkpoint(&files, place, options, settings)
         }
         (None, Some(published)) => of_published(published, options, settings),
+        (None, None) if source.split('/').filter(|part| !part.is_empty()).count() == 2 => {
+            of_hub(source, options, settings)
+        }
         (None, None) => {
             let names = published::ALL.iter().map(|published| published.name);
             Err(Error::failed_with_hint(
                 format!("there is no classifier `{source}`"),
                 format!(
-                    "give one of {}, a folder that transformers saved, or a .ckpt file",
+                    "give one of {}, a .ckpt file, a folder that transformers saved, or org/name on the Hub",
                     names.collect::<Vec<_>>().join(", ")
                 ),
             ))
@@ -88,17 +94,28 @@ fn of_published(
     Ok(made)
 }
 
+fn of_hub(source: &str, options: &LoadOptions, settings: &hub::Settings) -> Result<Classifier> {
+    let (repository, revision) = match source.split_once('@') {
+        Some((repository, revision)) => (repository, Some(revision)),
+        None => (source, None),
+    };
+    let fetched = hub::fetch_model(repository, revision, settings, &options.control)?;
+    let mut files = Files::of_folder(&fetched.folder, &fetched.roots());
+    // The commit, not the branch: a branch moves on.
+    files.source = format!("{repository}@{}", fetched.commit);
+    of_folder(&files, options)
+}
+
 /// A folder with config.json, weights and a tokenizer.
-fn of_folder(folder: &Path, options: &LoadOptions) -> Result<Classifier> {
-    let files = Files::of_folder(folder, &options.roots);
-    let stored = config_of(&files)?;
+fn of_folder(files: &Files, options: &LoadOptions) -> Result<Classifier> {
+    let stored = config_of(files)?;
     let labels = match &options.labels {
         Some(labels) => labels::named(labels.clone(), "the option `labels`")?,
         None => labels::of_config(&stored, &files.source)?,
     };
     let (mut opened, mut hashes) = (Vec::new(), Vec::new());
-    for name in tensors::weight_files(&files)? {
-        opened.extend(TensorFile::open(&files, &name)?);
+    for name in tensors::weight_files(files)? {
+        opened.extend(TensorFile::open(files, &name)?);
         hashes.extend(files.open(&name)?.map(|bytes| bytes.sha256()).transpose()?);
     }
     let sha256 = match hashes.as_slice() {
@@ -106,7 +123,7 @@ fn of_folder(folder: &Path, options: &LoadOptions) -> Result<Classifier> {
         several => crate::files::sha256(several.join(" ").as_bytes()),
     };
     let parts = Parts { stored, labels, opened, sha256, source: files.source.clone() };
-    parts.classifier(&files, options)
+    parts.classifier(files, options)
 }
 
 /// config.json of a folder.

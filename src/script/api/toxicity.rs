@@ -32,7 +32,7 @@ pub const RECORDS: &[Record] = &[
         "`original`, `unbiased`, `multilingual`, `original-small` and `unbiased-small` are the checkpoints of the detoxify \
          package, taken from where torch.hub keeps them. A `.ckpt` file has the package's layout; nothing in it is executed. A \
          folder holds what transformers saved: config.json, model.safetensors and a tokenizer, for BERT, RoBERTa, XLM-R or \
-         ALBERT. A checkpoint's tokenizer is taken from a folder of its name beside it (`bert-base-uncased`), else \
+         ALBERT; `org/name@revision` is such a repository on the Hub. A checkpoint's tokenizer is taken from a folder of its name beside it (`bert-base-uncased`), else \
          from the Hub. Options: `tokenizer` (a folder with tokenizer.json and config.json for a checkpoint), `labels` (names \
          for the outputs, where the files have none), `device`.",
     ),
