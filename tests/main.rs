@@ -32,3 +32,4 @@ mod support;
 mod tensorboard;
 mod together;
 mod tokenizers;
+mod toxicity;

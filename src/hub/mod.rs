@@ -29,6 +29,44 @@ pub fn fetch_model(
     settings: &Settings,
     control: &Control,
 ) -> Result<Fetched> {
+    fetch(repository, revision, settings, control, choice::model_files)
+}
+
+/// Repositories that moved since their names were written into checkpoints.
+const MOVED: [(&str, &str); 6] = [
+    ("albert-base-v1", "albert/albert-base-v1"),
+    ("albert-base-v2", "albert/albert-base-v2"),
+    ("bert-base-uncased", "google-bert/bert-base-uncased"),
+    ("bert-base-multilingual-cased", "google-bert/bert-base-multilingual-cased"),
+    ("roberta-base", "FacebookAI/roberta-base"),
+    ("xlm-roberta-base", "FacebookAI/xlm-roberta-base"),
+];
+
+/// The configuration and the tokenizer of a model repository, without its weights. Names that the Hub had before it knew
+/// organisations ("bert-base-uncased") are followed; what other programs keep under the old name serves too.
+pub fn fetch_tokenizer(
+    repository: &str,
+    settings: &Settings,
+    control: &Control,
+) -> Result<Fetched> {
+    let moved = MOVED.iter().find(|(old, _)| *old == repository);
+    let Some((old, new)) = moved else {
+        return fetch(repository, None, settings, control, choice::tokenizer_files);
+    };
+    let root = settings.cache.as_deref();
+    match root.and_then(|root| Repository::new(root, old).find("main")) {
+        Some(kept) => Ok(kept),
+        None => fetch(new, None, settings, control, choice::tokenizer_files),
+    }
+}
+
+fn fetch(
+    repository: &str,
+    revision: Option<&str>,
+    settings: &Settings,
+    control: &Control,
+    choose: fn(&[Listed]) -> Vec<&Listed>,
+) -> Result<Fetched> {
     control.check()?;
     check_names(repository, revision)?;
     let revision = revision.unwrap_or("main");
@@ -61,7 +99,7 @@ pub fn fetch_model(
     };
     control.check()?;
     let listed = client.files(&commit).map_err(told)?;
-    let wanted = choice::model_files(&listed);
+    let wanted = choose(&listed);
     if wanted.is_empty() {
         return Err(Error::failed_with_hint(
             format!("{repository} at {revision} has no file that a model is made of"),

@@ -12,4 +12,6 @@ pub struct Settings {
     pub endpoint: Option<String>,
     /// Use only what is in the cache.
     pub offline: bool,
+    /// Where torch.hub keeps the checkpoints that it fetched from other places.
+    pub checkpoints: Option<PathBuf>,
 }

@@ -8,7 +8,7 @@ pub mod chat;
 pub mod config;
 pub mod decoder;
 mod gguf;
-mod growth;
+pub(crate) mod growth;
 mod jinja;
 pub mod keep;
 pub mod lineage;

@@ -91,7 +91,11 @@ impl Attention {
             Some(cache) => cache.append(layer, &k, &v)?,
             None => (k, v),
         };
-        let span = AttentionSpan { starts: step.starts.to_vec(), window: shape.window };
+        let span = AttentionSpan {
+            starts: step.starts.to_vec(),
+            window: shape.window,
+            ..AttentionSpan::default()
+        };
         let mixed = ops::attention(&q, &k, &v, shape.scores, &span)?;
         let mixed = mixed.reshape((batch, time, shape.heads * shape.head_dim))?;
         self.output.forward(&mixed, part(3))

@@ -7,13 +7,14 @@ mod finish;
 mod fresh;
 mod head;
 mod legacy;
-pub(super) mod names;
+pub(crate) mod names;
 mod options;
 mod pickle;
 mod place;
 mod pretrained;
-pub(super) mod source;
-pub(super) mod tensors;
+pub(crate) mod source;
+mod state_dict;
+pub(crate) mod tensors;
 mod tokenizer;
 
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Causal scaled dot-product attention (Vaswani et al. 2017) with grouped key/value heads (Ainslie et al. 2023), left
-//! padding and sliding windows.
+//! Scaled dot-product attention (Vaswani et al. 2017), causal or over whole texts, with grouped key/value heads (Ainslie et
+//! al. 2023), padding and sliding windows.
 //!
 //! Neither the scores nor their softmax are kept for the backward pass: it computes them again, block by block.
 
@@ -15,7 +15,7 @@ use kernel::{Backward, Forward, Heads};
 pub use scores::Scores;
 pub use span::AttentionSpan;
 
-/// Causal attention with grouped key/value heads: q (batch, queries, heads, head_dim), k and v (batch, keys, kv_heads,
+/// Attention with grouped key/value heads, causal where `span` has no ends: q (batch, queries, heads, head_dim), k and v (batch, keys, kv_heads,
 /// head_dim), queries standing at the end of the keys → (batch, queries, heads, head_dim). A number as `scores` is what
 /// products are multiplied by.
 /// A row's result does not depend on the rows beside it nor on its padding. Queries on padding give zeros.
@@ -54,6 +54,13 @@ fn check(q: &Tensor, k: &Tensor, v: &Tensor, span: &AttentionSpan) -> Result<()>
     }
     if !span.starts.is_empty() && span.starts.len() != batch {
         bail!("attention: expected a start for each of {batch} rows, got {}", span.starts.len());
+    }
+    let fit = |end: &usize| *end <= keys;
+    if !span.ends.is_empty() && (span.ends.len() != batch || !span.ends.iter().all(fit)) {
+        bail!(
+            "attention: expected an end within {keys} keys for each of {batch} rows, got {:?}",
+            span.ends
+        );
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ mod rows;
 pub mod texts;
 pub mod tokenizer;
 mod tokens;
+pub mod toxicity;
 mod train;
 
 use rhai::Dynamic;
@@ -34,6 +35,7 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         train::RECORDS,
         generate::RECORDS,
         cached::RECORDS,
+        toxicity::RECORDS,
         chat::RECORDS,
         plot::RECORDS,
         random::RECORDS,
@@ -50,10 +52,11 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         .chain(others.into_iter().flatten())
 }
 
-/// Whether a value is a frame, a model, an expression or a chart: what never changes once it is made.
+/// Whether a value is a frame, a model, a classifier, an expression or a chart: what never changes once it is made.
 pub fn is_record(value: &Dynamic) -> bool {
     value.is::<frame::Frame>()
         || value.is::<expr::Expr>()
         || value.is::<crate::model::Model>()
         || value.is::<crate::display::Chart>()
+        || value.is::<toxicity::Scorer>()
 }
