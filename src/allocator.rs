@@ -128,11 +128,20 @@ fn end(refusal: Refusal) {
     if ENDS.try_with(Cell::get) == Ok(true) {
         return;
     }
+    take_the_end();
+    end(refusal)
+}
+
+/// Makes this thread the one that ends the program: what it allocates from here on is granted, and another that would end it
+/// too goes no further, so that the last word is written by one alone and to its end.
+pub fn take_the_end() {
+    if ENDS.try_with(Cell::get) == Ok(true) {
+        return;
+    }
     if ENDING.swap(true, Ordering::SeqCst) {
         stand();
     }
     ENDS.set(true);
-    end(refusal)
 }
 
 /// This thread goes no further.

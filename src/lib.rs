@@ -9,6 +9,7 @@
 //! | [`script`] | the Rhai surface; the only room that knows rhai |
 //! | [`frame`] | tables: polars in, polars out |
 //! | [`model`] [`train`] [`generate`] | decoders, finetuning, decoding |
+//! | [`toxicity`] | classifiers of texts: Detoxify's |
 //! | [`metrics`] [`plot`] | scores and charts |
 //! | [`ops`] | differentiable kernels over candle tensors |
 //! | [`error`] [`control`] [`random`] [`files`] [`folders`] [`doorway`] [`place`] [`display`] [`plain`] [`hub`] | what every room may use |
@@ -36,4 +37,5 @@ pub mod plain;
 pub mod plot;
 pub mod random;
 pub mod script;
+pub mod toxicity;
 pub mod train;

@@ -57,6 +57,12 @@ impl Stream {
         u64::from(a) | u64::from(b) << 32
     }
 
+    /// The whole block at a position, for who draws many small numbers.
+    pub fn words(&self, position: u64) -> [u32; 4] {
+        let [low, high] = halves(position);
+        philox([low, high, self.name[0], self.name[1]], self.key)
+    }
+
     /// Uniform in [0, 1), 53 bits.
     pub fn uniform(&self, position: u64) -> f64 {
         (self.bits(position) >> 11) as f64 * (1.0 / (1u64 << 53) as f64)

@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex};
 use ebb::control::{Control, Progress, Task};
 use ebb::error::{Error, Result};
 use ebb::files::sha256;
-use ebb::hub::{Fetched, Settings, fetch_model};
+use ebb::hub::{Fetched, Settings, fetch_model, fetch_tokenizer};
 use ebb::model::Model;
 use ebb::model::load;
+use ebb::toxicity::LoadOptions;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -52,6 +53,7 @@ impl Desk {
             token: self.token.clone(),
             endpoint: Some(self.server.url.clone()),
             offline: false,
+            checkpoints: None,
         }
     }
 
@@ -153,6 +155,32 @@ fn a_model_is_fetched_whole_into_the_standard_cache_and_only_once() {
     }
     assert!(of_files(desk.server.asked()).is_empty());
     assert_eq!(names(&desk.folder().join("refs/refs/pr")), ["1"]);
+}
+
+#[test]
+fn a_tokenizer_is_fetched_without_the_weights() {
+    let desk = Desk::new(plan());
+    let fetched = fetch_tokenizer("org/tiny", &desk.settings(), &quiet()).unwrap();
+    let wanted = ["config.json", "tokenizer.json", "tokenizer_config.json"];
+    assert_eq!(names(&fetched.folder), wanted);
+    assert_eq!(fetch_tokenizer("org/tiny", &desk.offline(), &quiet()).unwrap(), fetched);
+    assert_eq!(bits(&desk.open("org/tiny").unwrap()), bits(&tiny()), "the rest follows");
+}
+
+#[test]
+fn a_classifier_is_fetched_and_loaded_as_its_folder_is() {
+    let folder = fixture("toxicity/bert-base-uncased");
+    let mut plan = Plan::default();
+    for name in names(&folder) {
+        plan.files.insert(name.clone(), std::fs::read(folder.join(name)).unwrap());
+    }
+    let desk = Desk::new(plan);
+    let open = |place: Option<&Path>| {
+        let options = LoadOptions::default();
+        let made = ebb::toxicity::open("org/tiny", place, &options, &desk.settings()).unwrap();
+        Arc::new(made).score(vec!["You are kind.".to_string()], 1, &quiet()).unwrap()
+    };
+    assert_eq!(open(None), open(Some(&folder)));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod adapters;
+mod cached;
 mod chat;
 mod command_line;
 mod examples;
@@ -25,8 +26,10 @@ mod plots;
 mod random;
 mod saving;
 mod shipped;
+mod statistics;
 mod stdlib;
 mod support;
 mod tensorboard;
 mod together;
 mod tokenizers;
+mod toxicity;

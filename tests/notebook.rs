@@ -4,14 +4,16 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use ebb::notebook::cells::{self, Content};
+use ebb::notebook::outcome::{Item, Outcome};
 use ebb::notebook::report::html;
-use ebb::notebook::runner::{self, Desk, Front, Item};
+use ebb::notebook::runner::{self, Desk, Front};
 use ebb::plain;
 use ebb::script::display::CellValue;
 use ebb::script::engine::Session;
 use ebb::script::host::{Event, Host};
 use ebb::script::parameters::{self, Code};
 use ebb::script::report::ScriptError;
+use ebb::script::typed;
 use serde_json::{Value, json};
 
 struct Notebook {
@@ -242,7 +244,7 @@ fn a_parameter_that_is_no_literal_is_an_error_with_its_line() {
 
 #[test]
 fn values_are_read_by_the_kind_of_the_default() {
-    let read = |typed: &str, default: Value| parameters::read_value("p", typed, &default).ok();
+    let read = |typed: &str, default: Value| typed::read_value("p", typed, &default).ok();
     assert_eq!(read("-3", json!(1)), Some(json!(-3)));
     assert_eq!(read("1_000", json!(1)), Some(json!(1000)));
     assert_eq!(read("2.5", json!(1)), None);
@@ -273,7 +275,7 @@ impl Front for Notes {
     }
 }
 
-fn run(script: &str) -> (Vec<String>, runner::Outcome) {
+fn run(script: &str) -> (Vec<String>, Outcome) {
     let folder = tempfile::tempdir().unwrap();
     let host = Rc::new(Host::quiet(folder.path().to_path_buf()));
     let seen = Rc::new(RefCell::new(Vec::new()));

@@ -8,6 +8,7 @@ use ebb::ops::{self, AttentionSpan};
 use ebb::random::Stream;
 
 mod attention;
+mod head;
 mod training;
 
 /// Random values of a shape, standard normal.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use ebb::control::Pace;
-use ebb::plot::{Chart, ChartKind, Series};
+use ebb::display::{Chart, ChartKind, Series};
 use ebb::script::engine::Session;
 use ebb::script::host::{Event, Host};
 

@@ -24,6 +24,13 @@ fn the_samples_are_what_their_scripts_make() {
     assert_eq!(questions, Value::from(lines("bbq-sample.jsonl")));
     let tasks = in_repository(r#"import "scripts/samples/tasks" as tasks; tasks::rows(1, 70)"#);
     assert_eq!(tasks, Value::from(lines("tasks-sample.jsonl")));
+    let towns = in_repository(r#"import "scripts/samples/towns" as towns; [towns::file(1)]"#);
+    assert_eq!(towns, Value::from(lines("squad-sample.jsonl")));
+    let others = in_repository(
+        r#"import "scripts/samples/harmless" as harmless; import "scripts/samples/rude" as rude;
+        [frame(harmless::rows(1)) == read("ebb/harmfulqa-sample"), frame(rude::rows(1, 400)) == read("ebb/toxic-sample")]"#,
+    );
+    assert_eq!(others, serde_json::json!([true, true]));
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The standard library: BBQ's preparation and split, mixtures, prompts, the filter.
 
+mod data;
+mod study;
+
 use serde_json::json;
 
 use crate::support::{script, script_error, script_in, shared};

@@ -6,7 +6,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::memory;
 use crate::notebook::cells::{self, Cell};
 use crate::plain::{one_line, printable};
-use crate::script::parameters::{self, Declared};
+use crate::script::parameters::Declared;
+use crate::script::typed;
 
 const ABOUT: &str =
     "Explore, run and share experiments on how language models learn and forget unsafe examples";
@@ -266,9 +267,9 @@ fn flowing(text: &str) -> String {
 
 fn argument(parameter: &Declared) -> Arg {
     let default = parameter.default.clone();
-    let check = move |typed: &str| match parameters::read_value("", typed, &default) {
+    let check = move |typed: &str| match typed::read_value("", typed, &default) {
         Ok(_) => Ok(typed.to_string()),
-        Err(_) => Err(format!("expected {}", parameters::kind(&default))),
+        Err(_) => Err(format!("expected {}", typed::kind(&default))),
     };
     let shown = match &parameter.default {
         serde_json::Value::String(text) => format!("{text:?}"),

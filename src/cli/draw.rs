@@ -5,7 +5,7 @@ use comfy_table::{CellAlignment, ContentArrangement, TableComponent};
 use unicode_width::UnicodeWidthStr;
 
 use crate::display::{Output, Table};
-use crate::notebook::runner::Item;
+use crate::notebook::outcome::Item;
 use crate::plain::{one_line, printable};
 use crate::script::report::ScriptError;
 

@@ -19,14 +19,19 @@ fn home() -> Option<PathBuf> {
     variable("HOME").or_else(|| variable("USERPROFILE")).map(PathBuf::from)
 }
 
-/// The folder of huggingface_hub: HF_HOME, or `huggingface` in the user's cache folder.
-fn hub_home() -> Option<PathBuf> {
-    if let Some(folder) = variable("HF_HOME") {
+/// A program's folder: what its variable says, or a name in the user's cache folder.
+fn cache_folder(named: &str, name: &str) -> Option<PathBuf> {
+    if let Some(folder) = variable(named) {
         return Some(PathBuf::from(folder));
     }
     let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| home().map(|home| home.join(".cache")));
-    cache.map(|cache| cache.join("huggingface"))
+    cache.map(|cache| cache.join(name))
+}
+
+/// The folder of huggingface_hub.
+fn hub_home() -> Option<PathBuf> {
+    cache_folder("HF_HOME", "huggingface")
 }
 
 /// What the Hub's own tools read from the environment.
@@ -52,7 +57,19 @@ pub fn hub() -> Settings {
         },
         endpoint: variable("HF_ENDPOINT"),
         offline: told("HF_HUB_OFFLINE"),
+        checkpoints: cache_folder("TORCH_HOME", "torch")
+            .map(|folder| folder.join("hub").join("checkpoints")),
     }
+}
+
+/// Where `cached` keeps things: EBB_CACHE, or `ebb` in the user's cache folder.
+pub fn cache() -> Option<PathBuf> {
+    let user = || {
+        let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
+        let cache = cache.or_else(|| home().map(|home| home.join(".cache")));
+        cache.map(|cache| cache.join("ebb"))
+    };
+    variable("EBB_CACHE").map(PathBuf::from).or_else(user)
 }
 
 /// Where the prompt's history is kept.

@@ -50,6 +50,7 @@ pub fn host(common: &Common, bars: &Bars) -> Result<Host> {
         device: common.device.clone(),
         library,
         hub: environment::hub(),
+        cache: environment::cache().map(|folder| working_folder.join(folder)),
         ..Host::quiet(working_folder)
     })
 }

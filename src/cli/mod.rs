@@ -6,6 +6,7 @@
 mod arguments;
 mod draw;
 mod environment;
+mod exit;
 mod host;
 mod progress;
 mod repl;
@@ -17,16 +18,9 @@ mod watch;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::exit::{FAILED, show_usage};
 use crate::{guard, place};
 
-/// The run did what it was asked to.
-const DONE: u8 = 0;
-/// The script failed.
-const FAILED: u8 = 1;
-/// The command line makes no sense.
-const USAGE: u8 = 2;
-/// Stopped by Ctrl-C or a signal to end, as shells count it.
-const STOPPED: u8 = 130;
 /// Sizes of the stack that all work is done on, in bytes: the first that the system grants.
 const STACKS: [usize; 3] = [4 << 30, 512 << 20, 64 << 20];
 
@@ -88,18 +82,4 @@ fn on_a_large_stack(work: impl FnOnce() -> u8 + Send + 'static) -> u8 {
     }
     let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
     work.map_or(FAILED, |work| work())
-}
-
-/// Prints help, the version or what is wrong with the command line.
-fn show_usage(error: &clap::Error) -> u8 {
-    let text = error.render().to_string();
-    let shown = crate::plain::printable(&text);
-    // Nobody is left to be told when this cannot be printed.
-    let _ = if shown == text {
-        error.print()
-    } else {
-        // Words of the command line that would steer the terminal: without colours they can be told from clap's own.
-        std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes())
-    };
-    u8::try_from(error.exit_code()).unwrap_or(USAGE)
 }

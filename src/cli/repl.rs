@@ -15,9 +15,10 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Editor, Helper};
 
 use super::arguments::Common;
+use super::exit::{DONE, FAILED, STOPPED, USAGE};
 use super::progress::Bars;
 use super::screen::{Screen, Stream};
-use super::{DONE, FAILED, STOPPED, USAGE, environment, host, signals};
+use super::{environment, host, signals};
 use crate::doorway::Roots;
 use crate::notebook::runner::{self, Desk};
 use crate::script::engine::Session;

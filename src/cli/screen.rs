@@ -9,7 +9,8 @@ use super::environment;
 use super::progress::Bars;
 use crate::error::Error;
 use crate::notebook::cells::Cell;
-use crate::notebook::runner::{Front, Item};
+use crate::notebook::outcome::Item;
+use crate::notebook::runner::Front;
 
 /// Where a screen writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::STOPPED;
+use super::exit::STOPPED;
+use crate::allocator;
 use crate::control;
 use crate::error::Error;
 use crate::notebook::record::Abandoned;
@@ -68,8 +69,9 @@ pub fn set_last_word(word: Option<Abandoned>) {
     *LAST_WORD.lock().unwrap_or_else(PoisonError::into_inner) = word;
 }
 
-/// Says in the record of a run under way, if there is one, how it ended, and over what.
+/// Says in the record of a run under way, if there is one, how it ended, and over what. The program ends on this thread.
 pub fn close_record(status: &str, error: Option<&Error>) {
+    allocator::take_the_end();
     let word = LAST_WORD.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(word) = word {
         word.write(status, error);

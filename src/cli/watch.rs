@@ -4,9 +4,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::exit::FAILED;
 use super::progress::Bars;
 use super::screen::{Screen, Stream};
-use super::{FAILED, signals};
+use super::signals;
 use crate::allocator::{self, Refusal};
 use crate::error::Error;
 use crate::memory;

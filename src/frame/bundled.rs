@@ -25,5 +25,5 @@ pub fn names() -> Vec<String> {
 fn stem(path: &std::path::Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
     let (stem, extension) = name.split_once('.')?;
-    extension.starts_with("json").then(|| stem.to_string())
+    (extension.starts_with("json") || extension == "parquet").then(|| stem.to_string())
 }

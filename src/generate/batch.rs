@@ -2,7 +2,9 @@
 
 use candle_core::{D, Tensor};
 
-use super::{Completion, Options, sampling};
+use super::completion::Completion;
+use super::options::Options;
+use super::sampling;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::model::decoder::{Cache, Decoder, Held, Pass};

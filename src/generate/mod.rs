@@ -4,6 +4,7 @@
 //! are finished make room for those that wait.
 
 mod batch;
+mod completion;
 pub mod draft;
 pub mod options;
 pub mod sampling;
@@ -17,16 +18,8 @@ use crate::model::Model;
 use crate::model::decoder::Pass;
 use batch::{Batch, Row, Waiting};
 
+pub use completion::Completion;
 pub use options::Options;
-
-/// What the model wrote after a prompt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Completion {
-    /// New tokens, without the end token.
-    pub ids: Vec<u32>,
-    /// Their text, cut before the stop string.
-    pub text: String,
-}
 
 /// Rows are taken in once a quarter of the batch is free: running a prompt and moving the cache costs as much as some steps.
 const REFILL: usize = 4;

@@ -6,7 +6,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Fetched;
+use super::fetched::Fetched;
 use crate::control::Control;
 use crate::doorway::Roots;
 use crate::error::{Error, Result};

@@ -15,8 +15,29 @@ const SMALL: [&str; 8] = [
 ];
 
 /// What a tokenizer is made from where there is no `tokenizer.json`.
-const TOKENIZER_PARTS: [&str; 5] =
-    ["tokenizer.model", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json"];
+const TOKENIZER_PARTS: [&str; 6] = [
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+];
+
+/// What an encoder's tokenizer is made from where there is no `tokenizer.json`.
+const ENCODER_PARTS: [&str; 3] = ["vocab.txt", "vocab.json", "merges.txt"];
+
+/// The configuration and the tokenizer alone, of the files at the top of the repository.
+pub fn tokenizer_files(listed: &[Listed]) -> Vec<&Listed> {
+    let there = |name: &str| listed.iter().any(|file| file.path == name);
+    let parts =
+        if there("tokenizer.json") { ["tokenizer.json"].as_slice() } else { &ENCODER_PARTS };
+    let wanted = |file: &&Listed| {
+        let name = file.path.as_str();
+        ["config.json", "tokenizer_config.json"].contains(&name) || parts.contains(&name)
+    };
+    listed.iter().filter(wanted).collect()
+}
 
 /// The files to fetch, of those at the top of the repository. Weights come as safetensors; only where there are none, as
 /// PyTorch's files; only where there are none either, as the largest (which is the most precise) GGUF file.

@@ -11,8 +11,8 @@ use hf_hub::{HFClient, HFError, HFRepositorySync};
 use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode, Url};
 
-use super::Settings;
 use super::cache::is_commit;
+use super::settings::Settings;
 use crate::control::Control;
 use crate::error::{Error, Result};
 

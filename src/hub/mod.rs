@@ -7,44 +7,17 @@
 mod cache;
 mod choice;
 mod client;
+mod fetched;
+mod settings;
 mod transfer;
 
-use std::path::{Path, PathBuf};
-
 use crate::control::Control;
-use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use cache::Repository;
 use client::{Client, Listed, Trouble};
 
-/// What the Hub client is told by the door, which alone reads the environment.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// The cache folder; without one nothing can be fetched.
-    pub cache: Option<PathBuf>,
-    pub token: Option<String>,
-    /// Another server than huggingface.co.
-    pub endpoint: Option<String>,
-    /// Use only what is in the cache.
-    pub offline: bool,
-}
-
-/// A model repository in the cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fetched {
-    /// The folder with the model's files.
-    pub folder: PathBuf,
-    /// The commit that the revision stood for, 40 hexadecimal digits.
-    pub commit: String,
-}
-
-impl Fetched {
-    /// Where its files may lie: in the repository's own folder of the cache, to whose `blobs/` the links of a commit lead.
-    pub fn roots(&self) -> Roots {
-        let repository = self.folder.parent().and_then(Path::parent);
-        Roots::below(repository.unwrap_or(&self.folder))
-    }
-}
+pub use fetched::Fetched;
+pub use settings::Settings;
 
 /// The files of a model repository (`org/name`) at a revision (a branch, a tag or a commit; `main` when `None`), fetched
 /// where they are not in the cache yet. Nothing but what a model is made of is fetched, and no code.
@@ -55,6 +28,44 @@ pub fn fetch_model(
     revision: Option<&str>,
     settings: &Settings,
     control: &Control,
+) -> Result<Fetched> {
+    fetch(repository, revision, settings, control, choice::model_files)
+}
+
+/// Repositories that moved since their names were written into checkpoints.
+const MOVED: [(&str, &str); 6] = [
+    ("albert-base-v1", "albert/albert-base-v1"),
+    ("albert-base-v2", "albert/albert-base-v2"),
+    ("bert-base-uncased", "google-bert/bert-base-uncased"),
+    ("bert-base-multilingual-cased", "google-bert/bert-base-multilingual-cased"),
+    ("roberta-base", "FacebookAI/roberta-base"),
+    ("xlm-roberta-base", "FacebookAI/xlm-roberta-base"),
+];
+
+/// The configuration and the tokenizer of a model repository, without its weights. Names that the Hub had before it knew
+/// organisations ("bert-base-uncased") are followed; what other programs keep under the old name serves too.
+pub fn fetch_tokenizer(
+    repository: &str,
+    settings: &Settings,
+    control: &Control,
+) -> Result<Fetched> {
+    let moved = MOVED.iter().find(|(old, _)| *old == repository);
+    let Some((old, new)) = moved else {
+        return fetch(repository, None, settings, control, choice::tokenizer_files);
+    };
+    let root = settings.cache.as_deref();
+    match root.and_then(|root| Repository::new(root, old).find("main")) {
+        Some(kept) => Ok(kept),
+        None => fetch(new, None, settings, control, choice::tokenizer_files),
+    }
+}
+
+fn fetch(
+    repository: &str,
+    revision: Option<&str>,
+    settings: &Settings,
+    control: &Control,
+    choose: fn(&[Listed]) -> Vec<&Listed>,
 ) -> Result<Fetched> {
     control.check()?;
     check_names(repository, revision)?;
@@ -88,7 +99,7 @@ pub fn fetch_model(
     };
     control.check()?;
     let listed = client.files(&commit).map_err(told)?;
-    let wanted = choice::model_files(&listed);
+    let wanted = choose(&listed);
     if wanted.is_empty() {
         return Err(Error::failed_with_hint(
             format!("{repository} at {revision} has no file that a model is made of"),

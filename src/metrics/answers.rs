@@ -77,6 +77,27 @@ pub fn squad_f1(gold: &str, predicted: &str) -> f64 {
     f1(common, gold.len(), predicted.len())
 }
 
+/// The best of SQuAD's exact matches with several gold answers; see [`best`].
+pub fn squad_em_of<'a>(gold: impl IntoIterator<Item = &'a str>, predicted: &str) -> f64 {
+    best(gold, predicted, squad_em)
+}
+
+/// The best of SQuAD's F1 with several gold answers; see [`best`].
+pub fn squad_f1_of<'a>(gold: impl IntoIterator<Item = &'a str>, predicted: &str) -> f64 {
+    best(gold, predicted, squad_f1)
+}
+
+/// The best score over gold answers, as version 2.0 of SQuAD's script takes it: answers of nothing but articles and
+/// punctuation do not count, and a question without answers wants the empty text.
+fn best<'a>(
+    gold: impl IntoIterator<Item = &'a str>,
+    predicted: &str,
+    score: fn(&str, &str) -> f64,
+) -> f64 {
+    let said = gold.into_iter().filter(|gold| !squad_words(gold).is_empty());
+    said.map(|gold| score(gold, predicted)).reduce(f64::max).unwrap_or_else(|| score("", predicted))
+}
+
 fn f1(common: usize, gold: usize, predicted: usize) -> f64 {
     match common {
         0 => 0.0,

@@ -2,8 +2,12 @@
 
 pub mod answers;
 pub mod bbq;
+pub mod bootstrap;
 pub mod filter;
 pub mod groups;
+pub mod normal;
 mod python;
+pub mod ranking;
 pub mod rouge;
+pub mod sample;
 pub mod stemmer;

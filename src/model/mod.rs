@@ -8,8 +8,9 @@ pub mod chat;
 pub mod config;
 pub mod decoder;
 mod gguf;
-mod growth;
+pub(crate) mod growth;
 mod jinja;
+pub mod keep;
 pub mod lineage;
 pub mod load;
 mod manifest;
@@ -74,7 +75,7 @@ impl Model {
         adapter: Option<Adapter>,
         lineage: Lineage,
     ) -> Result<Self> {
-        weights.check(&config)?;
+        decoder::check(&weights, &config)?;
         if tokenizer.vocab_size() > config.vocab_size {
             return Err(Error::invalid(
                 "putting the model together",

@@ -7,7 +7,6 @@ use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device, Tensor};
 
 use super::config::Config;
-use super::decoder;
 use crate::error::{Error, Result};
 use crate::ops::Packed;
 
@@ -94,26 +93,6 @@ impl Weights {
         let dense = self.dense.values().map(Tensor::elem_count);
         let packed = self.packed.values().map(|weight| weight.dims().iter().product());
         dense.chain(packed).sum()
-    }
-
-    /// Checks that these are the weights that a configuration calls for, each of its shape.
-    pub fn check(&self, config: &Config) -> Result<()> {
-        for (name, expected) in decoder::shapes(config) {
-            let Some(shape) = self.shape(&name) else {
-                return Err(Error::failed_with_hint(
-                    format!("the weights lack `{name}`, which config.json calls for"),
-                    "is this the config.json of these weights?",
-                ));
-            };
-            if shape != expected {
-                return Err(Error::invalid(
-                    format!("loading `{name}`"),
-                    format!("shape {expected:?}, as config.json says"),
-                    format!("{shape:?}"),
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// Refuses values that are not finite numbers: a model with one writes nothing sensible, and training spreads it.

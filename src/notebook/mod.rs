@@ -2,6 +2,7 @@
 //! shows it.
 
 pub mod cells;
+pub mod outcome;
 pub mod record;
 pub mod report;
 pub mod runner;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::runner::{Outcome, Ran};
+use super::outcome::{Outcome, Ran};
 use crate::doorway::{Folder, Roots};
 use crate::error::{Error, Result};
 use crate::script::host::Host;

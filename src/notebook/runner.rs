@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::cells::{Cell, Content};
+use super::outcome::{Item, Outcome, Ran};
 use super::record::Record;
-use crate::display::Output;
 use crate::error::Error;
 use crate::guard;
 use crate::script::display::CellValue;
@@ -14,39 +14,11 @@ use crate::script::engine::Session;
 use crate::script::host::Event;
 use crate::script::report::ScriptError;
 
-/// Something a cell showed.
-#[derive(Clone, Debug)]
-pub enum Item {
-    /// A value: shown on purpose, or a cell's last one.
-    Output(Output),
-    /// Lines printed one after another.
-    Printed(String),
-    /// A remark of the program.
-    Note(String),
-}
-
-/// A cell that was run, or prose that was passed.
-#[derive(Clone, Debug)]
-pub struct Ran {
-    pub cell: Cell,
-    pub items: Vec<Item>,
-    pub seconds: f64,
-}
-
 /// Where what a notebook shows goes while it runs.
 pub trait Front {
     /// A cell of code begins.
     fn begin(&mut self, cell: &Cell);
     fn show(&mut self, item: &Item);
-}
-
-/// What came of a run.
-#[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    pub ran: Vec<Ran>,
-    /// The last cell's value.
-    pub last: CellValue,
-    pub error: Option<Box<ScriptError>>,
 }
 
 /// What the session's events are handed to: the front, the items of the present cell, and the record.

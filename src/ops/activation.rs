@@ -78,11 +78,7 @@ fn piece(all: &[f32], index: usize) -> &[f32] {
 fn forward(kind: Activation, x: &[f32], out: &mut [f32]) {
     match kind {
         Activation::Silu | Activation::GeluTanh => vector::run(Forward { kind, x, out }),
-        Activation::Gelu => {
-            for (out, x) in out.iter_mut().zip(x) {
-                *out = x * normal_below(*x);
-            }
-        }
+        Activation::Gelu => vector::run(Gelu { x, out }),
         Activation::Relu => {
             for (out, x) in out.iter_mut().zip(x) {
                 *out = x.max(0.0);
@@ -150,6 +146,37 @@ impl Kernel for Forward<'_> {
             let x = V::load_at(self.x, start);
             let (value, _) = argument(self.kind, x);
             x.mul(sigmoid(value)).store_at(self.out, start);
+        }
+    }
+}
+
+/// x · Φ(x) as max(x, 0) − |x| · Φ(−|x|), with Φ(−|x|) by the error function of Abramowitz and Stegun 7.1.26, which is
+/// within 1.5e-7 of the true one.
+struct Gelu<'a> {
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Gelu<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        const SLOPE: f32 = 0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2;
+        const POLYNOMIAL: [f32; 5] =
+            [1.061_405_4, -1.453_152_1, 1.421_413_8, -0.284_496_74, 0.254_829_6];
+        let (zero, one) = (V::splat(0.0), V::splat(1.0));
+        for start in (0..self.out.len()).step_by(LANES) {
+            let x = V::load_at(self.x, start);
+            let size = x.max(zero.sub(x));
+            let t = one.div(size.mul_add(V::splat(SLOPE), one));
+            let mut sum = zero;
+            for coefficient in POLYNOMIAL {
+                sum = sum.mul_add(t, V::splat(coefficient));
+            }
+            let bell = size.mul(size).mul(V::splat(-0.5)).exp();
+            let below = sum.mul(t).mul(bell).mul(V::splat(0.5));
+            x.max(zero).sub(size.mul(below)).store_at(self.out, start);
         }
     }
 }

@@ -12,7 +12,7 @@ pub fn cross_entropy_sum(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
         return composed(logits, targets)?.sum_all();
     }
     let logits = prepared(logits)?;
-    let op = CrossEntropy::new(&logits, targets)?;
+    let op = CrossEntropy::of(&logits, targets)?;
     logits.apply_op1(op)
 }
 
@@ -23,7 +23,7 @@ pub fn token_losses(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
         return composed(&logits, targets);
     }
     let logits = prepared(&logits)?;
-    let op = CrossEntropy::new(&logits, targets)?;
+    let op = CrossEntropy::of(&logits, targets)?;
     let losses = op.losses(&Elements::of(&logits)?);
     let rows = losses.len();
     Tensor::from_vec(losses, rows, &Device::Cpu)
@@ -39,38 +39,59 @@ pub(super) fn composed(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
 /// What an exponential costs, in multiplications.
 const EXPONENTIAL: usize = 16;
 
+/// The targets of so many rows, each in the vocabulary.
+pub(super) fn targets_of(targets: &Tensor, rows: usize, vocabulary: usize) -> Result<Vec<usize>> {
+    let targets: Vec<usize> =
+        targets.to_vec1::<u32>()?.into_iter().map(|target| target as usize).collect();
+    if targets.len() != rows {
+        bail!("cross entropy: expected {rows} targets, got {}", targets.len());
+    }
+    if let Some(target) = targets.iter().find(|target| **target >= vocabulary) {
+        bail!("cross entropy: target {target} is outside the vocabulary of {vocabulary}");
+    }
+    Ok(targets)
+}
+
 /// Targets, and of each row of logits its maximum and the sum of exp(logit − maximum).
-struct CrossEntropy {
+pub(super) struct CrossEntropy {
     targets: Vec<usize>,
     normalisers: Vec<(f32, f32)>,
     vocabulary: usize,
 }
 
 impl CrossEntropy {
-    fn new(logits: &Tensor, targets: &Tensor) -> Result<Self> {
-        let (rows, vocabulary) = logits.dims2()?;
-        let targets: Vec<usize> =
-            targets.to_vec1::<u32>()?.into_iter().map(|target| target as usize).collect();
-        if targets.len() != rows {
-            bail!("cross entropy: expected {rows} targets, got {}", targets.len());
-        }
-        if let Some(target) = targets.iter().find(|target| **target >= vocabulary) {
-            bail!("cross entropy: target {target} is outside the vocabulary of {vocabulary}");
-        }
-        let logits = Elements::of(logits)?;
+    /// Of logits (targets, vocabulary); every target is in the vocabulary.
+    pub fn new(logits: &[f32], targets: &[usize], vocabulary: usize) -> Self {
         let work = logits.len() * EXPONENTIAL;
-        let normalisers = collect(rows, work, |row| {
+        let normalisers = collect(targets.len(), work, |row| {
             vector::run(Normaliser(&logits[row * vocabulary..][..vocabulary]))
         });
-        Ok(Self { targets, normalisers, vocabulary })
+        Self { targets: targets.to_vec(), normalisers, vocabulary }
     }
 
-    fn losses(&self, logits: &[f32]) -> Vec<f32> {
+    fn of(logits: &Tensor, targets: &Tensor) -> Result<Self> {
+        let (rows, vocabulary) = logits.dims2()?;
+        let targets = targets_of(targets, rows, vocabulary)?;
+        Ok(Self::new(&Elements::of(logits)?, &targets, vocabulary))
+    }
+
+    /// −log softmax(logits)[target] of each row.
+    pub fn losses(&self, logits: &[f32]) -> Vec<f32> {
         let rows = logits.chunks_exact(self.vocabulary.max(1));
         let known = self.targets.iter().zip(&self.normalisers);
         rows.zip(known)
             .map(|(row, (target, (maximum, sum)))| sum.ln() - (row[*target] - maximum))
             .collect()
+    }
+
+    /// Makes of the logits `(softmax(logits) − onehot(target)) · factor`, the gradient of `factor` times the summed losses.
+    pub fn turn_into_gradient(&self, logits: &mut [f32], factor: f32) {
+        let work = logits.len() * EXPONENTIAL;
+        fill(logits, self.vocabulary, work, |row, logits| {
+            let (maximum, sum) = self.normalisers[row];
+            vector::run(Gradient { logits, maximum, factor: factor / sum });
+            logits[self.targets[row]] -= factor;
+        });
     }
 }
 
@@ -85,24 +106,9 @@ impl CustomOp1 for CrossEntropy {
         Ok((CpuStorage::F32(vec![sum as f32]), Shape::from(())))
     }
 
-    /// `(softmax(logits) − onehot(target)) · grad`.
     fn bwd(&self, logits: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let factor = grad.to_scalar::<f32>()?;
-        let mut out = vec![0.0; logits.elem_count()];
-        {
-            let logits = Elements::of(logits)?;
-            let vocabulary = self.vocabulary;
-            fill(&mut out, vocabulary, logits.len() * EXPONENTIAL, |row, out| {
-                let (maximum, sum) = self.normalisers[row];
-                vector::run(Gradient {
-                    logits: &logits[row * vocabulary..][..vocabulary],
-                    maximum,
-                    factor: factor / sum,
-                    out,
-                });
-                out[self.targets[row]] -= factor;
-            });
-        }
+        let mut out = Elements::of(logits)?.to_vec();
+        self.turn_into_gradient(&mut out, grad.to_scalar::<f32>()?);
         Tensor::from_vec(out, logits.shape(), &Device::Cpu).map(Some)
     }
 }
@@ -127,11 +133,11 @@ impl Kernel for Normaliser<'_> {
     }
 }
 
+/// Logits become softmax · factor · sum.
 struct Gradient<'a> {
-    logits: &'a [f32],
+    logits: &'a mut [f32],
     maximum: f32,
     factor: f32,
-    out: &'a mut [f32],
 }
 
 impl Kernel for Gradient<'_> {
@@ -139,12 +145,12 @@ impl Kernel for Gradient<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        for start in (0..self.out.len()).step_by(LANES) {
+        for start in (0..self.logits.len()).step_by(LANES) {
             V::load_at(self.logits, start)
                 .sub(V::splat(self.maximum))
                 .exp()
                 .mul(V::splat(self.factor))
-                .store_at(self.out, start);
+                .store_at(self.logits, start);
         }
     }
 }

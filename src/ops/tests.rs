@@ -85,7 +85,7 @@ fn attention_agrees() {
     for (starts, window, cap) in
         [(vec![], None, None), (vec![0, 4], None, Some(0.5)), (vec![2, 0], Some(3), None)]
     {
-        let span = AttentionSpan { starts, window };
+        let span = AttentionSpan { starts, window, ..AttentionSpan::default() };
         let scores = Scores { scale: 0.3, cap };
         agree(
             "attention",

@@ -8,10 +8,10 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
-use super::Chart;
 use super::labels::{Names, cut, width};
 use super::scale::{Axis, fitted};
 use super::shapes::{Shape, shapes};
+use crate::display::Chart;
 use crate::error::{Error, Result};
 
 /// Okabe and Ito's palette, in an order whose first colours differ most.

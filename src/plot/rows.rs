@@ -1,9 +1,9 @@
 //! Bars as text: a row of blocks for each, with its number behind it.
 
-use super::Chart;
 use super::scale::bar_name;
 use super::text::{cut, wrapped};
-use crate::frame::table::number;
+use crate::display::Chart;
+use crate::display::number::number;
 
 /// Bars that are drawn in a terminal.
 const MOST_BARS: usize = 100;

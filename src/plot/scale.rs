@@ -1,8 +1,8 @@
 //! Axes: ranges with a little room, ticks at round numbers (1, 2 or 5 times a power of ten) or at the bars themselves, and
 //! their labels. Values near the end of what floats hold are drawn divided by a power of ten that the labels put back.
 
-use super::{Chart, ChartKind};
-use crate::frame::table::number;
+use crate::display::number::number;
+use crate::display::{Chart, ChartKind};
 
 /// Bars that are named one by one; more get round ticks.
 const MOST_NAMED: usize = 24;

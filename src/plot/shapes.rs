@@ -1,7 +1,7 @@
 //! What the series of a chart are drawn of, in data coordinates.
 
 use super::scale::{Axis, bar_width, thinned};
-use super::{Chart, ChartKind, Series, is_finite};
+use crate::display::chart::{Chart, ChartKind, Series, is_finite};
 
 /// Points of a line in an image; more cannot be told apart.
 const MOST_POINTS: usize = 2000;

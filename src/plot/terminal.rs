@@ -10,7 +10,7 @@ use super::rows::bars;
 use super::scale::{Axis, fitted, thinned};
 use super::shapes::bands;
 use super::text::{cut, wrapped};
-use super::{Chart, ChartKind, Series, is_finite};
+use crate::display::chart::{Chart, ChartKind, Series, is_finite};
 
 /// Colours of the series, told apart also by people who see red and green as one.
 const COLOURS: [(Color, &str); 6] = [

@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::aside;
 use crate::error::{Context, Error, Result};
 use crate::frame::{json, nested, room};
-use crate::script::api::frame::Frame;
 use crate::script::order;
+use crate::script::values::Frame;
 
 /// A value in a few words for an error message: `the string "abc"`, `a map`, `3`.
 pub fn describe(value: &Dynamic) -> String {

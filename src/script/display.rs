@@ -4,12 +4,12 @@ use rhai::{Array, Dynamic, FnPtr, Map};
 
 use super::api::expr::Expr;
 use super::api::frame::Frame;
+use super::api::toxicity::Scorer;
 use super::convert;
-use crate::display::Output;
+use crate::display::{Chart, Output};
 use crate::error::Result;
 use crate::frame::{nested, table};
 use crate::model::Model;
-use crate::plot::Chart;
 
 /// Rows of a frame that are shown.
 const ROWS: usize = 20;
@@ -84,6 +84,9 @@ fn literal(value: &Dynamic, indent: usize) -> String {
     }
     if let Some(model) = value.read_lock::<Model>() {
         return summary(&model);
+    }
+    if let Some(scorer) = value.read_lock::<Scorer>() {
+        return format!("Scorer({})", scorer.summary());
     }
     if let Some(chart) = value.read_lock::<Chart>() {
         return format!("Plot({})", chart.title);

@@ -17,6 +17,7 @@ use super::host::{Event, Host};
 use super::missing;
 use super::modules::Library;
 use super::operators;
+use super::parser::{EXPRESSION_DEPTH, hash_alike};
 use super::places;
 use super::report::{self, ScriptError};
 use super::rewrite;
@@ -27,7 +28,6 @@ use crate::memory;
 
 /// Calls deep enough for any script, and far from the end of the stack.
 const CALL_DEPTH: usize = 64;
-const EXPRESSION_DEPTH: usize = 128;
 /// Characters in a string and elements in an array or map: larger than any honest script's, smaller than memory.
 const LARGEST_STRING: usize = 1 << 28;
 const LARGEST_ARRAY: usize = 1 << 24;
@@ -180,6 +180,7 @@ impl Session {
 
 /// An engine with every record registered, limits set and the standard library at hand.
 fn engine(host: &Rc<Host>) -> Engine {
+    hash_alike();
     let mut engine = Engine::new();
     engine.set_max_call_levels(CALL_DEPTH);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
@@ -253,13 +254,4 @@ fn hand_out_records(engine: &mut Engine) {
         depth.check(name, value)?;
         Ok((value.is_shared() && api::is_record(value)).then(|| value.clone()))
     });
-}
-
-/// An engine that only parses: to read a script's parameters without running it.
-pub fn parser() -> Engine {
-    let mut engine = Engine::new_raw();
-    // Nothing may be optimised away: a parameter in a branch that is not taken is one all the same.
-    engine.set_optimization_level(rhai::OptimizationLevel::None);
-    engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
-    engine
 }

@@ -1,7 +1,7 @@
 //! What the script functions share during a session: permissions, parameters, the seed, progress, and what was shown.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::control::Control;
@@ -18,6 +18,9 @@ pub struct Access {
     /// No network at all.
     pub offline: bool,
 }
+
+/// What a closure read, by name, with the hash of each.
+pub type Inputs = Vec<(String, Option<String>)>;
 
 /// A parameter a script asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +70,12 @@ pub struct Host {
     pub library: Vec<PathBuf>,
     /// The Hub's cache folder and token, handed in by the door.
     pub hub: crate::hub::Settings,
+    /// Where `cached` keeps what it was given, handed in by the door; nothing is kept where it is `None`.
+    pub cache: Option<PathBuf>,
+    /// What was read since each `cached` began that is under way.
+    pub heard: RefCell<Vec<Inputs>>,
+    /// Modules that came from files, with the hashes of their texts.
+    pub modules: RefCell<BTreeMap<String, String>>,
     /// Notes that are told once, however often what they are about happens.
     pub told: RefCell<HashSet<String>>,
     /// Told of every event, in order.
@@ -90,6 +99,9 @@ impl Host {
             run_folder: None,
             library: Vec::new(),
             hub: crate::hub::Settings::default(),
+            cache: None,
+            heard: RefCell::default(),
+            modules: RefCell::default(),
             told: RefCell::default(),
             listener: RefCell::new(Box::new(|_| {})),
         }
@@ -97,6 +109,11 @@ impl Host {
 
     /// Tells the run about `event`.
     pub fn tell(&self, event: Event) {
+        if let Event::Input { name, sha256 } = &event {
+            for inputs in self.heard.borrow_mut().iter_mut() {
+                inputs.push((name.clone(), sha256.clone()));
+            }
+        }
         (self.listener.borrow_mut())(event);
     }
 

@@ -6,7 +6,8 @@
 
 pub mod api;
 mod bounds;
-pub mod calls;
+pub mod cache;
+mod calls;
 pub mod convert;
 pub mod display;
 pub mod edits;
@@ -21,11 +22,14 @@ pub mod operators;
 pub mod options;
 pub mod order;
 pub mod parameters;
+pub mod parser;
 pub mod places;
 pub mod powers;
 pub mod record;
 pub mod report;
 pub mod rewrite;
 pub mod switches;
+pub mod typed;
 pub mod unfinished;
+pub mod values;
 pub mod wording;

@@ -105,10 +105,9 @@ impl Library {
     fn file_text(&self, opened: Opened) -> Result<String> {
         let path = opened.path.clone();
         let text = opened.text(&path)?;
-        self.host.tell(Event::Input {
-            name: path.display().to_string(),
-            sha256: Some(crate::files::sha256(text.as_bytes())),
-        });
+        let (name, hash) = (path.display().to_string(), crate::files::sha256(text.as_bytes()));
+        self.host.modules.borrow_mut().insert(name.clone(), hash.clone());
+        self.host.tell(Event::Input { name, sha256: Some(hash) });
         Ok(text)
     }
 }

@@ -4,8 +4,10 @@ use std::cell::RefCell;
 
 use rhai::{Dynamic, Map};
 
-use super::api::numbers::WHOLE_HINT;
 use crate::error::{Error, Result};
+
+/// What to try where a float came in place of a whole number.
+pub const WHOLE_HINT: &str = "`/` gives a number with a fraction: div_floor(a, b) divides whole numbers, number.to_int() cuts a fraction off";
 
 /// The options of one call. Read each key with a typed getter, then call [`Options::finish`], which refuses keys that
 /// no getter asked for.

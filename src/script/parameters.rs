@@ -3,12 +3,12 @@
 use rhai::{AST, ASTNode, Dynamic, Engine, Expr, Position, Scope, Stmt};
 use serde_json::Value;
 
-use super::convert;
 use super::edits::Edits;
-use super::engine;
+use super::parser::parser;
 use super::report::{self, ScriptError};
+use super::typed::default_value;
 use super::wording::Known;
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 /// A parameter as the script declares it.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,12 +30,8 @@ pub struct Code<'a> {
 
 /// Reads the parameters out of a script's cells in the order in which they stand there. `whole` is the script that an
 /// error's line is quoted from. A text that does not parse is an error, and so is a name or default that is no literal.
-pub fn find(
-    name: &str,
-    whole: &str,
-    cells: &[Code],
-) -> std::result::Result<Vec<Declared>, Box<ScriptError>> {
-    let engine = engine::parser();
+pub fn find(name: &str, whole: &str, cells: &[Code]) -> Result<Vec<Declared>, Box<ScriptError>> {
+    let engine = parser();
     let known = Known { engine: &engine, scope: &Scope::new(), library: &AST::empty() };
     let mut found: Vec<Declared> = Vec::new();
     for cell in cells {
@@ -71,10 +67,7 @@ fn is_word(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic()) && name.chars().all(rest)
 }
 
-fn of_cell(
-    engine: &Engine,
-    cell: &Code,
-) -> std::result::Result<Vec<Declared>, Box<rhai::EvalAltResult>> {
+fn of_cell(engine: &Engine, cell: &Code) -> Result<Vec<Declared>, Box<rhai::EvalAltResult>> {
     let padded = format!("{}{}", "\n".repeat(cell.lines_before), cell.text);
     let ast = engine.compile(&padded)?;
     let mut found = Vec::new();
@@ -127,36 +120,5 @@ fn declared(literals: &[Dynamic], position: Position) -> Option<Declared> {
         default: default_value(default)?,
         doc,
         line: position.line().unwrap_or(1),
-    })
-}
-
-/// A default as JSON, if it is of a kind that a command line can give.
-pub fn default_value(default: &Dynamic) -> Option<Value> {
-    let value = convert::to_json(default).ok()?;
-    matches!(value, Value::String(_) | Value::Bool(_) | Value::Number(_)).then_some(value)
-}
-
-/// What a value of the default's kind is called.
-pub fn kind(default: &Value) -> &'static str {
-    match default {
-        Value::Bool(_) => "true or false",
-        Value::Number(number) if number.is_f64() => "a number",
-        Value::Number(_) => "a whole number",
-        _ => "a text",
-    }
-}
-
-/// Reads what was typed as a value of the default's kind.
-pub fn read_value(name: &str, typed: &str, default: &Value) -> Result<Value> {
-    let read = match default {
-        Value::Bool(_) => typed.parse::<bool>().ok().map(Value::from),
-        Value::Number(number) if number.is_f64() => {
-            typed.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from)
-        }
-        Value::Number(_) => typed.replace('_', "").parse::<i64>().ok().map(Value::from),
-        _ => Some(Value::from(typed)),
-    };
-    read.ok_or_else(|| {
-        Error::invalid(format!("parameter `{name}`"), kind(default), format!("{typed:?}"))
     })
 }

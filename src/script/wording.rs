@@ -5,9 +5,9 @@ use std::any::TypeId;
 use rhai::{AST, Engine, EvalAltResult, ParseErrorType, Scope};
 
 use super::api;
-use super::api::numbers::WHOLE_HINT;
 use super::failure::Failure;
 use super::operators;
+use super::options::WHOLE_HINT;
 use crate::error::nearest;
 
 /// What a name in a script could have meant.

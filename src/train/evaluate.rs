@@ -25,7 +25,7 @@ pub(super) fn mean_loss(
         let rows: Vec<&Example> = rows.iter().collect();
         let batch = collate(&rows, model.tokenizer().pad_id(), &model.device())?;
         let hidden = decoder.hidden(&batch.ids, &mut Pass::default())?;
-        let loss = summed_loss(decoder, &hidden.detach(), &batch)?;
+        let loss = summed_loss(decoder, &hidden.detach(), &batch, None)?;
         sum += f64::from(loss.to_scalar::<f32>()?);
         trained += batch.trained;
     }

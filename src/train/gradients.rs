@@ -10,7 +10,6 @@ use super::batches::Batch;
 use super::optimiser::Gradients;
 use crate::error::{Error, Result};
 use crate::model::decoder::{Decoder, Pass};
-use crate::ops;
 use crate::random::Stream;
 
 /// Adds the gradients of `weight` times the summed token loss of a batch to those of the update, and returns that loss.
@@ -30,7 +29,7 @@ pub fn add_gradients(
     } else {
         let mut pass = Pass { dropout: Some(dropout), ..Pass::default() };
         let hidden = decoder.hidden(&batch.ids, &mut pass)?;
-        let loss = (summed_loss(decoder, &hidden, batch)? * weight)?;
+        let loss = (summed_loss(decoder, &hidden, batch, Some(weight))? * weight)?;
         collect(&mut gradients, variables, &mut loss.backward()?)?;
         loss
     };
@@ -66,7 +65,7 @@ fn in_pieces(
     let missing = || Error::failed("a block's input received no gradient");
     let last = inputs.pop().ok_or_else(missing)?;
     let hidden = decoder.norm(last.as_tensor())?;
-    let loss = (summed_loss(decoder, &hidden, batch)? * weight)?;
+    let loss = (summed_loss(decoder, &hidden, batch, Some(weight))? * weight)?;
     let mut store = loss.backward()?;
     collect(gradients, variables, &mut store)?;
     let mut gradient = store.remove(last.as_tensor()).ok_or_else(missing)?;
@@ -105,10 +104,16 @@ fn add(into: &mut Gradients, name: &str, gradient: Tensor) -> Result<()> {
     Ok(())
 }
 
-/// The summed token loss of a batch, given its hidden states (batch, time, width).
-pub(super) fn summed_loss(decoder: &Decoder, hidden: &Tensor, batch: &Batch) -> Result<Tensor> {
+/// The summed token loss of a batch, given its hidden states (batch, time, width); `factor` is what it will be
+/// multiplied by before a backward pass, if there is to be one.
+pub(super) fn summed_loss(
+    decoder: &Decoder,
+    hidden: &Tensor,
+    batch: &Batch,
+    factor: Option<f64>,
+) -> Result<Tensor> {
     let width = hidden.dim(2)?;
     let flat = hidden.reshape(((), width))?;
     let chosen = flat.index_select(&batch.positions, 0)?;
-    Ok(ops::cross_entropy_sum(&decoder.logits(&chosen)?, &batch.targets)?)
+    decoder.summed_loss(&chosen, &batch.targets, factor)
 }

@@ -26,6 +26,7 @@ impl Program {
         command
             .current_dir(self.folder())
             .env("XDG_DATA_HOME", self.folder().join("data"))
+            .env("EBB_CACHE", self.folder().join("kept"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

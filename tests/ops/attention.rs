@@ -53,7 +53,11 @@ fn attention_by_definition(
 
 #[test]
 fn attention_and_its_gradients_follow_the_definition() {
-    let span = |starts: &[usize], window| AttentionSpan { starts: starts.to_vec(), window };
+    let span = |starts: &[usize], window| AttentionSpan {
+        starts: starts.to_vec(),
+        window,
+        ..AttentionSpan::default()
+    };
     for (sizes, span, cap) in [
         (Sizes(1, 1, 1, 1, 1, 8), span(&[], None), None),
         (Sizes(2, 5, 5, 2, 2, 8), span(&[], None), Some(0.7)),
@@ -105,7 +109,7 @@ fn attention_has_the_same_bits_whatever_the_batch_the_padding_the_threads_or_the
         let padded = Tensor::cat(&[&pad, x], 1).unwrap();
         Tensor::cat(&[&random("other", &[1, time + padding, heads, 32]), &padded], 0).unwrap()
     });
-    let span = AttentionSpan { starts: vec![0, padding], window: None };
+    let span = AttentionSpan { starts: vec![0, padding], ..AttentionSpan::default() };
     for threads in [1, 2, 4] {
         let together = on_threads(threads, || ops::attention(&pq, &pk, &pv, 0.2, &span)).unwrap();
         let row = together.narrow(0, 1, 1).unwrap();
@@ -129,7 +133,8 @@ fn attention_has_the_same_bits_whatever_the_batch_the_padding_the_threads_or_the
 #[test]
 fn a_row_of_padding_alone_gives_zeros() {
     let x = random("x", &[2, 5, 2, 8]);
-    let span = AttentionSpan { starts: vec![usize::MAX, 0], window: Some(1) };
+    let span =
+        AttentionSpan { starts: vec![usize::MAX, 0], window: Some(1), ..AttentionSpan::default() };
     let out = ops::attention(&x, &x, &x, 1.0, &span).unwrap();
     assert!(wide(&out)[..80].iter().all(|value| *value == 0.0));
     // A window of one key: a query sees only itself.

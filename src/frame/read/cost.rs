@@ -1,5 +1,8 @@
 //! What the values of a text file take in memory, counted from its bytes before any of them is made.
 
+/// What a file may unpack to. A gzip bomb or a parquet footer that promises more is refused.
+pub const LARGEST: u64 = 4 << 30;
+
 /// What a file's values take.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cost {

@@ -18,6 +18,7 @@ use std::path::Path;
 
 use polars::prelude::DataFrame;
 
+use self::cost::LARGEST;
 pub use self::find::{Files, files_of};
 pub use self::options::{Kind, ReadOptions};
 pub use self::together::concatenate;
@@ -27,10 +28,6 @@ use crate::memory;
 
 /// The extensions that can be read and written.
 pub const FORMATS: [&str; 6] = ["jsonl", "ndjson", "json", "csv", "tsv", "parquet"];
-
-/// What a file may unpack to. A gzip bomb or a parquet footer that promises more is refused.
-const LARGEST: u64 = 4 << 30;
-
 /// Bytes of memory for a byte of a text file at the most: a row with one short cell.
 const LARGEST_CELL: u64 = 400;
 

@@ -14,8 +14,8 @@ use polars_io::parquet::read::_internal::to_deserializer;
 use polars_io::parquet::read::infer_schema;
 use rayon::prelude::*;
 
-use super::LARGEST;
 use super::arrow::{Leaf, Plan, plan};
+use super::cost::LARGEST;
 use crate::error::{Context, Error, Result};
 use crate::memory;
 

@@ -54,23 +54,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the map of a `config.json`. Refuses unknown families, what the decoder here does not compute, and sizes that
-    /// make no decoder. A map without `model_type` is taken for LLaMA.
-    pub fn from_json(value: &Value) -> Result<Self> {
-        let Some(map) = value.as_object() else {
-            return Err(Error::invalid("reading config.json", "a map", fields::kind_of(value)));
-        };
-        let name = map.get("model_type").and_then(Value::as_str);
-        let name = name.unwrap_or("llama");
-        let Some(family) = Family::from_name(name) else {
-            let known = Family::ALL.map(Family::name);
-            return Err(Error::unknown("model family", name, known));
-        };
-        let config = read::config(family, map)?;
-        config.check()?;
-        Ok(config)
-    }
-
     /// The `config.json` that transformers loads this decoder from. `dtype` names how the weights are stored.
     pub fn to_json(&self, dtype: &str) -> Value {
         let mut map = self.source.clone();
@@ -147,6 +130,7 @@ impl Config {
         }
     }
 
+    /// Refuses sizes that make no decoder.
     fn check(&self) -> Result<()> {
         let rule = |holds: bool, expected: &str, got: String| {
             if holds { Ok(()) } else { Err(Error::invalid("reading config.json", expected, got)) }

@@ -8,8 +8,27 @@ use super::{Config, Family};
 use crate::error::{Error, Result};
 use crate::ops::Activation;
 
+impl Config {
+    /// Reads the map of a `config.json`. Refuses unknown families, what the decoder here does not compute, and sizes that
+    /// make no decoder. A map without `model_type` is taken for LLaMA.
+    pub fn from_json(value: &Value) -> Result<Self> {
+        let Some(map) = value.as_object() else {
+            return Err(Error::invalid("reading config.json", "a map", kind_of(value)));
+        };
+        let name = map.get("model_type").and_then(Value::as_str);
+        let name = name.unwrap_or("llama");
+        let Some(family) = Family::from_name(name) else {
+            let known = Family::ALL.map(Family::name);
+            return Err(Error::unknown("model family", name, known));
+        };
+        let config = read(family, map)?;
+        config.check()?;
+        Ok(config)
+    }
+}
+
 /// A `config.json` of a known family.
-pub fn config(family: Family, map: &Map<String, Value>) -> Result<Config> {
+fn read(family: Family, map: &Map<String, Value>) -> Result<Config> {
     match family {
         Family::Gpt2 => gpt2(map),
         Family::GptNeox => gpt_neox(map),

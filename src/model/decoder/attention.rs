@@ -4,7 +4,7 @@
 use candle_core::{D, Tensor};
 
 use super::linear::{Linear, Norm};
-use super::pass::Step;
+use super::pass::{Positions, Step};
 use crate::error::Result;
 use crate::model::config::Config;
 use crate::ops::{self, AttentionSpan, Scores};
@@ -42,16 +42,6 @@ pub struct Shape {
     /// How many of the last tokens are seen; all where `None`.
     pub window: Option<usize>,
     pub positions: Positions,
-}
-
-/// Which rotary angles turn queries and keys.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Positions {
-    /// None: positions were added to the embedding.
-    Learned,
-    Rotary,
-    /// Those of layers with a window.
-    Local,
 }
 
 impl Shape {
@@ -101,7 +91,11 @@ impl Attention {
             Some(cache) => cache.append(layer, &k, &v)?,
             None => (k, v),
         };
-        let span = AttentionSpan { starts: step.starts.to_vec(), window: shape.window };
+        let span = AttentionSpan {
+            starts: step.starts.to_vec(),
+            window: shape.window,
+            ..AttentionSpan::default()
+        };
         let mixed = ops::attention(&q, &k, &v, shape.scores, &span)?;
         let mixed = mixed.reshape((batch, time, shape.heads * shape.head_dim))?;
         self.output.forward(&mixed, part(3))

@@ -6,7 +6,8 @@ use candle_core::Tensor;
 
 use super::attention::{Attention, Projections, Shape};
 use super::linear::{Linear, Norm, Parts};
-use super::{Shapes, Stack, Step, module};
+use super::pass::Step;
+use super::stack::{Shapes, Stack, module};
 use crate::error::Result;
 use crate::model::config::Config;
 use crate::ops::{self, Activation};

@@ -119,6 +119,14 @@ struct LowRank {
 }
 
 impl Linear {
+    /// The weight (out, in) where the layer is nothing but its product.
+    pub fn weight_alone(&self) -> Option<&Tensor> {
+        match &self.matrix {
+            Matrix::Dense(weight) if self.bias.is_none() && self.low_rank.is_none() => Some(weight),
+            _ => None,
+        }
+    }
+
     /// x (…, in) → (…, out). `dropout` is where the adapter's dropout draws from while training.
     pub fn forward(&self, x: &Tensor, dropout: Option<Stream>) -> Result<Tensor> {
         let bias = self.bias.as_ref();

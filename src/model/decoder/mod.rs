@@ -8,6 +8,7 @@ mod linear;
 mod llama;
 mod opt;
 mod pass;
+mod stack;
 
 use candle_core::{DType, Device, Tensor};
 
@@ -16,21 +17,10 @@ use crate::model::Weights;
 use crate::model::adapter::Adapter;
 use crate::model::config::{Config, Family};
 use crate::ops;
-use linear::{Linear, Norm, Parts};
+use linear::{Linear, Parts};
 pub use pass::{Cache, Held, Pass, Step};
-
-/// Names and shapes of weights, in the order of the forward pass.
-pub type Shapes = Vec<(String, Vec<usize>)>;
-
-/// What a family computes. A decoder embeds tokens, runs them through the blocks in order, and normalises the result.
-trait Stack: Send + Sync {
-    /// ids (batch, time) u32 → (batch, time, width)
-    fn embed(&self, ids: &Tensor, step: &Step) -> Result<Tensor>;
-    /// One block: (batch, time, width) → the same.
-    fn block(&self, layer: usize, x: &Tensor, step: &mut Step) -> Result<Tensor>;
-    /// The norm before the head.
-    fn norm(&self) -> &Norm;
-}
+pub use stack::Shapes;
+use stack::Stack;
 
 /// The names and shapes of every weight that a configuration calls for. Matrices are (out, in) in every family, GPT-2's
 /// too, whose files have them the other way round.
@@ -53,12 +43,24 @@ pub fn is_stored_transposed(config: &Config, name: &str) -> bool {
     config.family == Family::Gpt2 && gpt2::is_conv1d(name)
 }
 
-/// The LayerNorm or linear module `{module}` of that many outputs (and inputs), with a bias if so.
-fn module(shapes: &mut Shapes, module: String, weight: Vec<usize>, bias: bool) {
-    if let (true, Some(outputs)) = (bias, weight.first()) {
-        shapes.push((format!("{module}.bias"), vec![*outputs]));
+/// Checks that these are the weights that a configuration calls for, each of its shape.
+pub fn check(weights: &Weights, config: &Config) -> Result<()> {
+    for (name, expected) in shapes(config) {
+        let Some(shape) = weights.shape(&name) else {
+            return Err(Error::failed_with_hint(
+                format!("the weights lack `{name}`, which config.json calls for"),
+                "is this the config.json of these weights?",
+            ));
+        };
+        if shape != expected {
+            return Err(Error::invalid(
+                format!("loading `{name}`"),
+                format!("shape {expected:?}, as config.json says"),
+                format!("{shape:?}"),
+            ));
+        }
     }
-    shapes.push((format!("{module}.weight"), weight));
+    Ok(())
 }
 
 /// A decoder ready to run.
@@ -156,6 +158,22 @@ impl Decoder {
         match self.config.logit_cap {
             Some(cap) => Ok(ops::soft_cap(&logits, cap)?),
             None => Ok(logits),
+        }
+    }
+
+    /// The summed loss of next tokens, hidden (rows, width) and targets (rows) u32 → scalar, without standing logits where that
+    /// can be. `factor` is what the loss will be multiplied by before the backward pass; without one there is none.
+    pub fn summed_loss(
+        &self,
+        hidden: &Tensor,
+        targets: &Tensor,
+        factor: Option<f64>,
+    ) -> Result<Tensor> {
+        match self.head.weight_alone() {
+            Some(weight) if self.config.logit_cap.is_none() && self.device.is_cpu() => {
+                Ok(ops::head_loss(hidden, weight, targets, factor)?)
+            }
+            _ => Ok(ops::cross_entropy_sum(&self.logits(hidden)?, targets)?),
         }
     }
 

@@ -2,7 +2,6 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::attention::Positions;
 use crate::error::{Context, Error, Result};
 use crate::model::config::Config;
 use crate::model::config::rope::Rope;
@@ -68,6 +67,16 @@ impl<'a> Step<'a> {
             Positions::Local => self.local.as_ref(),
         }
     }
+}
+
+/// Which rotary angles turn queries and keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Positions {
+    /// None: positions were added to the embedding.
+    Learned,
+    Rotary,
+    /// Those of layers with a window.
+    Local,
 }
 
 /// cos and sin of position · frequency for the positions of a pass.

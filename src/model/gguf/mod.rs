@@ -7,13 +7,12 @@ mod pre_tokenizers;
 mod reader;
 mod settings;
 mod tokenizer;
+mod values;
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use candle_core::quantized::{QStorage, QTensor};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 
 use super::Model;
 use super::config::Config;
@@ -25,8 +24,9 @@ use super::weights::Weights;
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::ops::Packed;
-use container::{Container, Info, Kind};
+use container::{Container, Info};
 use names::Change;
+use values::{dense, quantized, reordered};
 
 /// Loads the model in the file `name` of `files`.
 pub(super) fn load(files: &Files, name: &str, options: &LoadOptions) -> Result<Model> {
@@ -121,42 +121,6 @@ fn weights(
         weights.dense.insert(name, values.to_dtype(dtype)?);
     }
     Ok(weights)
-}
-
-fn quantized(data: &[u8], info: &Info, device: &Device) -> Result<QTensor> {
-    let storage = QStorage::from_data(Cow::Borrowed(data), device, info.kind)?;
-    Ok(QTensor::new(storage, info.shape.as_slice())?)
-}
-
-/// The values of a tensor, as f32 where they are in blocks.
-fn dense(data: &[u8], info: &Info, device: &Device) -> Result<Tensor> {
-    let plain = match info.kind {
-        Kind::F32 => DType::F32,
-        Kind::F16 => DType::F16,
-        Kind::BF16 => DType::BF16,
-        _ => return Ok(quantized(data, info, device)?.dequantize(device)?),
-    };
-    Ok(Tensor::from_raw_buffer(data, plain, &info.shape, device)?)
-}
-
-/// The values of a small tensor.
-fn tensor_values(file: &Container, info: &Info) -> Result<Vec<f32>> {
-    let values = dense(&file.data(info)?, info, &Device::Cpu)?;
-    Ok(values.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
-}
-
-/// Puts whole rows in another order; blocks never reach over the end of a row.
-fn reordered(data: &[u8], order: &[usize], info: &Info) -> Result<Vec<u8>> {
-    let row = data.len() / info.shape.first().copied().unwrap_or(1).max(1);
-    let mut out = Vec::with_capacity(data.len());
-    for place in order {
-        let start = place.saturating_mul(row);
-        match data.get(start..start.saturating_add(row)) {
-            Some(bytes) => out.extend_from_slice(bytes),
-            None => return Err(Error::failed("a tensor of the GGUF file lacks rows")),
-        }
-    }
-    Ok(out)
 }
 
 /// Refuses blocks whose scales are no finite numbers: all their values would be none.

@@ -205,7 +205,7 @@ fn scaling(keys: &Keys, theta: f64, dims: i64) -> Result<Option<Value>> {
     let Some(info) = keys.file.tensors.get("rope_freqs.weight") else {
         return Ok(None);
     };
-    let given = super::tensor_values(keys.file, info)?;
+    let given = super::values::tensor_values(keys.file, info)?;
     let largest = given.iter().copied().fold(1.0, f32::max);
     // The file has the outcome alone; these are the settings that every LLaMA 3.1 and 3.2 was published with.
     let known = Scaling::Llama3 { factor: f64::from(largest), low: 1.0, high: 4.0, original: 8192 };

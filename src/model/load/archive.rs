@@ -10,8 +10,9 @@ use candle_core::{DType, Device, Tensor};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::legacy::{self, Legacy};
-use super::pickle::{self, Described};
+use super::pickle::Described;
 use super::source::Bytes;
+use super::state_dict;
 use crate::doorway::Opened;
 use crate::error::{Error, Result};
 use crate::memory;
@@ -27,6 +28,8 @@ const PICKLE: &str = "data.pkl";
 pub struct Archive {
     store: Store,
     pub tensors: BTreeMap<String, Described>,
+    /// The settings that a checkpoint has under "config" beside its "state_dict".
+    pub config: Option<serde_json::Value>,
 }
 
 /// Where the storages are.
@@ -61,9 +64,9 @@ impl Archive {
         };
         let bytes = Bytes::of(opened);
         if legacy::is_legacy(&bytes)? {
-            let Legacy { tensors, storages } = legacy::read(&bytes).map_err(refuse)?;
+            let Legacy { tensors, storages, config } = legacy::read(&bytes).map_err(refuse)?;
             let store = Store::Plain { bytes, storages };
-            return Ok(Self { store, tensors: named(tensors)? });
+            return Ok(Self { store, tensors: named(tensors)?, config });
         }
         let file = bytes.into_file().map_err(refuse)?;
         let mut zip =
@@ -74,10 +77,11 @@ impl Archive {
             .find(|name| name == PICKLE || name.ends_with(&format!("/{PICKLE}")));
         let name = name.ok_or_else(|| refuse(format!("it has no {PICKLE}")))?;
         let bytes = stored(&mut zip, &name, 0, None).map_err(refuse)?;
-        let state = pickle::state(&bytes).map_err(refuse)?;
+        let state = state_dict::state(&bytes).map_err(refuse)?;
         let folder = name.trim_end_matches(PICKLE).to_string();
         let zip = Mutex::new(zip);
-        Ok(Self { store: Store::Zip { zip, folder }, tensors: named(state.tensors)? })
+        let store = Store::Zip { zip, folder };
+        Ok(Self { store, tensors: named(state.tensors)?, config: state.config })
     }
 
     /// A tensor on the CPU, in the type that it is stored in.

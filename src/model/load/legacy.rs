@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::pickle::{self, Described};
+use super::pickle::Described;
 use super::source::Bytes;
+use super::state_dict;
 use crate::error::Result;
 
 /// The first pickle: a number that says what follows.
@@ -17,6 +18,8 @@ pub struct Legacy {
     pub tensors: Vec<(String, Described)>,
     /// A storage's name → its first byte and its length in bytes.
     pub storages: BTreeMap<String, (u64, u64)>,
+    /// The settings of a checkpoint.
+    pub config: Option<serde_json::Value>,
 }
 
 /// Whether a file begins like one of these.
@@ -46,13 +49,13 @@ pub fn read(bytes: &Bytes) -> std::result::Result<Legacy, String> {
     // The protocol, and what the machine was like: neither changes how the rest is read.
     for _ in 0..2 {
         let rest = head.get(position..).unwrap_or_default();
-        position += pickle::length(rest)?;
+        position += state_dict::length(rest)?;
     }
     let rest = head.get(position..).unwrap_or_default();
-    let state = pickle::state(rest)?;
+    let state = state_dict::state(rest)?;
     position += state.length;
     let rest = head.get(position..).unwrap_or_default();
-    let (keys, length) = pickle::texts(rest)?;
+    let (keys, length) = state_dict::texts(rest)?;
     let mut place = (position + length) as u64;
     let mut storages = BTreeMap::new();
     for key in keys {
@@ -70,5 +73,5 @@ pub fn read(bytes: &Bytes) -> std::result::Result<Legacy, String> {
             _ => return Err("it ends early".to_string()),
         }
     }
-    Ok(Legacy { tensors: state.tensors, storages })
+    Ok(Legacy { tensors: state.tensors, storages, config: state.config })
 }

@@ -1,61 +1,41 @@
-//! Models from folders, bundled names and the Hub: save_pretrained layout, checked before it is trusted.
+//! The door to models in folders, by bundled names and on the Hub: it sees which layout they have, and the loader of that
+//! layout checks before it trusts.
 
 mod archive;
 mod cursor;
+mod finish;
 mod fresh;
 mod head;
 mod legacy;
-pub(super) mod names;
+pub(crate) mod names;
+mod options;
 mod pickle;
 mod place;
-pub(super) mod source;
-pub(super) mod tensors;
+mod pretrained;
+pub(crate) mod source;
+mod state_dict;
+pub(crate) mod tensors;
 mod tokenizer;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use candle_core::Device;
 use include_dir::{Dir, include_dir};
-use serde_json::Value;
 
+pub(super) use self::finish::finish;
 pub use self::fresh::random;
 pub use self::names::shortened;
+pub use self::options::LoadOptions;
 pub use self::place::device_of;
 pub(super) use self::place::dtype_of;
-use self::place::require_memory;
+use self::pretrained::assemble;
 use self::source::Files;
-use self::tensors::TensorFile;
-use super::config::Config;
-use super::lineage::Lineage;
-use super::text::TextTokenizer;
-use super::weights::Tensors;
-use super::{Model, Weights, decoder, gguf, peft};
-use crate::control::Control;
+use super::peft::Base;
+use super::{Model, gguf, peft};
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::hub;
 
 static BUNDLED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/data");
-
-/// How to load.
-#[derive(Clone, Debug, Default)]
-pub struct LoadOptions {
-    /// "f32", "bf16" or "f16"; f32 when `None`.
-    pub dtype: Option<String>,
-    /// "auto", "cpu" or "cuda:0"; empty is "auto".
-    pub device: String,
-    /// A revision of a Hub repository.
-    pub revision: Option<String>,
-    /// Keep the matrices of the blocks in GGUF blocks of this kind ("q8_0", "q4_0", …).
-    pub quantize: Option<String>,
-    /// A PEFT folder whose adapter comes over the model.
-    pub adapter: Option<PathBuf>,
-    /// Told how far loading is, and asked whether to stop.
-    pub control: Control,
-    /// Where the model's files may really lie, and where an adapter's base may be.
-    pub roots: Roots,
-}
 
 /// Loads from a bundled name (`ebb/tiny`), a folder, or a Hub repository (`org/name` or `org/name@revision`), and puts
 /// the adapter of `options` over it.
@@ -123,7 +103,7 @@ pub fn from_folder(folder: &Path, options: &LoadOptions) -> Result<Model> {
 }
 
 /// The base of an adapter, in a folder or a `.gguf` file.
-pub(super) fn base_at(path: &Path, options: &LoadOptions) -> Result<Model> {
+fn base_at(path: &Path, options: &LoadOptions) -> Result<Model> {
     match gguf_file(path, &options.roots) {
         Some((files, name)) => gguf::load(&files, &name, options),
         None => whole(&Files::of_folder(path, &options.roots), options),
@@ -168,7 +148,11 @@ fn of_files(
         return gguf::load(&files, &name, options);
     }
     match files.read("adapter_config.json")? {
-        Some(settings) => peft::load(files, &settings, options, base),
+        Some(settings) => peft::load(files, &settings, options, &|named| match named {
+            Base::Bundled(name) => bundled(name, options),
+            Base::At(path) => base_at(&path, options),
+            Base::Named(name) => base(&name),
+        }),
         None => whole(files, options),
     }
 }
@@ -192,127 +176,4 @@ pub fn bundled_names() -> Vec<String> {
         .filter(is_model)
         .map(|folder| format!("ebb/{}", folder.path().display()))
         .collect()
-}
-
-fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
-    let config = files.required("config.json")?;
-    let stored: Value = serde_json::from_slice(&config).map_err(|error| {
-        Error::failed(format!("config.json of {} cannot be read: {error}", files.source))
-    })?;
-    let config = Config::from_json(&stored)?;
-    let generation = match files.read("generation_config.json")? {
-        Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
-            Error::failed(format!(
-                "generation_config.json of {} cannot be read: {error}",
-                files.source
-            ))
-        })?,
-        None => Value::Null,
-    };
-    let mut tokenizer = tokenizer::read(files, &stored, &config.ending_with(&generation)?)?;
-    if let Some(template) = files.read("chat_template.jinja")? {
-        let template = String::from_utf8(template);
-        let template = template.map_err(|_| {
-            Error::failed(format!("chat_template.jinja of {} is not UTF-8", files.source))
-        })?;
-        tokenizer.set_chat_template(template);
-    }
-    let device = device_of(&options.device)?;
-    require_memory(&config, dtype_of(options)?, &device)?;
-    let (config, weights, lineage) = read_weights(files, config, options, &device)?;
-    finish(config, tokenizer, weights, lineage, options)
-}
-
-/// A model out of its parts, quantized if asked.
-pub(super) fn finish(
-    config: Config,
-    tokenizer: TextTokenizer,
-    weights: Weights,
-    lineage: Lineage,
-    options: &LoadOptions,
-) -> Result<Model> {
-    weights.check(&config)?;
-    weights.refuse_not_finite()?;
-    let weights = match &options.quantize {
-        Some(kind) => weights.quantized(&config, kind)?,
-        None => weights,
-    };
-    Model::new(config, Arc::new(tokenizer), weights, None, lineage)
-}
-
-/// The weights that the configuration calls for, from one file or from the shards an index names; the configuration, its
-/// head untied where the file holds another one; and the lineage, with the files' hash and the tensors that were left alone.
-fn read_weights(
-    files: &Files,
-    config: Config,
-    options: &LoadOptions,
-    device: &Device,
-) -> Result<(Config, Weights, Lineage)> {
-    let dtype = dtype_of(options)?;
-    let (mut opened, mut hashes, mut stored) = (Vec::new(), Vec::new(), Vec::new());
-    for name in tensors::weight_files(files)? {
-        let file = TensorFile::open(files, &name)?;
-        let bytes = files.open(&name)?;
-        if let (Some(file), Some(bytes)) = (file, bytes) {
-            stored.extend(file.names());
-            hashes.push(bytes.sha256()?);
-            opened.push(file);
-        }
-    }
-    refuse_doubles(&stored)?;
-    let (config, names) = head::names(config, &opened, &stored)?;
-    let config = &config;
-    let needed = decoder::shapes(config);
-    let mut weights = Tensors::new();
-    let mut task = options.control.begin("loading", needed.len() as u64, "weights");
-    for (done, (name, expected)) in needed.into_iter().enumerate() {
-        options.control.check()?;
-        task.update(done as u64, "");
-        let Some(stored) = names.found.get(&name) else {
-            continue;
-        };
-        let transposed = decoder::is_stored_transposed(config, &name);
-        let holder = opened.iter().find_map(|file| Some((file, file.shape(stored)?)));
-        let Some((file, mut shape)) = holder else {
-            continue;
-        };
-        if transposed {
-            shape.reverse();
-        }
-        if shape != expected {
-            return Err(Error::invalid(
-                format!("loading `{name}` of {}", files.source),
-                format!("shape {expected:?}, as config.json says"),
-                format!("{shape:?}"),
-            ));
-        }
-        let tensor = file.read(stored, dtype)?;
-        let tensor = if transposed { tensor.t()?.contiguous()? } else { tensor };
-        weights.insert(name, tensor.to_device(device)?);
-    }
-    let sha256 = match hashes.as_slice() {
-        [one] => one.clone(),
-        several => crate::files::sha256(several.join(" ").as_bytes()),
-    };
-    let mut lineage = match files.read("ebb.json")? {
-        // A model of ours remembers how it was made; a note that cannot be read is no reason to refuse the weights.
-        Some(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
-        None => Lineage::default(),
-    };
-    lineage.source = files.source.clone();
-    lineage.sha256 = Some(sha256);
-    lineage.unused = names.unused;
-    Ok((config.clone(), Weights::dense(weights), lineage))
-}
-
-/// Refuses a name that two parts of the weights have.
-fn refuse_doubles(stored: &[String]) -> Result<()> {
-    let mut seen = std::collections::BTreeSet::new();
-    match stored.iter().find(|name| !seen.insert(name.as_str())) {
-        Some(name) => Err(Error::failed_with_hint(
-            format!("two of the weight files hold `{name}`"),
-            "the index and its parts do not belong together: copy or download them again",
-        )),
-        None => Ok(()),
-    }
 }

@@ -22,12 +22,12 @@ pub struct Described {
 }
 
 /// What is wrong with a pickle, as the end of a sentence.
-type Why<T> = Result<T, String>;
+pub type Why<T> = Result<T, String>;
 /// The place of an object.
-type Id = usize;
+pub type Id = usize;
 
 #[derive(Clone, Debug)]
-enum Object {
+pub enum Object {
     Mark,
     None,
     /// A value that weights are not described by.
@@ -46,65 +46,16 @@ enum Object {
     Tensor(Described),
 }
 
-/// A pickled state_dict.
-pub struct State {
-    /// The tensors, by name.
-    pub tensors: Vec<(String, Described)>,
-    /// The kinds of the storages, by their names.
-    pub kinds: HashMap<String, String>,
-    /// Bytes of the pickle.
-    pub length: usize,
-}
-
-/// Reads the state_dict at the beginning of `bytes`.
-pub fn state(bytes: &[u8]) -> Why<State> {
-    let mut machine = Machine::over(bytes);
-    let last = machine.run()?;
-    let Object::Dict(entries) = machine.object(last)? else {
-        return Err("it holds no map of names to tensors".to_string());
-    };
-    let mut tensors = Vec::new();
-    for (key, value) in entries {
-        if let (Object::Text(name), Object::Tensor(tensor)) =
-            (machine.object(*key)?, machine.object(*value)?)
-        {
-            tensors.push((name.clone(), tensor.clone()));
-        }
-    }
-    let kinds = machine.objects.iter().filter_map(|object| match object {
-        Object::Storage { kind, key } => Some((key.clone(), kind.clone())),
-        _ => None,
-    });
-    Ok(State { tensors, kinds: kinds.collect(), length: machine.source.position })
-}
-
-/// The texts of the pickled list at the beginning of `bytes`, and the bytes of the pickle.
-pub fn texts(bytes: &[u8]) -> Why<(Vec<String>, usize)> {
-    let mut machine = Machine::over(bytes);
-    let last = machine.run()?;
-    let Object::List(items) = machine.object(last)? else {
-        return Err("it has something else where a list belongs".to_string());
-    };
-    let texts = items.iter().map(|item| machine.read_text(*item));
-    Ok((texts.collect::<Why<_>>()?, machine.source.position))
-}
-
-/// The bytes of the pickle at the beginning of `bytes`.
-pub fn length(bytes: &[u8]) -> Why<usize> {
-    let mut machine = Machine::over(bytes);
-    machine.run()?;
-    Ok(machine.source.position)
-}
-
-struct Machine<'a> {
-    source: Cursor<'a>,
-    objects: Vec<Object>,
+/// What is run, and what it has made so far.
+pub struct Machine<'a> {
+    pub source: Cursor<'a>,
+    pub objects: Vec<Object>,
     stack: Vec<Id>,
     memo: HashMap<u64, Id>,
 }
 
 impl<'a> Machine<'a> {
-    fn over(bytes: &'a [u8]) -> Self {
+    pub fn over(bytes: &'a [u8]) -> Self {
         Self {
             source: Cursor::over(bytes),
             objects: Vec::new(),
@@ -114,7 +65,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Runs to the end, and gives what is on top.
-    fn run(&mut self) -> Why<Id> {
+    pub fn run(&mut self) -> Why<Id> {
         loop {
             match self.source.byte()? {
                 b'.' => return self.pop(),
@@ -238,7 +189,7 @@ impl<'a> Machine<'a> {
         self.stack.last().copied().ok_or_else(|| "it takes more than there is".to_string())
     }
 
-    fn object(&self, id: Id) -> Why<&Object> {
+    pub fn object(&self, id: Id) -> Why<&Object> {
         self.objects.get(id).ok_or_else(|| "it names what is not there".to_string())
     }
 
@@ -282,7 +233,7 @@ impl<'a> Machine<'a> {
         if rest.is_empty() { Ok(()) } else { Err("it has a key without a value".to_string()) }
     }
 
-    fn read_text(&self, id: Id) -> Why<String> {
+    pub fn read_text(&self, id: Id) -> Why<String> {
         match self.object(id)? {
             Object::Text(text) => Ok(text.clone()),
             _ => Err("it has something else where a text belongs".to_string()),

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device};
 
-use super::LoadOptions;
+use super::options::LoadOptions;
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::model::config::Config;

@@ -47,6 +47,14 @@ impl TensorFile {
         names
     }
 
+    /// The settings that a checkpoint of torch.save has beside its weights.
+    pub fn config(&self) -> Option<&serde_json::Value> {
+        match self {
+            Self::Safetensors { .. } => None,
+            Self::Archive(archive) => archive.config.as_ref(),
+        }
+    }
+
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
         match self {
             Self::Safetensors { metadata, .. } => Some(metadata.info(name)?.shape.clone()),

@@ -8,19 +8,29 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::lineage::{Lineage, Stage};
+use super::load::LoadOptions;
 use super::load::source::Files;
 use super::load::tensors::TensorFile;
-use super::load::{LoadOptions, base_at, bundled};
 use super::{BaseSource, Model, Weights};
 use crate::doorway::Found;
 use crate::error::{Error, Result};
 
-/// A PEFT folder over the base that it names: a bundled one, a folder, or what `fetch` finds by that name.
+/// The base that an adapter names.
+pub(super) enum Base<'a> {
+    /// A model that the program ships, by its name.
+    Bundled(&'a str),
+    /// A folder, or a `.gguf` file.
+    At(PathBuf),
+    /// A repository on the Hub, with its revision.
+    Named(String),
+}
+
+/// A PEFT folder over the base that it names, which `open` loads.
 pub(super) fn load(
     files: &Files,
     settings: &[u8],
     options: &LoadOptions,
-    fetch: &dyn Fn(&str) -> Result<Model>,
+    open: &dyn Fn(Base) -> Result<Model>,
 ) -> Result<Model> {
     let settings = parse(files, settings)?;
     let named = settings.get("base_model_name_or_path").and_then(Value::as_str);
@@ -31,10 +41,10 @@ pub(super) fn load(
         )
     })?;
     let base = match named.strip_prefix("ebb/") {
-        Some(name) => bundled(name, options)?,
+        Some(name) => open(Base::Bundled(name))?,
         None => match base_folder(files, named, options)? {
-            Some(path) => base_at(&path, options)?,
-            None => fetch(&at_revision(named, &settings))?,
+            Some(path) => open(Base::At(path))?,
+            None => open(Base::Named(at_revision(named, &settings)))?,
         },
     };
     put_over(base, files, &settings)

@@ -244,11 +244,18 @@ impl TextTokenizer {
 
     /// Writes `tokenizer.json` and `tokenizer_config.json` as transformers reads them.
     pub fn save(&self, roots: &crate::doorway::Roots, folder: &Path) -> Result<()> {
+        let [text, settings] = self.content()?;
+        crate::files::write_bytes(roots, &folder.join("tokenizer.json"), text.as_bytes())?;
+        let path = folder.join("tokenizer_config.json");
+        crate::files::write_bytes(roots, &path, settings.as_bytes())
+    }
+
+    /// What the two files say.
+    pub fn content(&self) -> Result<[String; 2]> {
         let text = self
             .tokenizer
             .to_string(true)
             .map_err(|error| Error::failed(format!("the tokenizer cannot be saved: {error}")))?;
-        crate::files::write_bytes(roots, &folder.join("tokenizer.json"), text.as_bytes())?;
         let mut settings = match &self.settings {
             Value::Object(map) => map.clone(),
             _ => serde_json::Map::new(),
@@ -265,7 +272,6 @@ impl TextTokenizer {
         settings
             .entry("tokenizer_class")
             .or_insert_with(|| Value::String("PreTrainedTokenizerFast".to_string()));
-        let text = serde_json::to_string_pretty(&settings).unwrap_or_default();
-        crate::files::write_bytes(roots, &folder.join("tokenizer_config.json"), text.as_bytes())
+        Ok([text, serde_json::to_string_pretty(&settings).unwrap_or_default()])
     }
 }

@@ -1,6 +1,6 @@
 //! Rhai code as HTML with a little colour: comments, strings, numbers and words of the language.
 
-use super::html::escape;
+use super::escape::escape;
 
 const WORDS: &[&str] = &[
     "as", "break", "catch", "const", "continue", "else", "export", "false", "fn", "for", "if",

@@ -5,11 +5,11 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 use serde_json::Value;
 
 use super::code::highlighted;
-use crate::display::{Output, Table};
+use super::escape::escape;
+use crate::display::{Chart, Output, Table};
 use crate::notebook::cells::{self, Cell, Content};
-use crate::notebook::runner::{Item, Outcome, Ran};
+use crate::notebook::outcome::{Item, Outcome, Ran};
 use crate::plain::printable;
-use crate::plot::Chart;
 use crate::script::report::ScriptError;
 
 const STYLE: &str = include_str!("style.css");
@@ -40,22 +40,6 @@ pub fn page(outcome: &Outcome, facts: &Value) -> String {
          </head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n",
         escape(&title)
     )
-}
-
-/// Text for HTML, in an element or an attribute.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in printable(text).chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 fn header(title: &str, facts: &Value) -> String {

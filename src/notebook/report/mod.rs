@@ -1,4 +1,5 @@
 //! Reports of a run, one file per format.
 
 mod code;
+mod escape;
 pub mod html;

@@ -2,7 +2,8 @@
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
-use super::{AttentionSpan, Scores};
+use super::scores::Scores;
+use super::span::AttentionSpan;
 use crate::ops::soft_cap;
 
 /// As [`super::attention`].

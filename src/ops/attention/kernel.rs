@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use candle_core::{Layout, Result, bail};
 
-use super::{AttentionSpan, Scores};
+use super::scores::Scores;
+use super::span::AttentionSpan;
 use crate::ops::cpu::{collect, fill};
 use crate::ops::products::{Rows, Side, Target, add_products, products};
 

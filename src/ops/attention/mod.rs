@@ -1,38 +1,21 @@
-//! Causal scaled dot-product attention (Vaswani et al. 2017) with grouped key/value heads (Ainslie et al. 2023), left
-//! padding and sliding windows.
+//! Scaled dot-product attention (Vaswani et al. 2017), causal or over whole texts, with grouped key/value heads (Ainslie et
+//! al. 2023), padding and sliding windows.
 //!
 //! Neither the scores nor their softmax are kept for the backward pass: it computes them again, block by block.
 
 pub(super) mod composed;
 mod kernel;
 mod scores;
+mod span;
 
 use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Tensor, bail};
 
 use super::cpu::Elements;
 use kernel::{Backward, Forward, Heads};
 pub use scores::Scores;
+pub use span::AttentionSpan;
 
-/// Which keys a query may see.
-#[derive(Clone, Debug, Default)]
-pub struct AttentionSpan {
-    /// First real key of each row of a left-padded batch; empty when no row is padded.
-    pub starts: Vec<usize>,
-    /// Sliding window: a query at position p sees keys p − window + 1 ..= p.
-    pub window: Option<usize>,
-}
-
-impl AttentionSpan {
-    /// The keys that a query at key position `position` of batch row `row` sees.
-    fn visible(&self, row: usize, position: usize) -> std::ops::Range<usize> {
-        let start = self.starts.get(row).copied().unwrap_or(0);
-        let oldest = self.window.map_or(0, |window| (position + 1).saturating_sub(window));
-        let end = position + 1;
-        start.max(oldest).min(end)..end
-    }
-}
-
-/// Causal attention with grouped key/value heads: q (batch, queries, heads, head_dim), k and v (batch, keys, kv_heads,
+/// Attention with grouped key/value heads, causal where `span` has no ends: q (batch, queries, heads, head_dim), k and v (batch, keys, kv_heads,
 /// head_dim), queries standing at the end of the keys → (batch, queries, heads, head_dim). A number as `scores` is what
 /// products are multiplied by.
 /// A row's result does not depend on the rows beside it nor on its padding. Queries on padding give zeros.
@@ -71,6 +54,13 @@ fn check(q: &Tensor, k: &Tensor, v: &Tensor, span: &AttentionSpan) -> Result<()>
     }
     if !span.starts.is_empty() && span.starts.len() != batch {
         bail!("attention: expected a start for each of {batch} rows, got {}", span.starts.len());
+    }
+    let fit = |end: &usize| *end <= keys;
+    if !span.ends.is_empty() && (span.ends.len() != batch || !span.ends.iter().all(fit)) {
+        bail!(
+            "attention: expected an end within {keys} keys for each of {batch} rows, got {:?}",
+            span.ends
+        );
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::Target;
+use super::sides::Target;
 use crate::ops::vector::{LANES, Vector};
 
 /// How the rows of a result are cut into blocks: as evenly as they can be.

@@ -17,13 +17,7 @@ use std::ops::Range;
 use super::cpu::{collect, fill};
 use super::vector::{self, Kernel, LANES, Vector};
 use block::{Blocks, Stretch};
-pub use sides::{Panels, Right, Rows, Side};
-
-/// A matrix to write: rows `stride` elements apart.
-pub struct Target<'a> {
-    pub data: &'a mut [f32],
-    pub stride: usize,
-}
+pub use sides::{Panels, Right, Rows, Side, Target};
 
 /// `out[i][j] = left[i] · right[j]`, plus `bias[j]` where there is one, in this thread.
 pub fn products(left: Side, right: Right, bias: Option<&[f32]>, out: Target) {
@@ -46,17 +40,27 @@ pub fn matrix(left: Side, right: Right, bias: Option<&[f32]>) -> Vec<f32> {
     }
 }
 
+/// Adds all products of `left` and `right` to `out` (left, right), shared out over threads by rows.
+pub fn add_matrix(left: Side, right: Side, out: &mut [f32]) {
+    in_blocks(left, right.into(), out, |rows, target| add_products(rows, right, target));
+}
+
 fn by_rows(left: Side, right: Right, bias: Option<&[f32]>) -> Vec<f32> {
+    let mut out = vec![0.0; left.count() * right.count()];
+    in_blocks(left, right, &mut out, |rows, target| products(rows, right, bias, target));
+    out
+}
+
+/// Hands blocks of rows and their part of the result to `work`.
+fn in_blocks(left: Side, right: Right, out: &mut [f32], work: impl Fn(Side, Target) + Sync) {
     let (count, width) = (left.count(), right.count());
     let tasks = 4 * rayon::current_num_threads();
     let block = count.div_ceil(tasks).next_multiple_of(LANES).min(16 * LANES);
-    let mut out = vec![0.0; count * width];
-    let work = out.len() * left.length();
-    fill(&mut out, block * width, work, |index, data| {
+    let multiplications = out.len() * left.length();
+    fill(out, block * width, multiplications, |index, data| {
         let rows = index * block..count.min((index + 1) * block);
-        products(left.range(rows), right, bias, Target { data, stride: width });
+        work(left.range(rows), Target { data, stride: width });
     });
-    out
 }
 
 fn by_columns(left: Side, right: Right, bias: Option<&[f32]>) -> Vec<f32> {

@@ -1,4 +1,4 @@
-//! The sides of a product: vectors in rows, in columns, or in panels, and how they are copied into panels.
+//! The sides of a product: vectors in rows, in columns, or in panels, how they are copied into panels, and its result.
 
 // Loops over constant bounds become straight code on registers; over iterators they do not always.
 #![allow(clippy::needless_range_loop)]
@@ -62,6 +62,12 @@ impl<'a> Rows<'a> {
             line(15),
         ]
     }
+}
+
+/// A matrix to write: rows `stride` elements apart.
+pub struct Target<'a> {
+    pub data: &'a mut [f32],
+    pub stride: usize,
 }
 
 /// One side of a product: vectors, each of which is multiplied with each of the other side.

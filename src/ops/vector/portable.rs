@@ -1,6 +1,6 @@
 //! Vectors as plain arrays: for processors without AVX2, and what the others are compared with.
 
-use super::{LANES, Vector};
+use super::lanes::{LANES, Vector};
 
 #[derive(Clone, Copy)]
 pub struct Portable([f32; LANES]);

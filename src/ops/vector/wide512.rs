@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, LANES, Vector};
+use super::lanes::{Kernel, LANES, Vector};
 
 #[derive(Clone, Copy)]
 pub struct Wide(__m512);

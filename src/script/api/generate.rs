@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::chat::{self, is_conversation, messages_from};
 use super::frame::Frame;
-use super::model::{ids_array, prompt_ids};
 use super::texts;
+use super::tokens::{ids_array, prompt_ids};
 use crate::error::{Error, Result};
 use crate::generate::{self, Completion};
 use crate::model::Model;

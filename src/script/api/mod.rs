@@ -1,5 +1,6 @@
 //! The script functions, one file per noun. [`all`] is the whole surface.
 
+mod cached;
 pub mod chat;
 pub mod comparisons;
 pub mod expr;
@@ -18,7 +19,10 @@ mod plot_options;
 pub mod random;
 mod rows;
 pub mod texts;
-pub mod train;
+pub mod tokenizer;
+mod tokens;
+pub mod toxicity;
+mod train;
 
 use rhai::Dynamic;
 
@@ -30,6 +34,8 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         model::RECORDS,
         train::RECORDS,
         generate::RECORDS,
+        cached::RECORDS,
+        toxicity::RECORDS,
         chat::RECORDS,
         plot::RECORDS,
         random::RECORDS,
@@ -46,10 +52,11 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         .chain(others.into_iter().flatten())
 }
 
-/// Whether a value is a frame, a model, an expression or a chart: what never changes once it is made.
+/// Whether a value is a frame, a model, a classifier, an expression or a chart: what never changes once it is made.
 pub fn is_record(value: &Dynamic) -> bool {
     value.is::<frame::Frame>()
         || value.is::<expr::Expr>()
         || value.is::<crate::model::Model>()
-        || value.is::<crate::plot::Chart>()
+        || value.is::<crate::display::Chart>()
+        || value.is::<toxicity::Scorer>()
 }

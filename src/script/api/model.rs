@@ -8,6 +8,8 @@ use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::frame::Frame;
+use super::tokenizer::{TokenizerFile, register_tokenizer};
+use super::tokens::{ids_array, prompt_ids, token_ids};
 use crate::aside::aside;
 use crate::doorway::Found;
 use crate::error::{Context, Error, Result};
@@ -17,16 +19,12 @@ use crate::model::config::Config;
 use crate::model::load::{self, LoadOptions};
 use crate::model::text::TextTokenizer;
 use crate::model::weights::{Entry, Weights};
-use crate::model::{Model, bpe, save};
+use crate::model::{Model, save};
 use crate::script::convert;
-use crate::script::failure::{At, ScriptResult};
+use crate::script::failure::At;
 use crate::script::host::{Event, Host};
 use crate::script::options::Options;
 use crate::script::record::Record;
-
-/// A tokenizer without a model: what `train_tokenizer` gives and `new_model` takes.
-#[derive(Clone)]
-pub struct TokenizerFile(Rc<String>);
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -268,44 +266,6 @@ pub fn summary(model: &Model) -> String {
     )
 }
 
-fn register_tokenizer(engine: &mut Engine, _host: &Rc<Host>) {
-    engine.register_type_with_name::<TokenizerFile>("Tokenizer");
-    engine.register_fn(
-        "train_tokenizer",
-        |context: NativeCallContext, texts: Array, opts: Map| -> ScriptResult<TokenizerFile> {
-            let run = || {
-                let options = Options::new("train_tokenizer", opts);
-                let size = options.count("vocab_size", 1)?.unwrap_or(2048);
-                let specials =
-                    options.texts("special_tokens")?.unwrap_or_else(|| vec!["<end>".to_string()]);
-                let spaces_apart = match options.text("spaces")?.as_deref() {
-                    None | Some("joined") => false,
-                    Some("apart") => true,
-                    Some(other) => {
-                        return Err(Error::unknown("way of spaces", other, ["joined", "apart"]));
-                    }
-                };
-                options.finish()?;
-                let texts = strings("train_tokenizer", &texts)?;
-                let file = aside(move || bpe::train(&texts, size, &specials, spaces_apart))?;
-                Ok::<_, Error>(TokenizerFile(Rc::new(file)))
-            };
-            run().at(&context)
-        },
-    );
-}
-
-/// An array of strings.
-pub fn strings(operation: &str, values: &Array) -> Result<Vec<String>> {
-    let text = |value: &Dynamic| {
-        value
-            .clone()
-            .into_string()
-            .map_err(|_| Error::invalid(operation, "an array of strings", convert::describe(value)))
-    };
-    values.iter().map(text).collect()
-}
-
 fn register_new(engine: &mut Engine, host: &Rc<Host>) {
     let host = host.clone();
     engine.register_fn(
@@ -404,31 +364,4 @@ fn log(model: &Model) -> Result<DataFrame> {
         Series::new("validation_loss".into(), validation).into_column(),
     ];
     DataFrame::new(log.len(), columns).during("log")
-}
-
-/// Ids as a script's array.
-pub fn ids_array(ids: &[u32]) -> Array {
-    ids.iter().map(|id| Dynamic::from(i64::from(*id))).collect()
-}
-
-/// An array of token ids.
-pub fn token_ids(value: &Dynamic) -> Result<Vec<u32>> {
-    let refuse = || {
-        Error::invalid("token ids", "an array of whole numbers from 0", convert::describe(value))
-    };
-    let array = value.clone().try_cast::<Array>().ok_or_else(refuse)?;
-    let id =
-        |item: Dynamic| u32::try_from(item.as_int().map_err(|_| refuse())?).map_err(|_| refuse());
-    array.into_iter().map(id).collect()
-}
-
-/// A prompt as token ids: a text, or ids as they are.
-pub fn prompt_ids(model: &Model, prompt: &Dynamic) -> Result<Vec<u32>> {
-    match prompt.clone().into_string() {
-        Ok(text) => {
-            let model = model.clone();
-            aside(move || model.tokenizer().encode_prompt(&text))
-        }
-        Err(_) => token_ids(prompt),
-    }
 }

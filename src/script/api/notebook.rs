@@ -12,8 +12,8 @@ use crate::script::convert;
 use crate::script::display;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host, Parameter};
-use crate::script::parameters;
 use crate::script::record::Record;
+use crate::script::typed;
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -112,7 +112,7 @@ fn register_param(engine: &mut Engine, host: &Rc<Host>) {
 }
 
 fn param(host: &Host, name: &str, default: &Dynamic, doc: &str) -> Result<Dynamic> {
-    let default = parameters::default_value(default).ok_or_else(|| {
+    let default = typed::default_value(default).ok_or_else(|| {
         Error::invalid(
             format!("the default of parameter `{name}`"),
             "a number, string or boolean",
@@ -121,7 +121,7 @@ fn param(host: &Host, name: &str, default: &Dynamic, doc: &str) -> Result<Dynami
     })?;
     let typed = host.given_value(name);
     let value = match &typed {
-        Some(typed) => parameters::read_value(name, typed, &default)?,
+        Some(typed) => typed::read_value(name, typed, &default)?,
         None => default.clone(),
     };
     let parameter =

@@ -168,6 +168,3 @@ fn to_int(number: f64) -> Result<i64> {
         ))
     }
 }
-
-/// What to try where a float came in place of a whole number.
-pub const WHOLE_HINT: &str = "`/` gives a number with a fraction: div_floor(a, b) divides whole numbers, number.to_int() cuts a fraction off";

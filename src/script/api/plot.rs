@@ -8,10 +8,11 @@ use rhai::{Engine, Map, NativeCallContext};
 
 use super::frame::Frame;
 use super::plot_options::Request;
+use crate::display::{Chart, ChartKind, Series};
 use crate::error::{Context, Error, Result};
 use crate::frame::query;
 use crate::frame::table::kind;
-use crate::plot::{Chart, ChartKind, Series, TELLABLE, counted_in_bins};
+use crate::plot::{TELLABLE, counted_in_bins};
 use crate::script::failure::At;
 use crate::script::host::{Event, Host};
 use crate::script::options::Options;

@@ -1,7 +1,7 @@
 //! The options of `plot`: what is drawn and how. What does not apply to a kind of chart is refused.
 
+use crate::display::ChartKind;
 use crate::error::{Error, Result};
-use crate::plot::ChartKind;
 use crate::script::options::Options;
 
 /// The most bins of a histogram: more are narrower than a dot of any image.

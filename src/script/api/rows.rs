@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::chat::{self, messages_from};
 use super::frame::Frame;
-use super::model::token_ids;
 use super::texts;
+use super::tokens::token_ids;
 use crate::error::{Error, Result};
 use crate::model::chat::ChatTemplate;
 use crate::model::{Model, turns};

@@ -5,12 +5,13 @@ use std::rc::Rc;
 use polars::prelude as pl;
 use rhai::{Dynamic, Engine, NativeCallContext};
 
-use super::{Expr, bounded, value};
+use super::given::{bounded, value};
 use crate::error::{Error, Result};
 use crate::frame::query;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::Host;
 use crate::script::record::Record;
+use crate::script::values::Expr;
 
 pub const RECORDS: &[Record] = &[
     Record::new(

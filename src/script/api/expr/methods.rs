@@ -3,12 +3,13 @@
 use polars::prelude as pl;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use super::{Expr, bounded, names, value};
+use super::given::{bounded, names, value};
 use crate::error::{Context, Error, Result};
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::options::Options;
 use crate::script::record::Record;
+use crate::script::values::Expr;
 
 /// Equal values share the mean of their ranks, as in rank statistics.
 const AVERAGE_RANK: pl::RankOptions =

@@ -7,12 +7,13 @@ use polars::prelude as pl;
 use polars::prelude::Operator;
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 
-use super::{Expr, bounded, value};
+use super::given::{bounded, value};
 use crate::error::Result;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::Host;
 use crate::script::operators::{DIVIDE, MODULO};
 use crate::script::record::Record;
+use crate::script::values::Expr;
 
 pub const RECORDS: &[Record] = &[
     Record::new(

@@ -5,12 +5,13 @@ use pl::{NamedFrom, StringNameSpaceImpl};
 use polars::prelude as pl;
 use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
-use super::{Expr, bounded};
+use super::given::bounded;
 use crate::error::{Error, Result};
 use crate::script::convert;
 use crate::script::failure::At;
 use crate::script::options::Options;
 use crate::script::record::Record;
+use crate::script::values::Expr;
 
 pub const RECORDS: &[Record] = &[
     Record::new(

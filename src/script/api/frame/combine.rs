@@ -3,7 +3,6 @@
 use polars::prelude::{self as pl, DataFrame, IntoLazy, JoinArgs, JoinType};
 use rhai::{Array, Dynamic, Map, NativeCallContext};
 
-use super::Frame;
 use super::files::frames_of;
 use crate::error::{Context, Error, Result};
 use crate::frame::{json, query, read, room};
@@ -11,6 +10,7 @@ use crate::script::api::expr;
 use crate::script::failure::At;
 use crate::script::options::Options;
 use crate::script::record::Record;
+use crate::script::values::Frame;
 
 /// `f.group_by(…)` waiting for its `agg`.
 #[derive(Clone)]

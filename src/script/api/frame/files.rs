@@ -6,7 +6,6 @@ use std::rc::Rc;
 use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use super::Frame;
 use crate::aside::aside;
 use crate::error::{Context, Error, Result};
 use crate::files::sha256;
@@ -17,6 +16,7 @@ use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host};
 use crate::script::options::Options;
 use crate::script::record::Record;
+use crate::script::values::Frame;
 
 pub const RECORDS: &[Record] = &[
     Record::new(

@@ -5,13 +5,8 @@ mod files;
 mod rows;
 mod verbs;
 
-use polars::prelude::DataFrame;
-
 use crate::script::record::Record;
-
-/// A table as scripts hold it. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Frame(pub DataFrame);
+pub use crate::script::values::Frame;
 
 /// Records of every file of this folder.
 pub fn records() -> impl Iterator<Item = &'static Record> {

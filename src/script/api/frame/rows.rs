@@ -3,13 +3,13 @@
 use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext};
 
-use super::Frame;
 use crate::aside;
 use crate::error::{Context, Error, Result};
 use crate::frame::query;
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::record::Record;
+use crate::script::values::Frame;
 
 pub const RECORDS: &[Record] = &[
     Record::new(

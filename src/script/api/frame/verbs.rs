@@ -3,7 +3,6 @@
 use polars::prelude::{self as pl, DataFrame, SortMultipleOptions, UniqueKeepStrategy};
 use rhai::{Dynamic, Map, NativeCallContext};
 
-use super::Frame;
 use crate::aside::aside;
 use crate::error::{Context, Error, Result};
 use crate::frame::{describe, query, room, sample};
@@ -12,6 +11,7 @@ use crate::script::convert;
 use crate::script::failure::At;
 use crate::script::options::Options;
 use crate::script::record::Record;
+use crate::script::values::Frame;
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -162,19 +162,13 @@ pub const RECORDS: &[Record] = &[
     .doc("The same seed gives the same rows on every machine. Asking for more rows than there are is an error."),
     Record::new(
         "Frame.explode",
-        &["f.explode(column) -> Frame"],
-        "A row for each item of a list column",
-        r#"frame([#{ id: 1, words: ["a", "b"] }]).explode("words")"#,
+        &["f.explode(column) -> Frame", "f.explode(columns) -> Frame"],
+        "A row for each item of a list column, or of several whose lists are equally long in each row",
+        r#"frame([#{ id: 1, words: ["a", "b"], scores: [0.1, 0.9] }]).explode(["words", "scores"])"#,
         |engine, _| {
-            engine.register_fn("explode", |context: NativeCallContext, f: Frame, name: &str| {
-                let run = || {
-                    query::known(&f.0, name)?;
-                    room::for_items(&f.0, name)?;
-                    let options = pl::ExplodeOptions { empty_as_null: true, keep_nulls: true };
-                    let name = name.to_string();
-                    aside(move || f.0.explode([name], options).during("explode"))
-                };
-                run().map(Frame).at(&context)
+            engine.register_fn("explode", |context: NativeCallContext, f: Frame, names: Dynamic| {
+                let names = known_names("explode", &f.0, &names);
+                names.and_then(|names| explode(f.0, names)).map(Frame).at(&context)
             });
         },
     ),
@@ -200,6 +194,14 @@ fn known_names(operation: &str, frame: &DataFrame, given: &Dynamic) -> Result<Ve
         query::known(frame, name)?;
     }
     Ok(names)
+}
+
+fn explode(frame: DataFrame, names: Vec<String>) -> Result<DataFrame> {
+    for name in &names {
+        room::for_items(&frame, name)?;
+    }
+    let options = pl::ExplodeOptions { empty_as_null: true, keep_nulls: true };
+    aside(move || frame.explode(names, options).during("explode"))
 }
 
 fn sort(frame: &DataFrame, by: &Dynamic, options: Options) -> Result<DataFrame> {

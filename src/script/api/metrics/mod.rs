@@ -1,12 +1,24 @@
-//! Scores of texts, answers and filters.
+//! Scores of texts, answers, rankings and filters, and their intervals.
 
 mod bbq;
+mod bootstrap;
+mod columns;
 mod filter;
+mod ranking;
+mod squad;
 mod texts;
 
 use crate::script::record::Record;
 
 /// Records of every file of this folder.
 pub fn records() -> impl Iterator<Item = &'static Record> {
-    [texts::RECORDS, bbq::RECORDS, filter::RECORDS].into_iter().flatten()
+    let files = [
+        texts::RECORDS,
+        squad::RECORDS,
+        bbq::RECORDS,
+        filter::RECORDS,
+        ranking::RECORDS,
+        bootstrap::RECORDS,
+    ];
+    files.into_iter().flatten()
 }

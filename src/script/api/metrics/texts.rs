@@ -17,7 +17,8 @@ use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::record::Record;
 
-type Score = fn(&str, &str, &Control) -> Result<f64>;
+/// A score of a prediction against a gold text.
+pub type Score = fn(&str, &str, &Control) -> Result<f64>;
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -43,17 +44,6 @@ pub const RECORDS: &[Record] = &[
         },
     )
     .doc("Cleaned as `clean_answer` does it. The calling forms of `rouge1`."),
-    Record::new(
-        "squad_em",
-        &["squad_em(gold, predicted)", "squad_f1(gold, predicted)"],
-        "SQuAD's exact match and F1, as SQuAD defines them",
-        r#"squad_f1("the Eiffel Tower", "Eiffel tower!")"#,
-        |engine, _| {
-            scorer(engine, "squad_em", |gold, predicted, _| Ok(answers::squad_em(gold, predicted)));
-            scorer(engine, "squad_f1", |gold, predicted, _| Ok(answers::squad_f1(gold, predicted)));
-        },
-    )
-    .doc("Articles and punctuation are left out; words count as often as they stand. The calling forms of `rouge1`."),
     Record::new(
         "clean_answer",
         &["clean_answer(text) -> string"],
@@ -86,7 +76,13 @@ fn scorer(engine: &mut Engine, name: &'static str, score: Score) {
     );
 }
 
-fn apply(name: &'static str, score: Score, gold: &Dynamic, predicted: &Dynamic) -> Result<Dynamic> {
+/// A score of two strings, arrays or expressions.
+pub fn apply(
+    name: &'static str,
+    score: Score,
+    gold: &Dynamic,
+    predicted: &Dynamic,
+) -> Result<Dynamic> {
     if let (Ok(gold), Ok(predicted)) = (gold.clone().into_string(), predicted.clone().into_string())
     {
         return aside::aside(move || score(&gold, &predicted, &aside::present()))
@@ -116,7 +112,8 @@ fn apply(name: &'static str, score: Score, gold: &Dynamic, predicted: &Dynamic) 
     Ok(scores.into_iter().map(Dynamic::from).collect::<Array>().into())
 }
 
-fn texts(name: &str, given: &Dynamic) -> Result<Vec<String>> {
+/// An array of strings.
+pub fn texts(name: &str, given: &Dynamic) -> Result<Vec<String>> {
     let refuse = |got: &Dynamic| {
         Error::invalid(name, "strings, arrays of strings or expressions", convert::describe(got))
     };
@@ -125,7 +122,7 @@ fn texts(name: &str, given: &Dynamic) -> Result<Vec<String>> {
 }
 
 /// One side of a score over a frame: an expression, an array of the frame's length, or one text for all rows.
-fn side(name: &str, given: &Dynamic) -> Result<pl::Expr> {
+pub fn side(name: &str, given: &Dynamic) -> Result<pl::Expr> {
     if let Some(expression) = given.clone().try_cast::<Expr>() {
         return Ok(expression.0);
     }
@@ -147,7 +144,8 @@ fn expression(name: &'static str, score: Score, sides: [pl::Expr; 2]) -> pl::Exp
     )
 }
 
-fn columns_score(
+/// The scores of two columns of texts, row by row; where either is missing, none.
+pub fn columns_score(
     name: &str,
     score: Score,
     control: &Control,

@@ -5,11 +5,22 @@
 //! reading, the system tells where it really is and what it is, and only then is that same handle read. A link that is
 //! swapped in between changes nothing. Only regular files are read: a pipe or a device may never end.
 
+#[cfg(not(unix))]
+mod elsewhere;
+mod held;
+#[cfg(unix)]
+mod unix;
+
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(not(unix))]
+use self::elsewhere as system;
+use self::held::Held;
+#[cfg(unix)]
+use self::unix as system;
 use crate::error::{Error, Result};
 use crate::memory;
 
@@ -51,13 +62,6 @@ pub enum EntryKind {
     Link,
     /// A pipe, a socket or a device.
     Other,
-}
-
-/// A handle that was checked, and what is known of it.
-struct Held {
-    handle: File,
-    facts: Metadata,
-    path: PathBuf,
 }
 
 /// A folder that was checked, held: what is done through [`Folder::way`] is done in that very folder, whatever its name
@@ -341,113 +345,4 @@ fn refuse_special(path: &Path, facts: &Metadata) -> Result<()> {
         format!("cannot read {}: it is {what}, not a file", path.display()),
         hint,
     ))
-}
-
-#[cfg(unix)]
-mod system {
-    use std::fs::{File, Metadata, OpenOptions};
-    use std::io::Result;
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    use std::os::fd::AsRawFd;
-    use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-    use std::path::{Path, PathBuf};
-
-    use super::Held;
-
-    /// A handle that only stands for a file (Linux `O_PATH`): a pipe is not waited for, a device is not touched.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    const HOLD: i32 = 0o10_000_000;
-    /// Elsewhere a handle that does not wait (`O_NONBLOCK`).
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    const HOLD: i32 = 0x4;
-
-    /// A handle on what is at a place, without reading it.
-    pub fn hold(place: &Path) -> Result<File> {
-        OpenOptions::new().read(true).custom_flags(HOLD).open(place)
-    }
-
-    /// Where the system keeps a handle under a name.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn name_of(handle: &File) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()))
-    }
-
-    /// Where a handle's file really is; `None` where it was replaced or removed since.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub fn real_path(handle: &File, facts: &Metadata, _place: &Path) -> Option<PathBuf> {
-        match facts.nlink() {
-            0 if facts.is_file() || facts.is_dir() => None,
-            _ => name_of(handle).read_link().ok(),
-        }
-    }
-
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub fn real_path(_handle: &File, facts: &Metadata, place: &Path) -> Option<PathBuf> {
-        let real = place.canonicalize().ok()?;
-        let there = real.symlink_metadata().ok()?;
-        (there.dev() == facts.dev() && there.ino() == facts.ino()).then_some(real)
-    }
-
-    /// The same file to read from: through the handle, not through any path of it.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub fn readable(handle: File) -> Result<File> {
-        File::open(name_of(&handle))
-    }
-
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub fn readable(handle: File) -> Result<File> {
-        Ok(handle)
-    }
-
-    /// Where a folder's entries are listed.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub fn folder(held: &Held) -> PathBuf {
-        name_of(&held.handle)
-    }
-
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub fn folder(held: &Held) -> PathBuf {
-        held.path.clone()
-    }
-
-    /// What is neither a file nor a folder.
-    pub fn special(facts: &Metadata) -> &'static str {
-        let kind = facts.file_type();
-        if kind.is_fifo() {
-            "a pipe"
-        } else if kind.is_socket() {
-            "a socket"
-        } else {
-            "a device"
-        }
-    }
-}
-
-#[cfg(not(unix))]
-mod system {
-    use std::fs::{File, Metadata};
-    use std::io::Result;
-    use std::path::{Path, PathBuf};
-
-    use super::Held;
-
-    pub fn hold(place: &Path) -> Result<File> {
-        File::open(place)
-    }
-
-    pub fn real_path(_handle: &File, _facts: &Metadata, place: &Path) -> Option<PathBuf> {
-        place.canonicalize().ok()
-    }
-
-    pub fn readable(handle: File) -> Result<File> {
-        Ok(handle)
-    }
-
-    pub fn folder(held: &Held) -> PathBuf {
-        held.path.clone()
-    }
-
-    pub fn special(_facts: &Metadata) -> &'static str {
-        "a device"
-    }
 }

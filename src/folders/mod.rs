@@ -6,15 +6,23 @@
 //! A folder aside holds a mark with its own name. Nobody else's folder has that, so the mark, and not a name, says what may
 //! be swept; an older folder that is to be replaced is given the mark of the name it gets by that.
 
-use std::fs::{File, TryLockError};
+mod entries;
+mod exchange;
+mod hold;
+mod mark;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+pub use self::entries::{entries, is_plain_file, is_real_folder, name_of};
+use self::exchange::exchange;
+pub use self::hold::{Held, hold_now, sync, try_hold};
+use self::mark::marked;
+pub use self::mark::{MARK, is_mark, known_entries, mark};
 use crate::doorway::{Folder, Roots};
 use crate::error::{Error, Result};
-use crate::files;
 use crate::place::{self, UnderWay};
 
 /// The names of a folder's entries, where every one is ours; else an error that says which is not.
@@ -31,15 +39,8 @@ pub struct Aside {
     _lock: Held,
 }
 
-/// A folder that nobody else may hold at the same time, until this is dropped or the process ends.
-pub struct Held {
-    lock: Option<File>,
-}
-
 /// Random characters at the end of a name aside.
 const RANDOM: usize = 16;
-/// The file that says of a folder aside that it is one.
-pub const MARK: &str = ".ebb-mark";
 /// How long another process may take to set a folder in the same place.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(2);
@@ -174,37 +175,6 @@ impl Aside {
     }
 }
 
-/// What the mark in a folder of a name says.
-pub fn mark(name: &str) -> String {
-    let hash = files::sha256(format!("a folder aside named {name}").as_bytes());
-    format!("ebb writes {name} and removes it\n{hash}\n")
-}
-
-/// The name that the mark in a folder says, if there is a whole one.
-fn marked(folder: &Path) -> Option<String> {
-    let text = Roots::below(folder).text(&folder.join(MARK)).ok()?;
-    let name = text.strip_prefix("ebb writes ")?.split(' ').next()?;
-    (is_plain_file(&folder.join(MARK)) && mark(name) == text).then(|| name.to_string())
-}
-
-/// Whether a name in a folder is that of a mark of ours, or of one that a process was killed over.
-pub fn is_mark(folder: &Path, name: &str) -> bool {
-    let path = folder.join(MARK);
-    let text = || Roots::below(folder).text(&path);
-    name == MARK && is_plain_file(&path) && text().is_ok_and(|text| begins_a_mark(&text))
-}
-
-/// Whether a text is a mark, or what was written of one.
-fn begins_a_mark(text: &str) -> bool {
-    const BEGINNING: &str = "ebb writes ";
-    let Some(rest) = text.strip_prefix(BEGINNING) else {
-        return BEGINNING.starts_with(text);
-    };
-    let (name, _) = rest.split_once(' ').unwrap_or((rest, ""));
-    let is_a_name = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
-    is_a_name && mark(name).starts_with(text)
-}
-
 /// Looks at what is to be replaced while no other process replaces it; nothing there is nothing to look at.
 pub fn check(target: &Path, owned: Owned) -> Result<()> {
     let until = Instant::now() + PATIENCE;
@@ -228,29 +198,6 @@ fn busy(target: &Path) -> Error {
         format!("cannot replace {}: another process holds it", target.display()),
         "wait until it has ended, or save under another name",
     )
-}
-
-/// Holds the folder that stands under a name; `None` where another process does, or where it was replaced meanwhile.
-fn hold_now(folder: &Path) -> Option<Held> {
-    let held = try_hold(folder)?;
-    is_still(&held, folder).then_some(held)
-}
-
-#[cfg(unix)]
-fn is_still(held: &Held, folder: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let Some(lock) = &held.lock else {
-        return true;
-    };
-    let (Ok(was), Ok(is)) = (lock.metadata(), std::fs::symlink_metadata(folder)) else {
-        return false;
-    };
-    was.dev() == is.dev() && was.ino() == is.ino()
-}
-
-#[cfg(not(unix))]
-fn is_still(_held: &Held, _folder: &Path) -> bool {
-    true
 }
 
 /// Gives a folder, and the files in it, the permissions of the one that it is to replace.
@@ -298,40 +245,6 @@ fn is_nothing(path: &Path) -> bool {
                 && std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
         }
     }
-}
-
-/// Exchanges two folders of one file system in one step; says whether the system can.
-#[cfg(target_os = "linux")]
-fn exchange(one: &Path, other: &Path) -> std::io::Result<bool> {
-    use std::ffi::CString;
-    use std::os::unix::ffi::OsStrExt;
-    let one = CString::new(one.as_os_str().as_bytes())?;
-    let other = CString::new(other.as_os_str().as_bytes())?;
-    let here = libc::AT_FDCWD;
-    // SAFETY: both are texts that end in a zero byte and live through the call, which only reads them.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_renameat2,
-            here,
-            one.as_ptr(),
-            here,
-            other.as_ptr(),
-            libc::RENAME_EXCHANGE,
-        )
-    };
-    if result == 0 {
-        return Ok(true);
-    }
-    let error = std::io::Error::last_os_error();
-    match error.raw_os_error() {
-        Some(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP) => Ok(false),
-        _ => Err(error),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn exchange(_one: &Path, _other: &Path) -> std::io::Result<bool> {
-    Ok(false)
 }
 
 /// Removes the named files of a folder, and the folder if nothing else is in it. Its mark goes last, so that a kill leaves
@@ -392,73 +305,10 @@ pub fn sweep(roots: &Roots, parent: &Path, kind: &str, known: &[&str]) -> Result
     Ok(())
 }
 
-/// The names of a folder's entries where all are plain files with names that are known or of files written aside.
-pub fn known_entries(folder: &Path, known: &[&str]) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for path in entries(folder)? {
-        let name = name_of(&path);
-        let is_known = known.contains(&name.as_str()) || files::is_aside(&path);
-        if !(is_known || is_mark(folder, &name)) || !is_plain_file(&path) {
-            return Err(Error::failed(format!(
-                "{} holds `{name}`, which this program did not write",
-                folder.display()
-            )));
-        }
-        names.push(name);
-    }
-    Ok(names)
-}
-
-/// The paths of a folder's entries, in the order of their names.
-pub fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let read = |error| Error::io("read", folder, error);
-    let entries = std::fs::read_dir(folder).map_err(read)?;
-    let paths: std::io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
-    let mut paths = paths.map_err(read)?;
-    paths.sort();
-    Ok(paths)
-}
-
-/// The last part of a path as text.
-pub fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
 fn is_name_of_ours(path: &Path, prefix: &str) -> bool {
     let name = name_of(path);
     let rest = name.strip_prefix(prefix);
     rest.is_some_and(|rest| rest.len() == RANDOM && rest.chars().all(|c| c.is_ascii_alphanumeric()))
-}
-
-/// A folder, and no link to one.
-pub fn is_real_folder(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_dir())
-}
-
-/// A file with contents, and no link to one.
-pub fn is_plain_file(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file())
-}
-
-/// Holds a folder for one process at a time; `None` where another one holds it.
-pub fn try_hold(folder: &Path) -> Option<Held> {
-    let Ok(handle) = File::open(folder) else {
-        // Not every system opens folders.
-        return folder.exists().then_some(Held { lock: None });
-    };
-    match handle.try_lock() {
-        Ok(()) => Some(Held { lock: Some(handle) }),
-        Err(TryLockError::WouldBlock) => None,
-        // A file system without locks: two at once are rarer than such a system.
-        Err(TryLockError::Error(_)) => Some(Held { lock: None }),
-    }
-}
-
-/// Makes what was renamed in a folder durable; a file system that cannot do so is no reason to fail.
-pub fn sync(folder: &Path) {
-    if let Ok(handle) = File::open(folder) {
-        let _ = handle.sync_all();
-    }
 }
 
 #[cfg(test)]
@@ -468,17 +318,6 @@ mod tests {
 
     fn all(folder: &Path) -> Result<Vec<String>> {
         known_entries(folder, &["a"])
-    }
-
-    #[test]
-    fn a_mark_is_known_by_what_was_written_of_it() {
-        let whole = mark(".ebb-save-abcdefghijklmnop");
-        for length in 0..=whole.len() {
-            assert!(begins_a_mark(&whole[..length]), "{:?}", &whole[..length]);
-        }
-        for other in ["mine", "ebb writes x and keeps it", "ebb writes a\nb", "\n"] {
-            assert!(!begins_a_mark(other), "{other:?}");
-        }
     }
 
     #[test]

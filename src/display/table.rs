@@ -1,19 +1,4 @@
-//! What a value looks like to a person, whoever shows it: a text, a table, a chart or prose.
-//!
-//! The script surface turns values into an [`Output`]; the terminal and the reports draw it.
-
-use crate::plot::Chart;
-
-/// Something to show.
-#[derive(Clone, Debug)]
-pub enum Output {
-    /// Plain text, shown as it is (control characters escaped by whoever draws it).
-    Text(String),
-    Table(Table),
-    Chart(Chart),
-    /// Prose in Markdown.
-    Markdown(String),
-}
+//! A table of texts, ready to be drawn by a terminal or a page.
 
 /// A table as text cells, with what was left out said in `caption`.
 #[derive(Clone, Debug, Default, PartialEq)]
