@@ -235,6 +235,20 @@ fn a_module_that_has_changed_makes_another_entry() {
 }
 
 #[test]
+fn a_parameter_that_a_module_asks_for_makes_another_entry() {
+    let desk = Desk::new();
+    std::fs::create_dir_all(desk.path("work")).unwrap();
+    let module = r#"fn f() { param("times", 1, "how often") }"#;
+    std::fs::write(desk.path("work/own.rhai"), module).unwrap();
+    let script = r#"import "own" as own; cached("k", || { print("x"); own::f() })"#;
+    for times in ["2", "3"] {
+        let given = ("times".to_string(), times.to_string());
+        let ran = desk.run_with(script, |host| host.given.borrow_mut().push(given));
+        assert_eq!(ran.value.unwrap(), json!(times.parse::<i64>().unwrap()));
+    }
+}
+
+#[test]
 fn what_cannot_be_kept_is_refused_in_a_sentence() {
     for value in
         ["|| 1", "[|x| x]", "#{ p: plot(frame(#{ x: [1], y: [2] }), #{ x: \"x\", y: \"y\" }) }"]

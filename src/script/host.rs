@@ -22,6 +22,15 @@ pub struct Access {
 /// What a closure read, by name, with the hash of each.
 pub type Inputs = Vec<(String, Option<String>)>;
 
+/// A module that came from a file.
+#[derive(Clone, Debug)]
+pub struct ModuleFile {
+    /// The hash of its text.
+    pub sha256: String,
+    /// Whether it may ask for a parameter: the word is in its text.
+    pub asks_parameters: bool,
+}
+
 /// A parameter a script asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
@@ -74,8 +83,8 @@ pub struct Host {
     pub cache: Option<PathBuf>,
     /// What was read since each `cached` began that is under way.
     pub heard: RefCell<Vec<Inputs>>,
-    /// Modules that came from files, with the hashes of their texts.
-    pub modules: RefCell<BTreeMap<String, String>>,
+    /// Modules that came from files.
+    pub modules: RefCell<BTreeMap<String, ModuleFile>>,
     /// Notes that are told once, however often what they are about happens.
     pub told: RefCell<HashSet<String>>,
     /// Told of every event, in order.

@@ -11,7 +11,7 @@ use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Share
 
 use super::calls;
 use super::failure::raise_at;
-use super::host::{Event, Host};
+use super::host::{Event, Host, ModuleFile};
 use super::rewrite;
 use crate::doorway::{Opened, Roots};
 use crate::error::{Error, Result};
@@ -106,7 +106,8 @@ impl Library {
         let path = opened.path.clone();
         let text = opened.text(&path)?;
         let (name, hash) = (path.display().to_string(), crate::files::sha256(text.as_bytes()));
-        self.host.modules.borrow_mut().insert(name.clone(), hash.clone());
+        let module = ModuleFile { sha256: hash.clone(), asks_parameters: text.contains("param") };
+        self.host.modules.borrow_mut().insert(name.clone(), module);
         self.host.tell(Event::Input { name, sha256: Some(hash) });
         Ok(text)
     }

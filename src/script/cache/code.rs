@@ -43,7 +43,10 @@ pub fn of(context: &NativeCallContext, host: &Host, name: &str) -> Result<Vec<St
         }
     }
     // What a module's function does may have changed with any file that a module came from.
-    parts.extend(host.modules.borrow().values().cloned());
+    for module in host.modules.borrow().values() {
+        parts.push(module.sha256.clone());
+        reads_parameters |= module.asks_parameters;
+    }
     if reads_parameters {
         parts.extend(host.given.borrow().iter().map(|(name, value)| format!("{name}={value}")));
     }
