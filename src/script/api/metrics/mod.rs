@@ -1,9 +1,11 @@
 //! Scores of texts, answers, rankings and filters, and their intervals.
 
+mod asked;
 mod bbq;
 mod bootstrap;
 mod columns;
 mod filter;
+mod interval;
 mod ranking;
 mod squad;
 mod texts;
@@ -19,6 +21,7 @@ pub fn records() -> impl Iterator<Item = &'static Record> {
         filter::RECORDS,
         ranking::RECORDS,
         bootstrap::RECORDS,
+        interval::RECORDS,
     ];
     files.into_iter().flatten()
 }
