@@ -3,6 +3,7 @@
 mod intervals;
 
 use ebb::control::Control;
+use ebb::metrics::answers::{squad_em_of, squad_f1_of};
 use ebb::metrics::bootstrap::{Method, Settings, bootstrap};
 use ebb::metrics::normal;
 use ebb::metrics::ranking::{auprc, auroc, kendall, spearman};
@@ -250,4 +251,22 @@ fn squad_takes_the_best_of_several_answers() {
     assert!(error.contains("as many predictions as rows of gold answers (2)"), "{error}");
     let error = script_error("squad_em([[1], [\"b\"]], [\"a\", \"b\"])");
     assert!(error.contains("strings"), "{error}");
+}
+
+#[test]
+fn squad_over_several_answers_equals_both_versions_of_its_evaluation() {
+    for row in json("squad_answers.json").as_array().unwrap() {
+        let gold: Vec<&str> =
+            row["gold"].as_array().unwrap().iter().map(|g| g.as_str().unwrap()).collect();
+        let predicted = row["predicted"].as_str().unwrap();
+        let ours = [
+            squad_em_of(gold.iter().copied(), predicted),
+            squad_f1_of(gold.iter().copied(), predicted),
+        ];
+        close(&ours, &numbers(&row["version_2"]), 1e-12, &row.to_string());
+        // Version 1.1 knows no questions without an answer.
+        if !row["version_1"].is_null() {
+            close(&ours, &numbers(&row["version_1"]), 1e-12, &row.to_string());
+        }
+    }
 }
