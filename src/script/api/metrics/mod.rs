@@ -4,10 +4,13 @@ mod asked;
 mod bbq;
 mod bootstrap;
 mod columns;
+mod crows_pairs;
 mod filter;
 mod interval;
 mod ranking;
+mod sentences;
 mod squad;
+mod stereoset;
 mod texts;
 
 use crate::script::record::Record;
@@ -22,6 +25,8 @@ pub fn records() -> impl Iterator<Item = &'static Record> {
         ranking::RECORDS,
         bootstrap::RECORDS,
         interval::RECORDS,
+        crows_pairs::RECORDS,
+        stereoset::RECORDS,
     ];
     files.into_iter().flatten()
 }
