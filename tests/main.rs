@@ -19,6 +19,7 @@ mod hub;
 mod language;
 mod memory;
 mod metrics;
+mod model_scores;
 mod models;
 mod notebook;
 mod ops;

@@ -1,10 +1,14 @@
 //! Rankings and bootstrap intervals against SciPy and scikit-learn, SQuAD over several answers against its own script.
 
+mod intervals;
+
 use ebb::control::Control;
+use ebb::metrics::answers::{squad_em_of, squad_f1_of};
 use ebb::metrics::bootstrap::{Method, Settings, bootstrap};
 use ebb::metrics::normal;
 use ebb::metrics::ranking::{auprc, auroc, kendall, spearman};
-use ebb::metrics::sample::{Grouping, Sample, Statistic};
+use ebb::metrics::sample::{Sample, Statistic};
+use ebb::metrics::units::Grouping;
 use serde_json::Value;
 
 use crate::support::{close, json, numbers, script, script_error};
@@ -45,19 +49,19 @@ fn the_normal_distribution_is_scipy_s() {
 fn bootstrap_intervals_are_scipy_s_within_the_error_of_drawing() {
     let expected = json("statistics.json");
     for row in expected["bootstraps"].as_array().unwrap() {
+        let statistic = match row["statistic"].as_str().unwrap() {
+            "mean" => Statistic::Mean,
+            "median" => Statistic::Median,
+            _ => Statistic::StandardDeviation,
+        };
         let settings = Settings {
-            statistic: match row["statistic"].as_str().unwrap() {
-                "mean" => Statistic::Mean,
-                "median" => Statistic::Median,
-                _ => Statistic::StandardDeviation,
-            },
             method: if row["method"] == "bca" { Method::Bca } else { Method::Percentile },
             resamples: 20_000,
             level: row["level"].as_f64().unwrap(),
             seed: 3,
         };
         let values = numbers(&row["values"]);
-        let sample = Sample::new(&values, None, &Grouping::default()).unwrap();
+        let sample = Sample::new(&values, None, &Grouping::default(), statistic).unwrap();
         let ours = bootstrap(&sample, &settings, &Control::silent()).unwrap();
         let theirs = |name: &str| row[name].as_f64().unwrap();
         let what =
@@ -122,14 +126,8 @@ fn clusters_are_drawn_whole_and_strata_keep_their_size() {
 #[test]
 fn a_bootstrap_is_the_same_on_any_number_of_threads() {
     let values: Vec<f64> = (0..300).map(|i| f64::from(i * 7919 % 1009)).collect();
-    let sample = Sample::new(&values, None, &Grouping::default()).unwrap();
-    let settings = Settings {
-        statistic: Statistic::Mean,
-        method: Method::Bca,
-        resamples: 2000,
-        level: 0.9,
-        seed: 5,
-    };
+    let sample = Sample::new(&values, None, &Grouping::default(), Statistic::Mean).unwrap();
+    let settings = Settings { method: Method::Bca, resamples: 2000, level: 0.9, seed: 5 };
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| bootstrap(&sample, &settings, &Control::silent()).unwrap())
@@ -253,4 +251,22 @@ fn squad_takes_the_best_of_several_answers() {
     assert!(error.contains("as many predictions as rows of gold answers (2)"), "{error}");
     let error = script_error("squad_em([[1], [\"b\"]], [\"a\", \"b\"])");
     assert!(error.contains("strings"), "{error}");
+}
+
+#[test]
+fn squad_over_several_answers_equals_both_versions_of_its_evaluation() {
+    for row in json("squad_answers.json").as_array().unwrap() {
+        let gold: Vec<&str> =
+            row["gold"].as_array().unwrap().iter().map(|g| g.as_str().unwrap()).collect();
+        let predicted = row["predicted"].as_str().unwrap();
+        let ours = [
+            squad_em_of(gold.iter().copied(), predicted),
+            squad_f1_of(gold.iter().copied(), predicted),
+        ];
+        close(&ours, &numbers(&row["version_2"]), 1e-12, &row.to_string());
+        // Version 1.1 knows no questions without an answer.
+        if !row["version_1"].is_null() {
+            close(&ours, &numbers(&row["version_1"]), 1e-12, &row.to_string());
+        }
+    }
 }

@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::sample::{Sample, Statistic};
+use super::units::Drawn;
 use super::{normal, sample};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -23,7 +23,6 @@ pub enum Method {
 /// What a bootstrap is to do.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    pub statistic: Statistic,
     pub method: Method,
     pub resamples: usize,
     /// The share that the interval shall cover: 0.95.
@@ -47,17 +46,17 @@ pub struct Outcome {
     pub acceleration: f64,
 }
 
-/// Estimates a statistic of a sample, with its interval.
-pub fn bootstrap(sample: &Sample, settings: &Settings, control: &Control) -> Result<Outcome> {
-    let everything: Vec<usize> = (0..sample.units()).collect();
-    let estimate = sample.estimate(settings.statistic, &everything);
-    let estimates = resampled(sample, settings, control)?;
+/// Estimates a statistic of what can be drawn anew, with its interval.
+pub fn bootstrap(drawn: &impl Drawn, settings: &Settings, control: &Control) -> Result<Outcome> {
+    drawn.units().check()?;
+    let estimate = drawn.estimate(&drawn.units().once());
+    let estimates = resampled(drawn, settings, control)?;
     // Equal estimates may differ by as much where they were summed in another order.
-    let rounding = 1e-12 * sample.scale();
+    let rounding = 1e-12 * drawn.scale();
     let (mut bias, mut skew) = (0.0, 0.0);
     if settings.method == Method::Bca {
         bias = bias_correction(&estimates, estimate, rounding)?;
-        skew = acceleration(sample, settings.statistic, rounding, control)?;
+        skew = acceleration(drawn, rounding, control)?;
     }
     let end = |share: f64| {
         if settings.method == Method::Percentile {
@@ -79,20 +78,24 @@ pub fn bootstrap(sample: &Sample, settings: &Settings, control: &Control) -> Res
 }
 
 /// The estimates of all resamples, sorted.
-fn resampled(sample: &Sample, settings: &Settings, control: &Control) -> Result<Vec<f64>> {
+fn resampled(drawn: &impl Drawn, settings: &Settings, control: &Control) -> Result<Vec<f64>> {
     let stream = Stream::new(settings.seed, "bootstrap");
-    let one = |place: usize| {
+    let units = drawn.units();
+    let one = |weights: &mut Vec<u32>, place: usize| {
         control.check()?;
-        let drawn = sample.draw(&stream.child(place as u64));
-        Ok(sample.estimate(settings.statistic, &drawn))
+        units.draw(&stream.child(place as u64), weights);
+        Ok(drawn.estimate(weights))
     };
-    let estimates = (0..settings.resamples).into_par_iter().map(one);
+    let estimates = (0..settings.resamples).into_par_iter().map_init(|| units.once(), one);
     let mut estimates = estimates.collect::<Result<Vec<f64>>>()?;
-    if estimates.iter().any(|estimate| estimate.is_nan()) {
-        return Err(Error::failed_with_hint(
-            "bootstrap: the statistic is not defined on every resample",
-            "there are too few rows for it",
-        ));
+    let undefined = estimates.iter().filter(|estimate| estimate.is_nan()).count();
+    if undefined > 0 {
+        let message = format!(
+            "bootstrap: the statistic is not defined on every resample ({undefined} of {} have none)",
+            estimates.len()
+        );
+        let hint = "there are too few rows for it; of rare classes, `stratify` by the class draws some every time";
+        return Err(Error::failed_with_hint(message, hint));
     }
     estimates.sort_by(f64::total_cmp);
     Ok(estimates)
@@ -120,16 +123,16 @@ fn bias_correction(estimates: &[f64], estimate: f64, rounding: f64) -> Result<f6
 }
 
 /// A sixth of the skewness of the estimates with one unit left out, added up over strata.
-fn acceleration(
-    sample: &Sample,
-    statistic: Statistic,
-    rounding: f64,
-    control: &Control,
-) -> Result<f64> {
+fn acceleration(drawn: &impl Drawn, rounding: f64, control: &Control) -> Result<f64> {
     let mut influences = Vec::new();
-    for stratum in sample.strata() {
+    for stratum in drawn.units().strata() {
         let n = stratum.len() as f64;
-        let estimates = sample.without_each(statistic, stratum.clone(), control)?;
+        let without = |unit: usize| {
+            control.check()?;
+            Ok(drawn.without(unit))
+        };
+        let estimates = stratum.clone().into_par_iter().map(without);
+        let estimates = estimates.collect::<Result<Vec<f64>>>()?;
         let middle = estimates.iter().map(|estimate| estimate / n).sum::<f64>();
         // Estimates that differ by rounding alone have no skewness.
         let real = |away: f64| if away.abs() <= rounding { 0.0 } else { away };

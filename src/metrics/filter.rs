@@ -70,3 +70,17 @@ pub fn count<'a>(
     }
     (all, kinds)
 }
+
+/// What a row adds to the counts, in their order.
+pub fn counted(dropped: bool, harmful: bool) -> [f64; 4] {
+    let mut counts = Counts::default();
+    counts.add(dropped, harmful);
+    [counts.dropped_unsafe, counts.dropped_other, counts.kept_unsafe, counts.kept_other]
+        .map(|count| count as f64)
+}
+
+/// The counts of summed rows.
+pub fn of_sums(sums: &[f64; 4]) -> Counts {
+    let [dropped_unsafe, dropped_other, kept_unsafe, kept_other] = sums.map(|sum| sum as usize);
+    Counts { dropped_unsafe, dropped_other, kept_unsafe, kept_other }
+}

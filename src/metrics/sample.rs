@@ -1,14 +1,7 @@
-//! A sample to be drawn from anew: its rows put together into units (rows or clusters), its units into strata, and the
-//! statistics that are estimated from them.
+//! Statistics of one column, or of the difference between two, of rows that are drawn anew: mean, median and standard deviation.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-
-use rayon::prelude::*;
-
-use crate::control::Control;
-use crate::error::{Error, Result};
-use crate::random::Stream;
+use super::units::{Drawn, Grouping, Units, weight};
+use crate::error::Result;
 
 /// What is estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,204 +12,211 @@ pub enum Statistic {
     StandardDeviation,
 }
 
-/// Up to this many units a draw takes 32 random bits: the chances of two units differ by less than one part in 60,000.
-const FEW: usize = 1 << 16;
-
-/// All rows of a unit.
-#[derive(Clone, Debug)]
-struct Unit {
-    rows: Range<usize>,
-    /// The sum of its values (paired: of the differences), and how many they are.
-    sum: f64,
-    count: f64,
-}
-
-/// The rows, by units and strata.
+/// A column, or two that are compared row by row.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    values: Vec<f64>,
-    /// What `values` is compared with, row by row.
-    others: Option<Vec<f64>>,
-    units: Vec<Unit>,
-    strata: Vec<Range<usize>>,
-}
-
-/// By what rows are kept together and apart: a name for each row.
-#[derive(Clone, Debug, Default)]
-pub struct Grouping {
-    pub clusters: Option<Vec<String>>,
-    pub strata: Option<Vec<String>>,
+    units: Units,
+    side: Side,
+    other: Option<Side>,
+    scale: f64,
 }
 
 impl Sample {
     /// A sample of values, or with `others` of pairs whose difference in the statistic is meant.
-    pub fn new(values: &[f64], others: Option<&[f64]>, grouping: &Grouping) -> Result<Self> {
-        let mut grouped: BTreeMap<&str, BTreeMap<usize, Vec<usize>>> = BTreeMap::new();
-        let mut clusters: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
-        for row in 0..values.len() {
-            let stratum = named(&grouping.strata, row).unwrap_or_default();
-            let unit = match named(&grouping.clusters, row) {
-                None => row,
-                Some(cluster) => {
-                    let (unit, known) = *clusters.entry(cluster).or_insert((row, stratum));
-                    if known != stratum {
-                        let got = format!("cluster {cluster} in the strata {known} and {stratum}");
-                        return Err(Error::invalid(
-                            "bootstrap",
-                            "every cluster in one stratum",
-                            got,
-                        ));
-                    }
-                    unit
-                }
-            };
-            grouped.entry(stratum).or_default().entry(unit).or_default().push(row);
-        }
-        let mut sample =
-            Self { values: vec![], others: others.map(|_| vec![]), units: vec![], strata: vec![] };
-        for units in grouped.into_values() {
-            let first = sample.units.len();
-            for rows in units.into_values() {
-                sample.add(&rows, values, others);
-            }
-            sample.strata.push(first..sample.units.len());
-        }
-        if sample.units.len() < 2 {
-            let what = if grouping.clusters.is_some() { "clusters" } else { "values" };
-            let got = sample.units.len().to_string();
-            return Err(Error::invalid(
-                "bootstrap",
-                format!("at least two {what} to draw from"),
-                got,
-            ));
-        }
-        Ok(sample)
-    }
-
-    fn add(&mut self, rows: &[usize], values: &[f64], others: Option<&[f64]>) {
-        let first = self.values.len();
-        let mut sum = 0.0;
-        for row in rows {
-            let value = values.get(*row).copied().unwrap_or_default();
-            self.values.push(value);
-            sum += value;
-            if let Some(mine) = &mut self.others {
-                let other = others.and_then(|others| others.get(*row)).copied().unwrap_or_default();
-                mine.push(other);
-                sum -= other;
-            }
-        }
-        self.units.push(Unit { rows: first..self.values.len(), sum, count: rows.len() as f64 });
-    }
-
-    /// How many units there are.
-    pub fn units(&self) -> usize {
-        self.units.len()
-    }
-
-    /// The units of each stratum.
-    pub fn strata(&self) -> &[Range<usize>] {
-        &self.strata
-    }
-
-    /// How large the values are: the measure of what is rounding.
-    pub fn scale(&self) -> f64 {
-        let all = self.values.iter().chain(self.others.iter().flatten());
-        all.map(|value| value.abs()).sum::<f64>() / self.values.len() as f64
-    }
-
-    /// As many units of every stratum as it has, drawn with replacement.
-    pub fn draw(&self, stream: &Stream) -> Vec<usize> {
-        let mut drawn = Vec::with_capacity(self.units.len());
-        let mut position = 0;
-        for stratum in &self.strata {
-            let n = stratum.len() as u64;
-            let end = drawn.len() + stratum.len();
-            while drawn.len() < end {
-                if stratum.len() <= FEW {
-                    let words = stream.words(position);
-                    let places = words.map(|word| (u64::from(word) * n) >> 32);
-                    let wanted = end - drawn.len();
-                    drawn.extend(
-                        places.iter().take(wanted).map(|place| stratum.start + *place as usize),
-                    );
-                } else {
-                    drawn.push(stratum.start + stream.below(position, n) as usize);
-                }
-                position += 1;
-            }
-        }
-        drawn
-    }
-
-    /// The statistic of some units; of pairs the difference.
-    pub fn estimate(&self, statistic: Statistic, units: &[usize]) -> f64 {
-        let units = units.iter().filter_map(|unit| self.units.get(*unit));
-        if statistic == Statistic::Mean {
-            let (sum, count) =
-                units.fold((0.0, 0.0), |(sum, count), unit| (sum + unit.sum, count + unit.count));
-            return sum / count;
-        }
-        let rows: Vec<Range<usize>> = units.map(|unit| unit.rows.clone()).collect();
-        let of = |values: &[f64]| {
-            let drawn = rows.iter().filter_map(|rows| values.get(rows.clone())).flatten();
-            statistic_of(statistic, drawn.copied().collect())
-        };
-        of(&self.values) - self.others.as_deref().map_or(0.0, of)
+    pub fn new(
+        values: &[f64],
+        others: Option<&[f64]>,
+        grouping: &Grouping,
+        statistic: Statistic,
+    ) -> Result<Self> {
+        let units = Units::new(values.len(), grouping)?;
+        let all = values.iter().chain(others.unwrap_or_default());
+        let scale = all.map(|value| value.abs()).sum::<f64>() / values.len() as f64;
+        let side = Side::new(values, &units, statistic);
+        let other = others.map(|others| Side::new(others, &units, statistic));
+        Ok(Self { units, side, other, scale })
     }
 
     /// The statistic of the first and the second of each pair.
-    pub fn sides(&self, statistic: Statistic) -> (f64, f64) {
-        let of = |values: &[f64]| statistic_of(statistic, values.to_vec());
-        (of(&self.values), self.others.as_deref().map_or(f64::NAN, of))
+    pub fn sides(&self) -> (f64, f64) {
+        let once = self.units.once();
+        let other = self.other.as_ref().map_or(f64::NAN, |other| other.estimate(&once));
+        (self.side.estimate(&once), other)
+    }
+}
+
+impl Drawn for Sample {
+    fn units(&self) -> &Units {
+        &self.units
     }
 
-    /// The statistic with each unit of a range left out in turn.
-    pub fn without_each(
-        &self,
-        statistic: Statistic,
-        units: Range<usize>,
-        control: &Control,
-    ) -> Result<Vec<f64>> {
-        let (sum, count) = self
-            .units
-            .iter()
-            .fold((0.0, 0.0), |(sum, count), unit| (sum + unit.sum, count + unit.count));
-        let without = |place: usize| {
-            control.check()?;
-            Ok(match (statistic, self.units.get(place)) {
-                (Statistic::Mean, Some(unit)) => (sum - unit.sum) / (count - unit.count),
-                _ => {
-                    let rest: Vec<usize> =
-                        (0..self.units.len()).filter(|unit| *unit != place).collect();
-                    self.estimate(statistic, &rest)
-                }
-            })
+    fn estimate(&self, weights: &[u32]) -> f64 {
+        let other = self.other.as_ref().map_or(0.0, |other| other.estimate(weights));
+        self.side.estimate(weights) - other
+    }
+
+    fn without(&self, unit: usize) -> f64 {
+        let other = self.other.as_ref().map_or(0.0, |other| other.without(&self.units, unit));
+        self.side.without(&self.units, unit) - other
+    }
+
+    fn scale(&self) -> f64 {
+        self.scale
+    }
+}
+
+/// A column by what its statistic needs.
+#[derive(Clone, Debug)]
+enum Side {
+    Moments(Moments),
+    Sorted(Sorted),
+}
+
+impl Side {
+    fn new(values: &[f64], units: &Units, statistic: Statistic) -> Self {
+        match statistic {
+            Statistic::Median => Self::Sorted(Sorted::new(values, units)),
+            Statistic::Mean => Self::Moments(Moments::new(values, units, false)),
+            Statistic::StandardDeviation => Self::Moments(Moments::new(values, units, true)),
+        }
+    }
+
+    fn estimate(&self, weights: &[u32]) -> f64 {
+        match self {
+            Self::Moments(moments) => moments.estimate(weights),
+            Self::Sorted(sorted) => sorted.estimate(weights),
+        }
+    }
+
+    fn without(&self, units: &Units, unit: usize) -> f64 {
+        match self {
+            Self::Moments(moments) => moments.without(unit),
+            Self::Sorted(sorted) => sorted.without(units.rows(unit)),
+        }
+    }
+}
+
+/// For each unit how many values it has, their sum and the sum of their squares.
+#[derive(Clone, Debug)]
+struct Moments {
+    units: Vec<[f64; 3]>,
+    all: [f64; 3],
+    /// For a deviation, what the values were divided by.
+    spread: Option<f64>,
+}
+
+impl Moments {
+    fn new(values: &[f64], units: &Units, is_deviation: bool) -> Self {
+        // Squares about the mean: about 0 their sum would lose the digits that a small deviation is made of.
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let middle = if is_deviation { mean } else { 0.0 };
+        // By the largest, so that no square is too large for a number.
+        let largest = values.iter().fold(0.0, |most: f64, value| most.max((value - mean).abs()));
+        let spread = is_deviation.then_some(if largest > 0.0 { largest } else { 1.0 });
+        let of_unit = |rows: &[usize]| {
+            let mut sums = [0.0; 3];
+            for value in rows.iter().filter_map(|row| values.get(*row)) {
+                let away = (value - middle) / spread.unwrap_or(1.0);
+                add(&mut sums, &[1.0, away, away * away], 1.0);
+            }
+            sums
         };
-        units.into_par_iter().map(without).collect()
+        let units: Vec<[f64; 3]> = units.each().map(of_unit).collect();
+        let mut all = [0.0; 3];
+        units.iter().for_each(|unit| add(&mut all, unit, 1.0));
+        Self { units, all, spread }
+    }
+
+    fn estimate(&self, weights: &[u32]) -> f64 {
+        let mut sums = [0.0; 3];
+        for (unit, weight) in self.units.iter().zip(weights) {
+            add(&mut sums, unit, f64::from(*weight));
+        }
+        self.of(sums)
+    }
+
+    fn without(&self, unit: usize) -> f64 {
+        let mut sums = self.all;
+        self.units.iter().skip(unit).take(1).for_each(|unit| add(&mut sums, unit, -1.0));
+        self.of(sums)
+    }
+
+    fn of(&self, [count, sum, squares]: [f64; 3]) -> f64 {
+        let Some(spread) = self.spread else {
+            return sum / count;
+        };
+        if count < 2.0 {
+            return f64::NAN;
+        }
+        // Rounding may leave a little less than nothing where all values are equal.
+        spread * ((squares - sum * sum / count).max(0.0) / (count - 1.0)).sqrt()
     }
 }
 
-fn statistic_of(statistic: Statistic, mut values: Vec<f64>) -> f64 {
-    match statistic {
-        Statistic::Mean => values.iter().sum::<f64>() / values.len() as f64,
-        Statistic::Median => median(&mut values),
-        Statistic::StandardDeviation => deviation(&values),
+fn add(sums: &mut [f64; 3], more: &[f64; 3], times: f64) {
+    for (sum, more) in sums.iter_mut().zip(more) {
+        *sum += times * more;
     }
 }
 
-/// The middle value, or the mean of the two in the middle; NaN where there is none.
-fn median(values: &mut [f64]) -> f64 {
-    let half = values.len() / 2;
-    if values.is_empty() {
-        return f64::NAN;
+/// The values in order with their units, and for each row its place in that order.
+#[derive(Clone, Debug)]
+struct Sorted {
+    values: Vec<(f64, u32)>,
+    places: Vec<usize>,
+    /// How many values each unit has.
+    counts: Vec<u32>,
+}
+
+impl Sorted {
+    fn new(values: &[f64], units: &Units) -> Self {
+        let mut order: Vec<(f64, usize)> = values.iter().copied().zip(0..).collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut places = vec![0; values.len()];
+        for (place, (_, row)) in order.iter().enumerate() {
+            if let Some(slot) = places.get_mut(*row) {
+                *slot = place;
+            }
+        }
+        let of_rows = units.of_rows();
+        let unit = |row: usize| of_rows.get(row).copied().unwrap_or_default();
+        let values = order.into_iter().map(|(value, row)| (value, unit(row))).collect();
+        Self { values, places, counts: units.each().map(|rows| rows.len() as u32).collect() }
     }
-    let is_odd = values.len() % 2 == 1;
-    let (lower, upper, _) = values.select_nth_unstable_by(half, f64::total_cmp);
-    if is_odd {
-        return *upper;
+
+    /// The middle value, or the mean of the two in the middle.
+    fn estimate(&self, weights: &[u32]) -> f64 {
+        let counts = self.counts.iter().zip(weights);
+        let total: u64 = counts.map(|(count, weight)| u64::from(*count) * u64::from(*weight)).sum();
+        let (low, high) = (total.saturating_sub(1) / 2, total / 2);
+        let (mut seen, mut lower) = (0, f64::NAN);
+        for (value, unit) in &self.values {
+            let before = seen;
+            seen += u64::from(weight(weights, *unit));
+            if before <= low && low < seen {
+                lower = *value;
+            }
+            if high < seen {
+                return lower / 2.0 + value / 2.0;
+            }
+        }
+        f64::NAN
     }
-    (lower.iter().copied().fold(f64::NEG_INFINITY, f64::max) + *upper) / 2.0
+
+    /// The median with some rows left out: a place moves up by one for each of them that stands at it or before.
+    fn without(&self, rows: &[usize]) -> f64 {
+        let mut gone: Vec<usize> =
+            rows.iter().filter_map(|row| self.places.get(*row)).copied().collect();
+        gone.sort_unstable();
+        let total = self.values.len() - gone.len();
+        let at = |mut place: usize| {
+            for left_out in &gone {
+                place += usize::from(*left_out <= place);
+            }
+            self.values.get(place).map_or(f64::NAN, |(value, _)| *value)
+        };
+        if total == 0 { f64::NAN } else { at((total - 1) / 2) / 2.0 + at(total / 2) / 2.0 }
+    }
 }
 
 /// The standard deviation with n − 1 below the line; NaN for fewer than two values.
@@ -232,8 +232,4 @@ pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let at = |place: f64| sorted.get(place as usize).copied().unwrap_or(f64::NAN);
     let (low, high) = (at(place.floor()), at(place.ceil()));
     low + (high - low) * place.fract()
-}
-
-fn named(names: &Option<Vec<String>>, row: usize) -> Option<&str> {
-    names.as_ref().and_then(|names| names.get(row)).map(String::as_str)
 }

@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod evaluate;
 pub mod examples;
 mod gradients;
+pub mod likelihood;
 pub mod optimiser;
 pub mod options;
 pub mod outputs;

@@ -15,6 +15,7 @@ use crate::script::options::Options;
 use crate::script::record::Record;
 use crate::train::evaluate::token_losses;
 use crate::train::examples::{self, Example, Source};
+use crate::train::likelihood::{Windows, strided_losses};
 use crate::train::parameters::told_of_adapter;
 
 pub const RECORDS: &[Record] = &[
@@ -59,7 +60,10 @@ m.log().select(["step", "loss"])"#,
         register_losses,
     )
     .doc("A single string gives a single number, a frame one a row. Options: `text` (a column, template or closure), `chat` and \
-         `assistant_only` as `finetune` has them. The first token has no log-probability: nothing predicts it."),
+         `assistant_only` as `finetune` has them. The first token has no log-probability: nothing predicts it. Texts longer than the \
+         context are read in windows: `max_length` (tokens of a window; the context) and `stride` (how much further the next one begins; \
+         max_length), each scoring what those before it have not. Windows are averaged as transformers' page on the perplexity of fixed-length \
+         models does it (each weighs the tokens it scores, less one); `average: \"token\"` counts every token alike."),
 ];
 
 fn register_finetune(engine: &mut Engine, host: &Rc<Host>) {
@@ -148,11 +152,18 @@ fn losses(
     score: Score,
 ) -> ScriptResult<Dynamic> {
     let columns = Columns::read(&options, false).at(context)?;
+    let windows = windows(&options, model, &columns).at(context)?;
     options.finish().at(context)?;
     let single = given.is_string() || (columns.is_chat() && is_conversation(given));
     let data = if single { Dynamic::from(vec![given.clone()]) } else { given.clone() };
     let sources = columns.sources(context, host, model, &data, "loss")?;
     let score_all = || -> Result<Vec<f64>> {
+        if let Some(windows) = windows {
+            let texts = sources.iter().map(|source| text_tokens(model, source));
+            let texts = texts.collect::<Result<Vec<_>>>()?;
+            let losses = strided_losses(model, &texts, windows, &host.control)?;
+            return Ok(losses.into_iter().map(|loss| score(&[loss])).collect());
+        }
         let rows = sources.iter().map(|source| scored(model, source));
         let rows = rows.collect::<Result<Vec<_>>>()?;
         let losses = token_losses(model, &rows, &host.control)?;
@@ -164,6 +175,57 @@ fn losses(
     } else {
         scores.collect::<Array>().into()
     })
+}
+
+/// How long texts are cut, where `stride` or `max_length` asks for it.
+fn windows(options: &Options, model: &Model, columns: &Columns) -> Result<Option<Windows>> {
+    let limit = model.config().max_position_embeddings;
+    let (stride, length) = (options.count("stride", 1)?, options.count("max_length", 2)?);
+    let average = options.text("average")?;
+    let by_window = match average.as_deref() {
+        None | Some("window") => true,
+        Some("token") => false,
+        Some(other) => return Err(Error::unknown("average", other, ["window", "token"])),
+    };
+    if stride.is_none() && length.is_none() {
+        return match average {
+            None => Ok(None),
+            Some(_) => Err(Error::failed_with_hint(
+                "`average` is about texts that are read in windows",
+                "give `stride` or `max_length` too",
+            )),
+        };
+    }
+    if columns.is_chat() {
+        return Err(Error::failed_with_hint(
+            "a conversation is scored as a whole, and not in windows",
+            "leave `stride` and `max_length` out, or give the rendered texts without `chat`",
+        ));
+    }
+    let max_length = length.unwrap_or(limit);
+    let stride = stride.unwrap_or(max_length);
+    let refuse = |option: &str, expected: String, got: usize| {
+        Err(Error::invalid(format!("option `{option}`"), expected, got.to_string()))
+    };
+    if max_length > limit {
+        return refuse(
+            "max_length",
+            format!("at most the model's context of {limit} tokens"),
+            max_length,
+        );
+    }
+    if stride > max_length {
+        let expected =
+            format!("at most a window's {max_length} tokens, or some would not be scored");
+        return refuse("stride", expected, stride);
+    }
+    if by_window && stride == 1 {
+        return Err(Error::failed_with_hint(
+            "with a stride of 1 every window but the first scores one token, and weighs nothing as transformers averages them",
+            "take average: \"token\", or a larger stride",
+        ));
+    }
+    Ok(Some(Windows { max_length, stride, by_window }))
 }
 
 /// A row that is scored as it stands, without an end token.
@@ -187,7 +249,7 @@ fn within_context(model: &Model, example: Example) -> Result<Example> {
             format!("texts of at most {limit} tokens"),
             example.ids.len().to_string(),
         )
-        .with_hint("cut the text, or score it in parts"))
+        .with_hint("cut the text, or read it in windows: #{ stride: 512 }"))
     } else {
         Ok(example)
     }
@@ -195,6 +257,19 @@ fn within_context(model: &Model, example: Example) -> Result<Example> {
 
 /// A text as it stands, without an end token.
 fn whole_text(model: &Model, text: &str) -> Result<Example> {
+    within_context(model, Example::whole(scored_tokens(model, text)?))
+}
+
+/// The tokens of a row of text, however many.
+fn text_tokens(model: &Model, source: &Source) -> Result<Vec<u32>> {
+    match source {
+        Source::Text(text) => scored_tokens(model, text),
+        _ => Err(Error::failed("only plain texts are scored in windows")),
+    }
+}
+
+/// The tokens of a text that has a loss.
+fn scored_tokens(model: &Model, text: &str) -> Result<Vec<u32>> {
     let ids = model.tokenizer().encode(text)?;
     match ids.len() {
         0 => Err(Error::failed("an empty text has no loss")),
@@ -204,6 +279,6 @@ fn whole_text(model: &Model, text: &str) -> Result<Example> {
             ),
             "leave texts of one token out; m.tokenize(text).len() tells them",
         )),
-        _ => within_context(model, Example::whole(ids)),
+        _ => Ok(ids),
     }
 }

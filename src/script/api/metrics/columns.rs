@@ -1,6 +1,8 @@
 //! Numbers, labels and names that a metric is given as an array, and scores of whole columns.
 
-use polars::prelude::{self as pl, Column, DataType, Field, IntoColumn, NamedFrom, Series};
+use polars::prelude::{
+    self as pl, Column, DataFrame, DataType, Field, IntoColumn, NamedFrom, Series,
+};
 use rhai::{Array, Dynamic};
 
 use crate::aside;
@@ -67,6 +69,27 @@ pub fn series(name: &str, given: &Dynamic) -> Result<Series> {
     }
 }
 
+/// A column of a frame by its name or an expression, or an array as a column.
+pub fn of_frame(name: &str, frame: Option<&DataFrame>, given: &Dynamic) -> Result<Series> {
+    let Some(frame) = frame.filter(|_| !given.is_array()) else {
+        return series(name, given);
+    };
+    let expression = match (given.clone().try_cast::<Expr>(), given.clone().into_string()) {
+        (Some(expression), _) => expression.0,
+        (None, Ok(column)) => {
+            query::known(frame, &column)?;
+            pl::col(column)
+        }
+        (None, Err(_)) => {
+            let expected = "a column's name, an expression or an array";
+            return Err(Error::invalid(name, expected, convert::describe(given)));
+        }
+    };
+    let used = [expression.alias("column")];
+    let made = query::run(frame, name, &used, |lazy, used| lazy.select(&used))?;
+    Ok(made.column("column").during(name)?.as_materialized_series().clone())
+}
+
 /// A column's numbers, NaN where one is missing.
 pub fn numbers(name: &str, column: &Series) -> Result<Vec<f64>> {
     if !column.dtype().is_primitive_numeric()
@@ -95,10 +118,19 @@ pub fn every_number(name: &str, column: &Series) -> Result<Vec<f64>> {
 /// Labels of two classes: true or false, or 1 and 0.
 pub fn labels(name: &str, column: &Series) -> Result<Vec<bool>> {
     let values = every_number(name, column)?;
-    if let Some(odd) = values.iter().find(|value| **value != 0.0 && **value != 1.0) {
-        return Err(Error::invalid(name, "labels of 0 and 1, or false and true", odd.to_string()));
-    }
+    check_binary(name, &values)?;
     Ok(values.into_iter().map(|value| value == 1.0).collect())
+}
+
+/// Refuses labels other than 0 and 1; NaN stands for a missing one.
+pub fn check_binary(name: &str, values: &[f64]) -> Result<()> {
+    let known = |value: &f64| *value == 0.0 || *value == 1.0 || value.is_nan();
+    match values.iter().find(|value| !known(value)) {
+        None => Ok(()),
+        Some(odd) => {
+            Err(Error::invalid(name, "labels of 0 and 1, or false and true", odd.to_string()))
+        }
+    }
 }
 
 /// What rows are told apart by: a name for each.

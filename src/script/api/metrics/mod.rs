@@ -1,11 +1,16 @@
 //! Scores of texts, answers, rankings and filters, and their intervals.
 
+mod asked;
 mod bbq;
 mod bootstrap;
 mod columns;
+mod crows_pairs;
 mod filter;
+mod interval;
 mod ranking;
+mod sentences;
 mod squad;
+mod stereoset;
 mod texts;
 
 use crate::script::record::Record;
@@ -19,6 +24,9 @@ pub fn records() -> impl Iterator<Item = &'static Record> {
         filter::RECORDS,
         ranking::RECORDS,
         bootstrap::RECORDS,
+        interval::RECORDS,
+        crows_pairs::RECORDS,
+        stereoset::RECORDS,
     ];
     files.into_iter().flatten()
 }
