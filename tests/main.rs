@@ -5,6 +5,7 @@
 mod adapters;
 mod cached;
 mod chat;
+mod classifiers;
 mod command_line;
 mod examples;
 mod expressions;

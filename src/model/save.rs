@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::adapter::{Adapter, Biases, Start, module_of, rows_name};
 use super::config::Family;
+use super::lineage::Lineage;
 use super::targets::Modules;
 use super::weights::Tensors;
 use super::{Model, decoder, manifest};
@@ -36,6 +37,24 @@ pub fn to_folder_within(
     roots: &[PathBuf],
     kept: &[PathBuf],
 ) -> Result<()> {
+    let (target, allowed) = target_within(folder, roots, kept)?;
+    put_at(model, &target, dtype, &allowed)
+}
+
+/// A folder of ours for what `write` puts into it, under the rules of [`to_folder_within`]; `lineage` goes into its note.
+pub fn put_within(
+    folder: &Path,
+    roots: &[PathBuf],
+    kept: &[PathBuf],
+    lineage: &Lineage,
+    write: impl FnOnce(&Aside) -> Result<()>,
+) -> Result<()> {
+    let (target, allowed) = target_within(folder, roots, kept)?;
+    put(&target, &allowed, lineage, write)
+}
+
+/// Where a folder really is to stand inside one of `roots`, and the roots.
+fn target_within(folder: &Path, roots: &[PathBuf], kept: &[PathBuf]) -> Result<(PathBuf, Roots)> {
     let refuse_kept = |place: &Path| {
         if roots.iter().chain(kept).any(|root| root.starts_with(place)) {
             Err(Error::failed_with_hint(
@@ -54,7 +73,7 @@ pub fn to_folder_within(
     let target = place_of(&allowed, folder)?;
     refuse_kept(&target)?;
     if roots.iter().any(|root| target.starts_with(root)) {
-        put_at(model, &target, dtype, &allowed)
+        Ok((target, allowed))
     } else {
         Err(Error::NotAllowed { operation: "write", path: folder.to_path_buf() })
     }
@@ -80,6 +99,18 @@ fn place_of(roots: &Roots, folder: &Path) -> Result<PathBuf> {
 
 /// Puts the model together beside its place, then in its place at once.
 fn put_at(model: &Model, target: &Path, dtype: DType, roots: &Roots) -> Result<()> {
+    put(target, roots, model.lineage(), |aside| match model.adapter() {
+        Some(adapter) => write_adapter(model, adapter, aside),
+        None => write_model(model, aside, dtype),
+    })
+}
+
+fn put(
+    target: &Path,
+    roots: &Roots,
+    lineage: &Lineage,
+    write: impl FnOnce(&Aside) -> Result<()>,
+) -> Result<()> {
     let Some(parent) = target.parent() else {
         return Err(Error::failed(format!("{} is no place for a model", target.display())));
     };
@@ -87,11 +118,8 @@ fn put_at(model: &Model, target: &Path, dtype: DType, roots: &Roots) -> Result<(
     folders::check(target, &manifest::owned)?;
     folders::sweep(roots, parent, KIND, &manifest::NAMES)?;
     let aside = Aside::new(roots, parent, KIND)?;
-    match model.adapter() {
-        Some(adapter) => write_adapter(model, adapter, &aside)?,
-        None => write_model(model, &aside, dtype)?,
-    }
-    let note = manifest::note(model.lineage(), aside.path())?;
+    write(&aside)?;
+    let note = manifest::note(lineage, aside.path())?;
     write_json(&aside, manifest::NOTE, &note)?;
     aside.put(target, &manifest::owned)
 }
@@ -225,7 +253,8 @@ fn by_pattern<T: serde::Serialize>(patterns: &[(String, T)]) -> Map<String, Valu
     pairs.map(|(pattern, value)| (pattern.clone(), json!(value))).collect()
 }
 
-fn write_tensors(
+/// A safetensors file of `weights` as `dtype`, their names behind `prefix`.
+pub fn write_tensors(
     folder: &Aside,
     file: &str,
     weights: &Tensors,
@@ -244,7 +273,8 @@ fn write_tensors(
     files::write_bytes(&folder.roots(), &folder.path().join(file), &bytes)
 }
 
-fn write_json(folder: &Aside, file: &str, value: &serde_json::Value) -> Result<()> {
+/// A JSON file.
+pub fn write_json(folder: &Aside, file: &str, value: &serde_json::Value) -> Result<()> {
     let path = folder.path().join(file);
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::failed(format!("{} cannot be written: {error}", path.display())))?;

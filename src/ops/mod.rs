@@ -7,6 +7,7 @@
 mod activation;
 mod adamw;
 mod attention;
+mod binary;
 mod cpu;
 mod dropout;
 mod embedding;
@@ -27,6 +28,7 @@ mod vector;
 pub use activation::{Activation, activation};
 pub use adamw::{AdamW, adamw_step, sum_of_squares};
 pub use attention::{AttentionSpan, Scores, attention};
+pub use binary::binary_cross_entropy_sum;
 pub use dropout::dropout;
 pub use embedding::embedding;
 pub use fixed::{FixedWeight, fixed_linear};

@@ -4,7 +4,7 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
-use super::{AdamW, AttentionSpan, Scores, adamw, attention, loss, norm, rope};
+use super::{AdamW, AttentionSpan, Scores, adamw, attention, binary, loss, norm, rope};
 use crate::random::Stream;
 
 fn random(name: &str, shape: &[usize]) -> Tensor {
@@ -104,6 +104,38 @@ fn cross_entropy_agrees() {
         &[&[3, 19]],
         |t| loss::cross_entropy_sum(&t[0], &targets),
         |t| loss::composed(&t[0], &targets)?.sum_all(),
+    );
+}
+
+#[test]
+fn attention_over_whole_texts_agrees() {
+    let span = AttentionSpan { ends: vec![9, 4], ..AttentionSpan::default() };
+    let scores = Scores { scale: 0.3, cap: None };
+    agree(
+        "attention over whole texts",
+        &[&[2, 9, 4, 8], &[2, 9, 4, 8], &[2, 9, 4, 8]],
+        |t| attention::attention(&t[0], &t[1], &t[2], scores, &span),
+        |t| attention::composed::attention(&t[0], &t[1], &t[2], scores, &span),
+    );
+}
+
+#[test]
+fn binary_cross_entropy_agrees() {
+    let positive = random("positive", &[4, 5]).sqr().unwrap();
+    let negative = random("negative", &[4, 5]).sqr().unwrap();
+    agree(
+        "binary cross entropy",
+        &[&[4, 5]],
+        |t| binary::binary_cross_entropy_sum(&t[0], &positive, &negative),
+        |t| binary::composed(&t[0], &positive, &negative),
+    );
+    // Where |x| and max(x, 0) have no slope.
+    let zero = Var::from_tensor(&Tensor::zeros((4, 5), DType::F32, &Device::Cpu).unwrap()).unwrap();
+    let slope = |loss: Result<Tensor>| loss.unwrap().backward().unwrap().remove(&zero).unwrap();
+    close(
+        "binary cross entropy at zero",
+        &slope(binary::binary_cross_entropy_sum(&zero, &positive, &negative)),
+        &slope(binary::composed(&zero, &positive, &negative)),
     );
 }
 

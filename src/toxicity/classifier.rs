@@ -8,16 +8,21 @@ use super::tokenizer::EncoderTokenizer;
 use crate::aside::{aside, under};
 use crate::control::Control;
 use crate::error::Result;
+use crate::model::lineage::{Lineage, StepRecord};
 
 /// A classifier of texts.
 pub struct Classifier {
     pub(super) encoder: Encoder,
-    pub(super) tokenizer: EncoderTokenizer,
+    pub(super) tokenizer: Arc<EncoderTokenizer>,
     pub(super) labels: Vec<String>,
     pub(super) parameters: u64,
     pub(super) source: String,
     pub(super) sha256: String,
     pub(super) unused: BTreeSet<String>,
+    /// How it came to be.
+    pub(super) lineage: Lineage,
+    /// What its training wrote down, step by step.
+    pub(super) log: Vec<StepRecord>,
 }
 
 /// The scores of texts.
@@ -53,6 +58,16 @@ impl Classifier {
         &self.unused
     }
 
+    /// How it came to be: its source, and each training since.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// The training that made it, step by step; nothing where it was loaded.
+    pub fn log(&self) -> &[StepRecord] {
+        &self.log
+    }
+
     /// Tokens that a text is cut to.
     pub fn window(&self) -> usize {
         self.tokenizer.window
@@ -61,8 +76,13 @@ impl Classifier {
     /// One line about it.
     pub fn summary(&self) -> String {
         let config = self.encoder.config();
+        let trained = match self.lineage.stages.len() {
+            0 => String::new(),
+            1 => ", trained once".to_string(),
+            times => format!(", trained {times} times"),
+        };
         format!(
-            "{} from {}: {} parameters, {} layers of width {}, {} labels, window of {} tokens",
+            "{} from {}{trained}: {} parameters, {} layers of width {}, {} labels, window of {} tokens",
             config.family.name(),
             self.source,
             self.parameters,
@@ -81,8 +101,8 @@ impl Classifier {
         batch_size: usize,
         control: &Control,
     ) -> Result<Scores> {
-        let shared = self.clone();
-        let tokenized = under(control, || aside(move || shared.tokenizer.tokenize(&texts)))?;
+        let tokenizer = self.tokenizer.clone();
+        let tokenized = under(control, || aside(move || tokenizer.tokenize(&texts)))?;
         let texts = &tokenized.texts;
         let length = |row: &usize| texts.get(*row).map_or(0, |text| text.ids.len());
         let mut order: Vec<usize> = (0..texts.len()).collect();

@@ -1,6 +1,6 @@
 //! What an encoder is like, from its `config.json` in transformers' terms.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::ops::Activation;
@@ -207,6 +207,43 @@ impl EncoderConfig {
         };
         made.check()?;
         Ok(made)
+    }
+
+    /// `config.json` as transformers reads it, with what the outputs are called and how the weights are stored ("float32").
+    pub fn to_json(&self, labels: &[String], dtype: &str) -> Value {
+        let by_id: Map<String, Value> =
+            labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label))).collect();
+        let by_label: Map<String, Value> =
+            labels.iter().enumerate().map(|(id, label)| (label.clone(), json!(id))).collect();
+        let mut config = json!({
+            "architectures": [self.family.class()],
+            "model_type": self.family.name(),
+            "vocab_size": self.vocab_size,
+            "hidden_size": self.hidden_size,
+            "intermediate_size": self.intermediate_size,
+            "num_hidden_layers": self.num_hidden_layers,
+            "num_attention_heads": self.num_attention_heads,
+            "max_position_embeddings": self.max_position_embeddings,
+            "type_vocab_size": self.type_vocab_size,
+            "pad_token_id": self.pad_token_id,
+            "layer_norm_eps": self.layer_norm_eps,
+            "hidden_act": match self.hidden_act {
+                Activation::Gelu => "gelu",
+                Activation::GeluTanh => "gelu_new",
+                Activation::Relu => "relu",
+                Activation::Silu => "silu",
+            },
+            "problem_type": "multi_label_classification",
+            "id2label": by_id,
+            "label2id": by_label,
+            "torch_dtype": dtype,
+        });
+        if let (Family::Albert, Some(map)) = (self.family, config.as_object_mut()) {
+            map.insert("embedding_size".to_string(), self.embedding_size.into());
+            map.insert("num_hidden_groups".to_string(), self.num_hidden_groups.into());
+            map.insert("inner_group_num".to_string(), self.inner_group_num.into());
+        }
+        config
     }
 
     fn check(&self) -> Result<()> {

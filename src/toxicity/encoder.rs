@@ -1,7 +1,8 @@
 //! The encoder and its head: BERT (Devlin et al. 2018), and RoBERTa and ALBERT as they differ from it.
 //!
-//! The tokens of all texts of a batch lie in one row behind each other, so that no padding is computed; only attention
-//! goes text by text. A text's arithmetic is the same whatever stands beside it.
+//! Where texts are scored, the tokens of all texts of a batch lie in one row behind each other, so that no padding is
+//! computed; only attention goes text by text. A text's arithmetic is the same whatever stands beside it. Where a classifier
+//! is trained, texts are padded to one length instead: attention's gradient then goes through all of them at once.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,6 +14,7 @@ use super::weights::{head_names, layer_names};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::ops::{self, AttentionSpan};
+use crate::random::Stream;
 
 /// An affine map, or the gain and shift of a norm.
 #[derive(Clone)]
@@ -62,6 +64,78 @@ pub struct TokenizedText {
     pub ids: Vec<u32>,
     /// The segment that each token is of.
     pub types: Vec<u32>,
+}
+
+/// How the tokens of a batch lie.
+enum Layout {
+    /// Text behind text: where each is.
+    Behind(Vec<Range<usize>>),
+    /// Each text padded to `time` tokens; `ends` are their own lengths.
+    Padded { time: usize, ends: Vec<usize> },
+}
+
+impl Layout {
+    fn behind(texts: &[&TokenizedText]) -> Self {
+        let mut end = 0;
+        let place = |text: &&TokenizedText| {
+            let start = end;
+            end += text.ids.len();
+            start..end
+        };
+        Self::Behind(texts.iter().map(place).collect())
+    }
+
+    fn padded(texts: &[&TokenizedText]) -> Self {
+        let ends: Vec<usize> = texts.iter().map(|text| text.ids.len()).collect();
+        Self::Padded { time: ends.iter().max().copied().unwrap_or(0), ends }
+    }
+
+    /// Where the first token of each text is.
+    fn firsts(&self) -> Vec<u32> {
+        match self {
+            Self::Behind(places) => places.iter().map(|place| place.start as u32).collect(),
+            Self::Padded { time, ends } => {
+                (0..ends.len()).map(|text| (text * time) as u32).collect()
+            }
+        }
+    }
+
+    /// A token's number each, `padding` where a text has no token any more.
+    fn flat(&self, texts: Vec<Vec<u32>>, padding: u32) -> Vec<u32> {
+        let mut all = Vec::new();
+        for mut text in texts {
+            if let Self::Padded { time, .. } = self {
+                text.resize(*time, padding);
+            }
+            all.append(&mut text);
+        }
+        all
+    }
+}
+
+/// Dropout while a classifier is trained: each application draws from a stream of its own.
+pub struct Dropped {
+    probability: f64,
+    stream: Stream,
+    applied: u64,
+}
+
+impl Dropped {
+    pub fn new(probability: f64, stream: Stream) -> Self {
+        Self { probability, stream, applied: 0 }
+    }
+
+    fn apply(&mut self, x: &Tensor) -> Result<Tensor> {
+        self.applied += 1;
+        Ok(ops::dropout(x, self.probability, &self.stream.child(self.applied))?)
+    }
+}
+
+fn dropped(x: Tensor, dropout: &mut Option<Dropped>) -> Result<Tensor> {
+    match dropout {
+        Some(dropout) => dropout.apply(&x),
+        None => Ok(x),
+    }
 }
 
 /// Takes weights by their names.
@@ -143,36 +217,91 @@ impl Encoder {
         self.words.device()
     }
 
+    /// The weights by their names in transformers.
+    pub fn weights(&self) -> Result<BTreeMap<String, Tensor>> {
+        let mut all = BTreeMap::new();
+        let mut put = |name: &str, affine: &Affine| {
+            all.insert(format!("{name}.weight"), affine.weight.clone());
+            all.insert(format!("{name}.bias"), affine.bias.clone());
+        };
+        let prefix = self.config.family.prefix();
+        put(&format!("{prefix}embeddings.LayerNorm"), &self.embedding_norm);
+        if let Some(mapping) = &self.mapping {
+            put(&format!("{prefix}encoder.embedding_hidden_mapping_in"), mapping);
+        }
+        let [pooler, classifier] = head_names(self.config.family);
+        put(pooler, &self.pooler);
+        put(classifier, &self.classifier);
+        let names = layer_names(self.config.family);
+        for (start, layer) in self.config.layers().iter().zip(&self.layers) {
+            let width = self.config.hidden_size;
+            for (place, input) in names.inputs.iter().enumerate() {
+                let part = |x: &Tensor| x.narrow(0, place * width, width)?.copy();
+                let (weight, bias) = (part(&layer.inputs.weight)?, part(&layer.inputs.bias)?);
+                put(&format!("{start}{input}"), &Affine { weight, bias });
+            }
+            put(&format!("{start}{}", names.attention), &layer.attention);
+            put(&format!("{start}{}", names.attention_norm), &layer.attention_norm);
+            put(&format!("{start}{}", names.inner), &layer.inner);
+            put(&format!("{start}{}", names.outer), &layer.outer);
+            put(&format!("{start}{}", names.norm), &layer.norm);
+        }
+        for (name, weight) in
+            [("word", &self.words), ("position", &self.positions), ("token_type", &self.types)]
+        {
+            all.insert(format!("{prefix}embeddings.{name}_embeddings.weight"), weight.clone());
+        }
+        Ok(all)
+    }
+
     /// The outputs before the sigmoid, a row a text and a number a label. Every text has a token.
     pub fn logits(&self, texts: &[&TokenizedText], control: &Control) -> Result<Vec<Vec<f32>>> {
-        let mut places = Vec::with_capacity(texts.len());
-        let mut end = 0;
-        for text in texts {
-            places.push(end..end + text.ids.len());
-            end += text.ids.len();
-        }
-        let mut x = self.embedded(texts)?;
+        let logits = self.forward(texts, &Layout::behind(texts), None, control)?;
+        Ok(logits.to_vec2()?)
+    }
+
+    /// The same as a tensor (texts, labels) with a gradient to every weight.
+    pub fn trained_logits(
+        &self,
+        texts: &[&TokenizedText],
+        dropout: Option<Dropped>,
+        control: &Control,
+    ) -> Result<Tensor> {
+        self.forward(texts, &Layout::padded(texts), dropout, control)
+    }
+
+    fn forward(
+        &self,
+        texts: &[&TokenizedText],
+        layout: &Layout,
+        mut dropout: Option<Dropped>,
+        control: &Control,
+    ) -> Result<Tensor> {
+        let mut x = dropped(self.embedded(texts, layout)?, &mut dropout)?;
         for (index, layer) in self.layers.iter().enumerate() {
             control.check()?;
             // The head looks at first tokens only, so the last layer makes no others.
-            x = self.layer(layer, &x, &places, index + 1 == self.layers.len())?;
+            let only_first = index + 1 == self.layers.len();
+            x = self.layer(layer, &x, layout, only_first, &mut dropout)?;
         }
         let pooled = self.pooler.apply(&x)?.tanh()?;
-        Ok(self.classifier.apply(&pooled)?.to_vec2()?)
+        self.classifier.apply(&dropped(pooled, &mut dropout)?)
     }
 
     /// The embeddings of all tokens, (tokens, hidden).
-    fn embedded(&self, texts: &[&TokenizedText]) -> Result<Tensor> {
-        let ids: Vec<u32> = texts.iter().flat_map(|text| text.ids.iter().copied()).collect();
-        let types: Vec<u32> = texts.iter().flat_map(|text| text.types.iter().copied()).collect();
-        let positions: Vec<u32> =
-            texts.iter().flat_map(|text| self.positions_of(&text.ids)).collect();
-        let rows = |numbers: Vec<u32>, of: &Tensor| -> Result<Tensor> {
+    fn embedded(&self, texts: &[&TokenizedText], layout: &Layout) -> Result<Tensor> {
+        let pad = self.config.pad_token_id;
+        let ids = texts.iter().map(|text| text.ids.clone()).collect();
+        let types = texts.iter().map(|text| text.types.clone()).collect();
+        let positions = texts.iter().map(|text| self.positions_of(&text.ids)).collect();
+        // A padding token's own position is any that there is: nothing looks at it.
+        let rows = |numbers: Vec<Vec<u32>>, padding: u32, of: &Tensor| -> Result<Tensor> {
+            let numbers = layout.flat(numbers, padding);
             let count = numbers.len();
             Ok(ops::embedding(&Tensor::from_vec(numbers, count, self.device())?, of)?)
         };
-        let words = rows(ids, &self.words)?;
-        let x = ((words + rows(types, &self.types)?)? + rows(positions, &self.positions)?)?;
+        let words = rows(ids, pad, &self.words)?;
+        let x = ((words + rows(types, 0, &self.types)?)? + rows(positions, 0, &self.positions)?)?;
         let x = self.embedding_norm.norm(&x, self.config.layer_norm_eps)?;
         match &self.mapping {
             Some(mapping) => mapping.apply(&x),
@@ -203,43 +332,51 @@ impl Encoder {
         &self,
         layer: &Layer,
         x: &Tensor,
-        places: &[Range<usize>],
+        layout: &Layout,
         only_first: bool,
+        dropout: &mut Option<Dropped>,
     ) -> Result<Tensor> {
         let epsilon = self.config.layer_norm_eps;
-        let context = self.attention(&layer.inputs.apply(x)?, places, only_first)?;
+        let context = self.attention(&layer.inputs.apply(x)?, layout, only_first)?;
         let x = if only_first {
-            let firsts: Vec<u32> = places.iter().map(|place| place.start as u32).collect();
-            x.index_select(&Tensor::from_vec(firsts, places.len(), self.device())?, 0)?
+            let firsts = layout.firsts();
+            let count = firsts.len();
+            x.index_select(&Tensor::from_vec(firsts, count, self.device())?, 0)?
         } else {
             x.clone()
         };
-        let x = layer.attention_norm.norm(&(layer.attention.apply(&context)? + x)?, epsilon)?;
+        let context = dropped(layer.attention.apply(&context)?, dropout)?;
+        let x = layer.attention_norm.norm(&(context + x)?, epsilon)?;
         let inner = ops::activation(&layer.inner.apply(&x)?, self.config.hidden_act)?;
-        layer.norm.norm(&(layer.outer.apply(&inner)? + x)?, epsilon)
+        let outer = dropped(layer.outer.apply(&inner)?, dropout)?;
+        layer.norm.norm(&(outer + x)?, epsilon)
     }
 
-    /// Attention within each text over (tokens, 3 · hidden) → (tokens, hidden).
-    fn attention(
-        &self,
-        inputs: &Tensor,
-        places: &[Range<usize>],
-        only_first: bool,
-    ) -> Result<Tensor> {
+    /// Attention within each text over (tokens, 3 · hidden) → (tokens, hidden), or (texts, hidden) for first tokens.
+    fn attention(&self, inputs: &Tensor, layout: &Layout, only_first: bool) -> Result<Tensor> {
         let heads = self.config.num_attention_heads;
         let (tokens, width) = inputs.dims2()?;
         let head_dim = width / 3 / heads;
         let scale = 1.0 / (head_dim as f64).sqrt();
-        let inputs = inputs.reshape((1, tokens, 3 * heads, head_dim))?;
-        let mut parts = Vec::with_capacity(places.len());
-        for place in places {
-            let text = inputs.narrow(1, place.start, place.len())?;
-            let part = |index: usize| text.narrow(2, index * heads, heads);
+        let within = |texts: &Tensor, ends: Vec<usize>| -> Result<Tensor> {
+            let part = |index: usize| texts.narrow(2, index * heads, heads);
             let q = if only_first { part(0)?.narrow(1, 0, 1)? } else { part(0)? };
-            let span = AttentionSpan { ends: vec![place.len()], ..AttentionSpan::default() };
-            parts.push(ops::attention(&q, &part(1)?, &part(2)?, scale, &span)?);
-        }
-        let context = Tensor::cat(&parts, 1)?;
+            let span = AttentionSpan { ends, ..AttentionSpan::default() };
+            Ok(ops::attention(&q, &part(1)?, &part(2)?, scale, &span)?)
+        };
+        let context = match layout {
+            Layout::Behind(places) => {
+                let inputs = inputs.reshape((1, tokens, 3 * heads, head_dim))?;
+                let text = |place: &Range<usize>| {
+                    within(&inputs.narrow(1, place.start, place.len())?, vec![place.len()])
+                };
+                Tensor::cat(&places.iter().map(text).collect::<Result<Vec<Tensor>>>()?, 1)?
+            }
+            Layout::Padded { time, ends } => {
+                let inputs = inputs.reshape((ends.len(), *time, 3 * heads, head_dim))?;
+                within(&inputs, ends.clone())?
+            }
+        };
         Ok(context.reshape(((), heads * head_dim))?)
     }
 }

@@ -2,6 +2,7 @@
 //! that transformers saved.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -15,9 +16,10 @@ use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::memory;
-use crate::model::load::device_of;
+use crate::model::lineage::Lineage;
 use crate::model::load::source::Files;
 use crate::model::load::tensors::{self, TensorFile};
+use crate::model::load::{bundled_classifiers, bundled_files, device_of};
 
 /// How to load.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +36,7 @@ pub struct LoadOptions {
     pub roots: Roots,
 }
 
-/// Loads a published checkpoint by its name ("original"), what is at `place` (a folder, or a file of a checkpoint), or a
+/// Loads one that the program ships (`ebb/toxicity-tiny`), a published checkpoint by its name ("original"), what is at `place` (a folder, or a file of a checkpoint), or a
 /// repository on the Hub that transformers saved (`org/name` or `org/name@revision`).
 pub fn open(
     source: &str,
@@ -42,6 +44,12 @@ pub fn open(
     options: &LoadOptions,
     settings: &hub::Settings,
 ) -> Result<Classifier> {
+    if let Some(name) = source.strip_prefix("ebb/") {
+        return match bundled_files(name) {
+            Some(files) => of_folder(&files, options),
+            None => Err(Error::unknown("bundled classifier", source, bundled_classifiers())),
+        };
+    }
     match (place, published::find(source)) {
         (Some(place), _) if is_folder(place, options) => {
             of_folder(&Files::of_folder(place, &options.roots), options)
@@ -267,14 +275,22 @@ impl Parts {
             &device,
             &options.control,
         )?;
+        let lineage = Lineage {
+            source: self.source.clone(),
+            sha256: Some(self.sha256.clone()),
+            unused: found.unused.iter().cloned().collect(),
+            stages: Vec::new(),
+        };
         Ok(Classifier {
             encoder: Encoder::new(config, found.tensors)?,
-            tokenizer,
+            tokenizer: Arc::new(tokenizer),
             labels: self.labels,
             parameters: values,
             source: self.source,
             sha256: self.sha256,
             unused: found.unused,
+            lineage,
+            log: Vec::new(),
         })
     }
 

@@ -13,8 +13,11 @@ use crate::model::growth::Growth;
 use crate::model::load::source::Files;
 
 /// An encoder's tokenizer.
+#[derive(Clone)]
 pub struct EncoderTokenizer {
     tokenizer: Tokenizer,
+    /// tokenizer_config.json.
+    settings: Value,
     growth: Growth,
     /// Whether the encoder knows segments.
     has_types: bool,
@@ -44,10 +47,20 @@ impl EncoderTokenizer {
                 ))
             })?,
         };
-        let mut file = match files.read("tokenizer.json")? {
+        let file = match files.read("tokenizer.json")? {
             Some(bytes) => serde_json::from_slice(&bytes).map_err(broken)?,
             None => built(files, config.family)?,
         };
+        Self::of(file, settings, config, &files.source)
+    }
+
+    /// The tokenizer of a `tokenizer.json` and a `tokenizer_config.json`; `source` names them in errors.
+    pub fn of(
+        mut file: Value,
+        settings: Value,
+        config: &EncoderConfig,
+        source: &str,
+    ) -> Result<Self> {
         follow_settings(&mut file, &settings);
         let growth = Growth::of_file(&file)?;
         let bytes = serde_json::to_vec(&file).map_err(broken)?;
@@ -57,7 +70,7 @@ impl EncoderTokenizer {
         let largest = tokenizer.get_vocab(true).values().max().copied().unwrap_or(0);
         if largest as usize >= config.vocab_size {
             return Err(Error::invalid(
-                format!("reading the tokenizer of {}", files.source),
+                format!("reading the tokenizer of {source}"),
                 format!("ids below the vocabulary size {} of config.json", config.vocab_size),
                 largest.to_string(),
             )
@@ -65,23 +78,43 @@ impl EncoderTokenizer {
         }
         let window = window(&settings, config)?;
         tokenizer.with_padding(None);
-        let cut = TruncationParams {
-            max_length: window,
-            direction: direction(&settings)?,
-            ..TruncationParams::default()
-        };
-        tokenizer.with_truncation(Some(cut)).map_err(broken)?;
-        let made = Self { tokenizer, growth, has_types: !config.family.is_roberta(), window };
+        let has_types = !config.family.is_roberta();
+        let made = Self { tokenizer, settings, growth, has_types, window }.cut_to(window)?;
         if made.encoded("")?.get_ids().is_empty() {
             return Err(Error::failed_with_hint(
                 format!(
-                    "the tokenizer of {} puts no token around a text, and the classifier looks at the one in front",
-                    files.source
+                    "the tokenizer of {source} puts no token around a text, and the classifier looks at the one in front"
                 ),
                 "take the tokenizer that the classifier was trained with",
             ));
         }
         Ok(made)
+    }
+
+    /// The same tokenizer, cutting texts to at most `tokens` tokens.
+    pub fn cut_to(&self, tokens: usize) -> Result<Self> {
+        let mut made = self.clone();
+        made.window = self.window.min(tokens);
+        let cut = TruncationParams {
+            max_length: made.window,
+            direction: direction(&self.settings)?,
+            ..TruncationParams::default()
+        };
+        made.tokenizer.with_truncation(Some(cut)).map_err(broken)?;
+        Ok(made)
+    }
+
+    /// `tokenizer.json` and `tokenizer_config.json`, from which transformers makes the same tokenizer.
+    pub fn content(&self) -> Result<(Value, Value)> {
+        let mut whole = self.tokenizer.clone();
+        whole.with_truncation(None).map_err(broken)?;
+        let file = serde_json::to_value(&whole).map_err(broken)?;
+        let mut settings = match &self.settings {
+            Value::Object(map) => map.clone(),
+            _ => serde_json::Map::new(),
+        };
+        settings.insert("model_max_length".to_string(), self.window.into());
+        Ok((file, Value::Object(settings)))
     }
 
     fn encoded(&self, text: &str) -> Result<Encoding> {

@@ -126,11 +126,16 @@ const LARGEST: usize = 1_000_000;
 impl Options {
     /// Refuses settings that cannot train.
     pub fn check(&self) -> Result<()> {
+        self.check_for("finetune")
+    }
+
+    /// The same, with what the options were given to.
+    pub fn check_for(&self, function: &str) -> Result<()> {
         let rule = |holds: bool, name: &str, expected: &str, got: String| {
             if holds {
                 Ok(())
             } else {
-                Err(Error::invalid(format!("option `{name}` of finetune"), expected, got))
+                Err(Error::invalid(format!("option `{name}` of {function}"), expected, got))
             }
         };
         let count = |value: usize, name: &str| {

@@ -24,7 +24,10 @@ fn attention_by_definition(
             let seen = |key: &usize| {
                 *key >= start && span.window.is_none_or(|window| key + window > position)
             };
-            let seen: Vec<usize> = (0..=position).filter(seen).collect();
+            let seen: Vec<usize> = match span.ends.get(row) {
+                Some(end) => (start..*end).collect(),
+                None => (0..=position).filter(seen).collect(),
+            };
             for head in 0..heads {
                 let kv_head = head / (heads / kv_heads);
                 let q = &p[0][((row * queries + query) * heads + head) * head_dim..][..head_dim];
@@ -70,6 +73,35 @@ fn attention_and_its_gradients_follow_the_definition() {
         let Sizes(batch, queries, keys, heads, kv_heads, head_dim) = sizes;
         let scale = 1.0 / (head_dim as f64).sqrt();
         let scores = Scores { scale, cap };
+        agrees(
+            &[
+                ("q", &[batch, queries, heads, head_dim]),
+                ("k", &[batch, keys, kv_heads, head_dim]),
+                ("v", &[batch, keys, kv_heads, head_dim]),
+            ],
+            |t| ops::attention(&t[0], &t[1], &t[2], scores, &span),
+            |p| attention_by_definition(p, sizes, scores, &span),
+        );
+    }
+}
+
+#[test]
+fn attention_over_whole_texts_and_its_gradients_follow_the_definition() {
+    let span = |starts: &[usize], ends: &[usize]| AttentionSpan {
+        starts: starts.to_vec(),
+        ends: ends.to_vec(),
+        ..AttentionSpan::default()
+    };
+    for (sizes, span) in [
+        (Sizes(1, 1, 1, 1, 1, 8), span(&[], &[1])),
+        (Sizes(2, 7, 7, 2, 2, 12), span(&[], &[7, 3])),
+        (Sizes(3, 18, 18, 2, 1, 5), span(&[], &[1, 18, 11])),
+        (Sizes(2, 20, 20, 3, 3, 32), span(&[4, 0], &[19, 20])),
+        // The last layer of a classifier: one query a text.
+        (Sizes(3, 1, 9, 4, 4, 16), span(&[], &[9, 2, 5])),
+    ] {
+        let Sizes(batch, queries, keys, heads, kv_heads, head_dim) = sizes;
+        let scores = Scores { scale: 1.0 / (head_dim as f64).sqrt(), cap: None };
         agrees(
             &[
                 ("q", &[batch, queries, heads, head_dim]),

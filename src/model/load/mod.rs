@@ -159,21 +159,44 @@ fn of_files(
 
 /// Loads a model that the program ships: "tiny".
 pub fn bundled(name: &str, options: &LoadOptions) -> Result<Model> {
-    if BUNDLED.get_file(format!("{name}/config.json")).is_none() {
-        return Err(Error::unknown("bundled model", format!("ebb/{name}"), bundled_names()));
+    let whole = format!("ebb/{name}");
+    if bundled_classifiers().contains(&whole) {
+        return Err(Error::failed_with_hint(
+            format!("{whole} is a classifier of texts, not a language model"),
+            format!("load it with load_detoxify(\"{whole}\")"),
+        ));
     }
-    match BUNDLED.get_dir(name) {
-        Some(folder) => assemble(&Files::bundled(name, folder), options),
-        None => Err(Error::failed(format!("the bundled model {name} has no files"))),
+    match bundled_files(name) {
+        Some(files) => assemble(&files, options),
+        None => Err(Error::unknown("bundled model", whole, bundled_names())),
     }
+}
+
+/// The files of a model or a classifier that the program ships.
+pub fn bundled_files(name: &str) -> Option<Files> {
+    BUNDLED.get_file(format!("{name}/config.json"))?;
+    BUNDLED.get_dir(name).map(|folder| Files::bundled(name, folder))
 }
 
 /// The bundled models' names.
 pub fn bundled_names() -> Vec<String> {
-    let is_model = |folder: &&Dir| folder.get_file(folder.path().join("config.json")).is_some();
-    BUNDLED
-        .dirs()
-        .filter(is_model)
-        .map(|folder| format!("ebb/{}", folder.path().display()))
-        .collect()
+    bundled_with(|config| !config.contains(CLASSIFIER))
+}
+
+/// The bundled classifiers' names.
+pub fn bundled_classifiers() -> Vec<String> {
+    bundled_with(|config| config.contains(CLASSIFIER))
+}
+
+/// What the name of a classifier's class in its config.json ends with.
+const CLASSIFIER: &str = "ForSequenceClassification";
+
+/// The names of the bundled folders whose config.json is as wanted.
+fn bundled_with(is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let config = |folder: &&Dir| {
+        let file = folder.get_file(folder.path().join("config.json"));
+        file.and_then(|file| file.contents_utf8()).is_some_and(&is_wanted)
+    };
+    let found = BUNDLED.dirs().filter(config);
+    found.map(|folder| format!("ebb/{}", folder.path().display())).collect()
 }

@@ -2,6 +2,7 @@
 
 mod cached;
 pub mod chat;
+mod classify;
 pub mod comparisons;
 pub mod expr;
 mod finetune_options;
@@ -36,6 +37,7 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         generate::RECORDS,
         cached::RECORDS,
         toxicity::RECORDS,
+        classify::RECORDS,
         chat::RECORDS,
         plot::RECORDS,
         random::RECORDS,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use candle_core::DType;
 use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
@@ -16,6 +17,7 @@ use crate::error::{Context, Error, Result};
 use crate::folders;
 use crate::generate;
 use crate::model::config::Config;
+use crate::model::lineage::StepRecord;
 use crate::model::load::{self, LoadOptions};
 use crate::model::text::TextTokenizer;
 use crate::model::weights::{Entry, Weights};
@@ -104,7 +106,7 @@ new_model(#{ hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_a
         r#"load_model("ebb/tiny").log().columns()"#,
         |engine, _| {
             engine.register_fn("log", |context: NativeCallContext, m: Model| {
-                log(&m).map(Frame).at(&context)
+                log_frame(m.log()).map(Frame).at(&context)
             });
         },
     )
@@ -306,23 +308,27 @@ fn register_save(engine: &mut Engine, host: &Rc<Host>) {
 }
 
 fn write(host: &Host, model: Model, folder: &str, options: Options) -> Result<Model> {
-    use candle_core::DType;
-    let dtype = match options.text("dtype")?.as_deref() {
-        None | Some("f32") => DType::F32,
-        Some("f16") => DType::F16,
-        Some("bf16") => DType::BF16,
-        Some(other) => return Err(Error::unknown("dtype", other, ["f32", "f16", "bf16"])),
-    };
+    let dtype = stored_as(&options)?;
     options.finish()?;
-    let kept: Vec<PathBuf> = [&host.script_folder, &host.run_folder]
-        .into_iter()
-        .flatten()
-        .chain([&host.working_folder])
-        .cloned()
-        .collect();
     let place = host.writable(folder)?;
-    save::to_folder_within(&model, &place, dtype, &host.access.write, &kept)?;
+    save::to_folder_within(&model, &place, dtype, &host.access.write, &kept_folders(host))?;
     Ok(model)
+}
+
+/// The option `dtype` of saving.
+pub fn stored_as(options: &Options) -> Result<DType> {
+    match options.text("dtype")?.as_deref() {
+        None | Some("f32") => Ok(DType::F32),
+        Some("f16") => Ok(DType::F16),
+        Some("bf16") => Ok(DType::BF16),
+        Some(other) => Err(Error::unknown("dtype", other, ["f32", "f16", "bf16"])),
+    }
+}
+
+/// Folders that the run works in, which nothing that is saved takes the place of.
+pub fn kept_folders(host: &Host) -> Vec<PathBuf> {
+    let known = [&host.script_folder, &host.run_folder].into_iter().flatten();
+    known.chain([&host.working_folder]).cloned().collect()
 }
 
 fn parameters(model: &Model) -> Result<DataFrame> {
@@ -344,9 +350,9 @@ fn parameters(model: &Model) -> Result<DataFrame> {
     DataFrame::new(all.len(), columns).during("parameters")
 }
 
-fn log(model: &Model) -> Result<DataFrame> {
-    let log = model.log();
-    let number = |name: &str, value: fn(&crate::model::lineage::StepRecord) -> f64| {
+/// The log of a training as a frame, a row a step.
+pub fn log_frame(log: &[StepRecord]) -> Result<DataFrame> {
+    let number = |name: &str, value: fn(&StepRecord) -> f64| {
         Series::new(name.into(), log.iter().map(value).collect::<Vec<_>>()).into_column()
     };
     let validation: Vec<Option<f64>> = log.iter().map(|record| record.validation_loss).collect();
