@@ -1,6 +1,8 @@
 //! The standard library: BBQ's preparation and split, mixtures, prompts, the filter.
 
 mod data;
+mod methods;
+mod rounds;
 mod study;
 
 use serde_json::json;
