@@ -3,6 +3,7 @@
 mod data;
 mod methods;
 mod rounds;
+mod scripts;
 mod study;
 
 use serde_json::json;
