@@ -1,6 +1,9 @@
 //! The standard library: BBQ's preparation and split, mixtures, prompts, the filter.
 
 mod data;
+mod methods;
+mod rounds;
+mod scripts;
 mod study;
 
 use serde_json::json;

@@ -52,6 +52,9 @@ pub enum LossAverage {
 pub struct Options {
     pub method: Method,
     pub duration: Duration,
+    /// Stop after so many of the updates. The rest is as if all were to come: the model is the one on the way there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_after: Option<usize>,
     /// Rows of one forward pass.
     pub batch_size: usize,
     /// Batches of one update.
@@ -97,6 +100,7 @@ impl Default for Options {
         Self {
             method: Method::Full,
             duration: Duration::Epochs(1.0),
+            stop_after: None,
             batch_size: 4,
             gradient_accumulation: 1,
             learning_rate: 2e-4,
@@ -177,6 +181,9 @@ impl Options {
                 "a number above 0",
                 epochs.to_string(),
             )?,
+        }
+        if let Some(stop) = self.stop_after {
+            rule(stop >= 1, "stop_after", "at least 1 step", stop.to_string())?;
         }
         if let Some(length) = self.max_length {
             rule(length >= 2, "max_length", "at least 2 tokens", length.to_string())?;

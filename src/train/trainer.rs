@@ -147,13 +147,15 @@ impl<'a> Run<'a> {
 
     /// What must be the same for a finetuning to be the same: model, data, options.
     fn identity(&self) -> Value {
+        // A run that stops on the way is the same run.
+        let options = Options { stop_after: None, ..self.options.clone() };
         json!({
             "model": self.model.lineage(),
             "config": self.model.config().to_json("float32"),
             "data_sha256": examples::hash(self.data),
             "validation_sha256": examples::hash(self.validation),
             "steps": self.steps,
-            "options": self.options,
+            "options": options,
         })
     }
 
@@ -164,14 +166,26 @@ impl<'a> Run<'a> {
         logs: &mut Logs,
         control: &Control,
     ) -> Result<()> {
-        let mut task = control.begin("finetuning", self.steps as u64, "steps");
+        let end = self.end();
+        if self.progress.step > end {
+            return Err(Error::failed_with_hint(
+                format!(
+                    "finetune is to stop after step {end}, and the checkpoint it goes on from is of step {}",
+                    self.progress.step
+                ),
+                "ask for the steps in rising order, or give another dir",
+            ));
+        }
+        let mut task = control.begin("finetuning", end as u64, "steps");
         task.resumed(self.progress.step as u64);
-        while self.progress.step < self.steps && !self.progress.stopped {
+        while self.progress.step < end && !self.progress.stopped {
             control.check()?;
             let mut record = self.step(self.progress.step + 1, control)?;
             self.progress.step += 1;
-            let last = self.progress.step == self.steps;
-            if !self.validation.is_empty() && (self.options.validates_after(record.step) || last) {
+            let last = self.progress.step == end;
+            if !self.validation.is_empty()
+                && (self.options.validates_after(record.step) || record.step == self.steps)
+            {
                 record.validation_loss = Some(self.validate(record.step, control)?);
             }
             task.update(self.progress.step as u64, &remark(&record));
@@ -184,6 +198,11 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The last update of this run: all of them, or those that are asked for.
+    fn end(&self) -> usize {
+        self.options.stop_after.map_or(self.steps, |stop| stop.min(self.steps))
     }
 
     /// One update.
@@ -291,11 +310,14 @@ impl<'a> Run<'a> {
             self.parameters.set(best)?;
         }
         let (weights, adapter) = self.parameters.detached(self.model.dtype())?;
+        // Stopped at its end, it is the whole run.
+        let stop_after = self.options.stop_after.filter(|stop| *stop < self.steps);
+        let options = Options { stop_after, ..self.options.clone() };
         let stage = Stage {
             data_sha256: examples::hash(self.data),
             rows: self.data.len(),
             seed: self.options.seed,
-            options: serde_json::to_value(self.options).unwrap_or_default(),
+            options: serde_json::to_value(options).unwrap_or_default(),
         };
         Ok(self.model.descendant(weights, adapter, stage, self.log))
     }

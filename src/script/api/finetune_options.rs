@@ -60,6 +60,7 @@ pub fn settings(options: &Options, seed: u64, model: &Model) -> Result<Settings>
     Ok(Settings {
         method,
         duration,
+        stop_after: options.count("stop_after", 1)?,
         batch_size: options.count("batch_size", 1)?.unwrap_or(default.batch_size),
         gradient_accumulation: options
             .count("gradient_accumulation", 1)?

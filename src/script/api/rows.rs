@@ -36,8 +36,8 @@ enum Chat {
 }
 
 impl Columns {
-    /// Reads the options that say where texts are; `pairs` where there may be prompts and completions.
-    pub fn read(options: &Options, pairs: bool) -> Result<Self> {
+    /// Reads the options that say where texts are.
+    pub fn read(options: &Options) -> Result<Self> {
         let chat = match options.value("chat") {
             None => Chat::No,
             Some(value) => match value.as_bool() {
@@ -48,8 +48,8 @@ impl Columns {
         };
         let columns = Self {
             text: options.value("text"),
-            prompt: options.value("prompt").filter(|_| pairs),
-            completion: options.value("completion").filter(|_| pairs),
+            prompt: options.value("prompt"),
+            completion: options.value("completion"),
             assistant_only: options.boolean("assistant_only")?.unwrap_or(false),
             chat,
         };
@@ -60,7 +60,7 @@ impl Columns {
             ));
         }
         if columns.prompt.is_some() != columns.completion.is_some() {
-            return Err(Error::failed("finetune needs both `prompt` and `completion`, or neither"));
+            return Err(Error::failed("give both `prompt` and `completion`, or neither"));
         }
         if columns.prompt.is_some()
             && (columns.assistant_only || matches!(columns.chat, Chat::At(_)))
@@ -71,6 +71,11 @@ impl Columns {
             ));
         }
         Ok(columns)
+    }
+
+    /// Whether prompts and completions are apart.
+    pub fn is_pairs(&self) -> bool {
+        self.prompt.is_some()
     }
 
     pub fn is_chat(&self) -> bool {
@@ -132,6 +137,14 @@ impl Columns {
             return Err(Error::failed_with_hint(
                 format!("{function}: `chat` names a column, and the data is no frame"),
                 "give chat: true with an array of conversations or rendered texts",
+            ));
+        }
+        if self.prompt.is_some() {
+            return Err(Error::failed_with_hint(
+                format!(
+                    "{function}: `prompt` and `completion` name columns, and the data is no frame"
+                ),
+                "give a frame with both columns",
             ));
         }
         if !self.is_chat() {

@@ -36,7 +36,8 @@ m.log().select(["step", "loss"])"#,
          generation marks or by what each turn adds). Other texts get an end token where they have none. Method: `method` (\"full\", \"lora\", \"last_block\", \"head\"), and \
          for LoRA `rank` (8), `alpha` (16), `dropout` (0.05), `targets` (names as PEFT has them, or \"all-linear\"; the \
          family's usual ones, such as [\"q_proj\", \"v_proj\"]). Length: `steps` or `epochs` \
-         (1; each takes every row once, and its last batch may be short). Batches: `batch_size` (4), `gradient_accumulation` (1), `max_length` (the context), `shuffle` (true), `seed`. \
+         (1; each takes every row once, and its last batch may be short), `stop_after` (stop after so many of these steps: the model on \
+         the way, from which a call with the same `dir`, `resume: true` and a later `stop_after` goes on). Batches: `batch_size` (4), `gradient_accumulation` (1), `max_length` (the context), `shuffle` (true), `seed`. \
          Optimiser: `learning_rate` or `lr` (2e-4), `schedule` (\"linear\", \"cosine\", \"constant\"), `warmup_steps` (0), \
          `weight_decay` (0), `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-8), `clip` (1.0; 0 is off), `loss_average` \
          (\"token\", \"batch\"), `precision` (\"model\", \"f32\", \"bf16\"; variables are f32 in any case), `recompute` (false; \
@@ -59,9 +60,10 @@ m.log().select(["step", "loss"])"#,
         r#"load_model("ebb/tiny").perplexity(["The sky is blue."])"#,
         register_losses,
     )
-    .doc("A single string gives a single number, a frame one a row. Options: `text` (a column, template or closure), `chat` and \
-         `assistant_only` as `finetune` has them. The first token has no log-probability: nothing predicts it. Texts longer than the \
-         context are read in windows: `max_length` (tokens of a window; the context) and `stride` (how much further the next one begins; \
+    .doc("A single string gives a single number, a frame one a row. Options: `text` (a column, template or closure); `prompt` and \
+         `completion`, `chat` and `assistant_only` as `finetune` has them (a completion is scored with its end token, as it is trained). The \
+         first token has no log-probability: nothing predicts it. Texts longer than the context are read in windows: `max_length` (tokens \
+         of a window; the context) and `stride` (how much further the next one begins; \
          max_length), each scoring what those before it have not. Windows are averaged as transformers' page on the perplexity of fixed-length \
          models does it (each weighs the tokens it scores, less one); `average: \"token\"` counts every token alike."),
 ];
@@ -90,7 +92,7 @@ fn finetune(
     let options = Options::new("finetune", opts);
     let settings = settings(&options, host.seed.get(), model).at(context)?;
     let outputs = outputs(&options, host).at(context)?;
-    let columns = Columns::read(&options, true).at(context)?;
+    let columns = Columns::read(&options).at(context)?;
     let validation = options.value("validation");
     options.finish().at(context)?;
     settings.check().at(context)?;
@@ -151,7 +153,7 @@ fn losses(
     options: Options,
     score: Score,
 ) -> ScriptResult<Dynamic> {
-    let columns = Columns::read(&options, false).at(context)?;
+    let columns = Columns::read(&options).at(context)?;
     let windows = windows(&options, model, &columns).at(context)?;
     options.finish().at(context)?;
     let single = given.is_string() || (columns.is_chat() && is_conversation(given));
@@ -195,6 +197,12 @@ fn windows(options: &Options, model: &Model, columns: &Columns) -> Result<Option
                 "give `stride` or `max_length` too",
             )),
         };
+    }
+    if columns.is_pairs() {
+        return Err(Error::failed_with_hint(
+            "a completion is scored as a whole, and not in windows",
+            "leave `stride` and `max_length` out, or `prompt` and `completion`",
+        ));
     }
     if columns.is_chat() {
         return Err(Error::failed_with_hint(
