@@ -1,6 +1,7 @@
 //! The standard library: BBQ's preparation and split, mixtures, prompts, the filter.
 
 mod data;
+mod pages;
 mod study;
 
 use serde_json::json;
