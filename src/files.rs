@@ -1,7 +1,7 @@
 //! Files written whole or not at all. They are read through the doorway.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -190,6 +190,22 @@ pub fn write_bytes(roots: &Roots, path: &Path, bytes: &[u8]) -> Result<()> {
 /// The SHA-256 of bytes in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
+}
+
+/// The SHA-256 of what a file holds, from its beginning; `check` is asked between two parts of it whether to go on.
+pub fn sha256_of(file: &mut std::fs::File, check: impl Fn() -> Result<()>) -> Result<String> {
+    let failed = |error| Error::io("read", "the file", error);
+    file.rewind().map_err(failed)?;
+    let mut hasher = Sha256::new();
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        check()?;
+        let read = file.read(&mut piece).map_err(failed)?;
+        if read == 0 {
+            return Ok(hex(&hasher.finalize()));
+        }
+        hasher.update(piece.get(..read).unwrap_or_default());
+    }
 }
 
 /// Bytes in hexadecimal.

@@ -3,8 +3,10 @@
 mod combine;
 mod exact;
 mod files;
+mod footers;
 mod hostile;
 mod parquet;
+mod pieces;
 mod shown;
 mod verbs;
 

@@ -1,5 +1,6 @@
-//! Models from a Hub on this machine: the cache it fills, what is asked and with which token, faults, and the environment.
+//! Models and data sets from a Hub on this machine: the cache it fills, what is asked and with which token, faults, and the environment.
 
+mod data;
 mod server;
 
 use std::path::Path;

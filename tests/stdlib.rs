@@ -2,6 +2,7 @@
 
 mod data;
 mod methods;
+mod pages;
 mod rounds;
 mod scripts;
 mod study;

@@ -2,6 +2,7 @@
 
 pub mod bundled;
 pub mod checked;
+pub mod compact;
 pub mod describe;
 pub mod json;
 pub mod nested;

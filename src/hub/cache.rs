@@ -1,12 +1,15 @@
 //! The Hub's cache folder, as huggingface_hub lays it out (its guide "Manage your cache"), so that both use one copy:
-//! `models--org--name/` with `blobs/` (files by their ETag), `snapshots/<commit>/` (links to them by their names) and
+//! `models--org--name/` (of data sets `datasets--org--name/`) with `blobs/` (files by their ETag), `snapshots/<commit>/` (links to them by their names) and
 //! `refs/` (the commits that branches and tags stood for).
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fetched::Fetched;
+use super::kind::Kind;
+use super::listed::Listed;
 use crate::control::Control;
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
@@ -19,8 +22,8 @@ pub struct Repository {
 }
 
 impl Repository {
-    pub fn new(root: &Path, repository: &str) -> Self {
-        let name = format!("models--{}", repository.replace('/', "--"));
+    pub fn new(root: &Path, kind: Kind, repository: &str) -> Self {
+        let name = format!("{}--{}", kind.folder(), repository.replace('/', "--"));
         Self { locks: root.join(".locks").join(&name), folder: root.join(name) }
     }
 
@@ -43,18 +46,42 @@ impl Repository {
         self.folder.join("blobs").join(format!("{etag}.incomplete"))
     }
 
+    /// The commit that a revision stands for, as far as the cache knows.
+    pub fn commit(&self, revision: &str) -> Option<String> {
+        if is_commit(revision) {
+            return Some(revision.to_string());
+        }
+        let path = self.folder.join("refs").join(revision);
+        let text = Roots::below(&self.folder).text(&path).ok()?;
+        Some(text.trim().to_string()).filter(|commit| is_commit(commit))
+    }
+
     /// What the cache has of a revision: enough to say what model it is.
     pub fn find(&self, revision: &str) -> Option<Fetched> {
-        let commit = if is_commit(revision) {
-            revision.to_string()
-        } else {
-            let path = self.folder.join("refs").join(revision);
-            let text = Roots::below(&self.folder).text(&path);
-            text.ok()?.trim().to_string()
-        };
+        let commit = self.commit(revision)?;
         let there = |name: &str| self.has(&self.pointer(&commit, name));
-        let whole = is_commit(&commit) && (there("config.json") || there("adapter_config.json"));
+        let whole = there("config.json") || there("adapter_config.json");
         whole.then(|| Fetched { folder: self.snapshot(&commit), commit })
+    }
+
+    /// The files of a commit as the Hub listed them when something of it was fetched. Without this note nobody could tell
+    /// whether a file in the cache is the only one that the Hub has.
+    pub fn listing(&self, commit: &str) -> Option<Vec<Listed>> {
+        let text = Roots::below(&self.folder).text(&self.note(commit)).ok()?;
+        let listed: BTreeMap<String, u64> = serde_json::from_str(&text).ok()?;
+        Some(listed.into_iter().map(|(path, size)| Listed { path, size }).collect())
+    }
+
+    /// Notes the files of a commit.
+    pub fn note_listing(&self, commit: &str, listed: &[Listed]) -> Result<()> {
+        let listed: BTreeMap<&str, u64> =
+            listed.iter().map(|file| (file.path.as_str(), file.size)).collect();
+        let text = serde_json::json!(listed).to_string();
+        files::write_bytes(&Roots::anywhere(), &self.note(commit), text.as_bytes())
+    }
+
+    fn note(&self, commit: &str) -> PathBuf {
+        self.folder.join("ebb").join(format!("{commit}.json"))
     }
 
     /// Whether a file is there, in the repository's own folder.
@@ -81,7 +108,8 @@ impl Repository {
         let _ = std::fs::remove_file(&pointer);
         #[cfg(unix)]
         {
-            let target = Path::new("../../blobs").join(etag);
+            let up = "../".repeat(name.matches('/').count());
+            let target = Path::new(&format!("{up}../../blobs")).join(etag);
             if std::os::unix::fs::symlink(target, &pointer).is_ok() || pointer.exists() {
                 return Ok(());
             }

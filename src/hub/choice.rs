@@ -1,6 +1,6 @@
 //! Which files of a repository make a model: the small ones by name, and its weights in one format.
 
-use super::client::Listed;
+use super::listed::Listed;
 
 /// Configuration, tokenizer, adapter and our own note of how the model came to be.
 const SMALL: [&str; 8] = [

@@ -6,17 +6,20 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use hf_hub::repository::{RepoTreeEntry, RepoTypeModel};
-use hf_hub::{HFClient, HFError, HFRepositorySync};
+use hf_hub::repository::RepoTreeEntry;
+use hf_hub::{HFClient, HFError};
 use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode, Url};
 
 use super::cache::is_commit;
+use super::kind::{Connection, Kind};
+use super::listed::Listed;
 use super::settings::Settings;
 use crate::control::Control;
 use crate::error::{Error, Result};
 
-const ENDPOINT: &str = "https://huggingface.co";
+/// The Hub, unless the settings name another one.
+pub const ENDPOINT: &str = "https://huggingface.co";
 /// Tries of a request that fails in passing.
 const TRIES: usize = 3;
 /// Redirects from one request.
@@ -75,12 +78,6 @@ fn short(text: &str) -> String {
 
 type Answer<T> = std::result::Result<T, Trouble>;
 
-/// A file as the Hub lists it.
-pub struct Listed {
-    pub path: String,
-    pub size: u64,
-}
-
 /// What is known of a file before its bytes.
 pub struct Facts {
     /// The name of its bytes: their SHA-256 for what is in large storage, git's hash for the rest.
@@ -90,7 +87,8 @@ pub struct Facts {
 
 /// A connection to one repository of the Hub.
 pub struct Client {
-    repository: HFRepositorySync<RepoTypeModel>,
+    repository: Connection,
+    kind: Kind,
     name: String,
     plain: reqwest::Client,
     runtime: tokio::runtime::Runtime,
@@ -100,7 +98,7 @@ pub struct Client {
 
 impl Client {
     /// `repository` is "org/name".
-    pub fn new(settings: &Settings, repository: &str) -> Result<Self> {
+    pub fn new(settings: &Settings, kind: Kind, repository: &str) -> Result<Self> {
         let given = settings.endpoint.as_deref().unwrap_or(ENDPOINT);
         let endpoint = Url::parse(given).ok();
         let endpoint =
@@ -144,7 +142,8 @@ impl Client {
         let (owner, name) = repository.split_once('/').unwrap_or_default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         Ok(Self {
-            repository: client.model(owner, name),
+            repository: Connection::new(&client, kind, owner, name),
+            kind,
             name: repository.to_string(),
             plain: plain.map_err(|error| failed(error.to_string()))?,
             runtime: runtime.map_err(|error| failed(error.to_string()))?,
@@ -159,16 +158,15 @@ impl Client {
 
     /// The commit that a revision stands for.
     pub fn commit(&self, revision: &str) -> Answer<String> {
-        let info = self.repository.info().revision(revision).send()?;
-        match info.sha {
+        match self.repository.commit(revision)? {
             Some(sha) if is_commit(&sha) => Ok(sha),
             _ => Err(unexpected(&self.name, "names no commit")),
         }
     }
 
-    /// The files at the top of a commit.
+    /// The files of a commit: of a data set all, of a model those at the top.
     pub fn files(&self, commit: &str) -> Answer<Vec<Listed>> {
-        let entries = self.repository.list_tree().revision(commit).send()?;
+        let entries = self.repository.entries(commit)?;
         let file = |entry| match entry {
             RepoTreeEntry::File { path, size, .. } => Some(Listed { path, size }),
             RepoTreeEntry::Directory { .. } => None,
@@ -178,15 +176,14 @@ impl Client {
 
     /// A part of a file's bytes; all of them where the server gives nothing else.
     pub fn bytes(&self, commit: &str, name: &str, range: Range<u64>) -> Answer<Vec<u8>> {
-        let request = self.repository.download_file_to_bytes();
-        let bytes = request.filename(name).revision(commit).range(range).send()?;
-        Ok(bytes.to_vec())
+        Ok(self.repository.bytes(commit, name, range)?)
     }
 
     /// A file's ETag and size. The Hub says them itself, also of what it keeps elsewhere.
     pub fn facts(&self, commit: &str, name: &str) -> Answer<Facts> {
         let mut url = self.endpoint.clone();
-        let parts = self.name.split('/').chain(["resolve", commit, name]);
+        let place = format!("{}{}", self.kind.prefix(), self.name);
+        let parts = place.split('/').chain(["resolve", commit]).chain(name.split('/'));
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(parts);
         }
@@ -238,7 +235,8 @@ impl Client {
 
     /// The trouble as a sentence that says what to do.
     pub fn told(&self, trouble: Trouble, revision: &str) -> Error {
-        let (repository, token) = (&self.name, self.has_token());
+        let (repository, token, noun) = (&self.name, self.has_token(), self.kind.noun());
+        let page = format!("{}{repository}", self.kind.prefix());
         let endpoint = self.endpoint.as_str().trim_end_matches('/');
         let (message, hint) = match trouble {
             Trouble::Other(error) => return error,
@@ -251,13 +249,13 @@ impl Client {
                 (_, "GatedRepo") if !token => (
                     format!("{repository} is gated: its terms have to be accepted first"),
                     format!(
-                        "accept them at {endpoint}/{repository}, then set HF_TOKEN to a token of that account"
+                        "accept them at {endpoint}/{page}, then set HF_TOKEN to a token of that account"
                     ),
                 ),
                 (_, "GatedRepo") => (
                     format!("{repository} is gated, and the token's account may not read it yet"),
                     format!(
-                        "accept its terms at {endpoint}/{repository}, or use a token that may read gated models"
+                        "accept its terms at {endpoint}/{page}, or use a token that may read gated {noun}s"
                     ),
                 ),
                 (_, "RevisionNotFound") => (
@@ -270,16 +268,16 @@ impl Client {
                 ),
                 (404, "" | "EntryNotFound") => (
                     format!(
-                        "{endpoint} has no model {repository} with the revision `{revision}` and these files"
+                        "{endpoint} has no {noun} {repository} with the revision `{revision}` and these files"
                     ),
                     "check the spelling of org/name@revision".to_string(),
                 ),
                 (401 | 403 | 404, _) if !token => (
-                    format!("{endpoint} has no model {repository}, or it is private"),
-                    "check the spelling; for a private model set HF_TOKEN".to_string(),
+                    format!("{endpoint} has no {noun} {repository}, or it is private"),
+                    format!("check the spelling; for a private {noun} set HF_TOKEN"),
                 ),
                 (401 | 403 | 404, _) => (
-                    format!("{endpoint} has no model {repository}, or the token may not read it"),
+                    format!("{endpoint} has no {noun} {repository}, or the token may not read it"),
                     "check the spelling, and what the token in HF_TOKEN may read".to_string(),
                 ),
                 (429, _) => (

@@ -1,4 +1,4 @@
-//! A small Hub on this machine: what huggingface.co answers to those who fetch a model, with faults on demand.
+//! A small Hub on this machine: what huggingface.co answers to those who fetch a model or a data set, with faults on demand.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -14,6 +14,8 @@ pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 #[derive(Clone, Default)]
 pub struct Plan {
     pub files: BTreeMap<String, Vec<u8>>,
+    /// They are those of the data set `org/data`, not of the model `org/tiny`.
+    pub is_data: bool,
     /// Only who brings this token is let in.
     pub token: Option<String>,
     /// Everyone sees the repository; only the token's owner gets its files.
@@ -88,8 +90,8 @@ impl Server {
         self.asked.lock().unwrap().push(asked.clone());
         let (head, body, cut) = {
             let mut plan = self.plan.lock().unwrap();
-            let plain = asked.path.split('?').next().unwrap();
-            let mut answer = respond(&mut plan, &asked, plain);
+            let plain = as_model(&plan, asked.path.split('?').next().unwrap());
+            let mut answer = respond(&mut plan, &asked, &plain);
             if let Some(status) = plan.status {
                 answer = Answer::status(status, "");
             }
@@ -167,6 +169,20 @@ impl Answer {
     }
 }
 
+/// A data set's address as that of the model `org/tiny`, under which the answers are alike; in a data set's world there is no
+/// model.
+fn as_model(plan: &Plan, path: &str) -> String {
+    if !plan.is_data || path.starts_with("/storage/") {
+        return path.to_string();
+    }
+    let named = [
+        ("/api/datasets/org/data/", "/api/models/org/tiny/"),
+        ("/datasets/org/data/", "/org/tiny/"),
+    ];
+    let found = named.into_iter().find_map(|(from, to)| Some((to, path.strip_prefix(from)?)));
+    found.map_or("/nothing".to_string(), |(to, rest)| format!("{to}{rest}"))
+}
+
 fn respond(plan: &mut Plan, asked: &Asked, path: &str) -> Answer {
     let known = plan.token.is_none() || plan.token == asked.token;
     let commit = plan.commit.clone().unwrap_or(COMMIT.to_string());
@@ -179,7 +195,7 @@ fn respond(plan: &mut Plan, asked: &Asked, path: &str) -> Answer {
         }
         return match rest.split_once('/') {
             Some(("revision", revision)) => match revision {
-                "main" | COMMIT | "refs%2Fpr%2F1" => {
+                "main" | COMMIT | "refs%2Fpr%2F1" | "refs%2Fconvert%2Fparquet" => {
                     Answer::json(&json!({ "id": "org/tiny", "sha": commit }))
                 }
                 _ => Answer::status(404, "RevisionNotFound"),
@@ -276,9 +292,9 @@ fn contents(plan: &mut Plan, name: &str, asked: &Asked) -> Answer {
     answer
 }
 
-/// Weights are kept in large storage, as .gitattributes on the Hub says.
+/// Weights and parquet are kept in large storage, as .gitattributes on the Hub says.
 fn is_large(name: &str) -> bool {
-    name.ends_with(".safetensors")
+    name.ends_with(".safetensors") || name.ends_with(".parquet")
 }
 
 /// Forty digits that depend on the contents, as git's hash does.

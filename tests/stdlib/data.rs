@@ -254,3 +254,48 @@ fn the_examples_of_the_pages_run() {
         examples.iter().for_each(|example| drop(script(example)));
     }
 }
+
+#[test]
+fn toxic_texts_of_a_file_in_pieces_are_those_of_the_whole_frame() {
+    let folder = crate::support::fixture("pieces");
+    let text = r#"import "std/toxic" as toxic;
+        let file = toxic::flatten("groups.parquet");
+        let whole = toxic::flatten(read("groups.parquet"));
+        let rude = toxic::flatten("groups.parquet", #{ keep: col("toxic_score") > 0.9 });
+        let of_file = toxic::samples("groups.parquet", 1, 3);
+        let of_frame = toxic::samples(whole, 1, 3);
+        [file == whole, file["text"], rude["text"], of_file.toxic == of_frame.toxic, of_file.non_toxic == of_frame.non_toxic]"#;
+    let expected = json!([
+        true,
+        ["a kind word", "a warm word", "a rude word", "more words"],
+        ["a rude word", "more words"],
+        true,
+        true
+    ]);
+    assert_eq!(
+        crate::support::script_in(&folder, text).map_err(|error| error.message),
+        Ok(expected)
+    );
+    let large = r#"import "std/toxic" as toxic;
+        let of_file = toxic::samples("ebb/toxic-sample", 50, 7);
+        let of_frame = toxic::samples(toxic::flatten(read("ebb/toxic-sample")), 50, 7);
+        [of_file.toxic == of_frame.toxic, of_file.non_toxic == of_frame.non_toxic]"#;
+    assert_eq!(script(large), json!([true, true]));
+}
+
+/// Several files are several pieces: texts are numbered through them, and what was left out is counted over all.
+#[test]
+fn toxic_texts_of_several_pieces_are_drawn_as_those_of_one_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = crate::support::fixture("pieces").join("groups.parquet");
+    for name in ["a.parquet", "b.parquet"] {
+        std::fs::copy(&from, folder.path().join(name)).unwrap();
+    }
+    let text = r#"import "std/toxic" as toxic;
+        let whole = toxic::flatten(read("*.parquet"));
+        let of_file = toxic::samples("*.parquet", 3, 3);
+        let of_frame = toxic::samples(whole, 3, 3);
+        [toxic::flatten("*.parquet") == whole, whole.len(), of_file.toxic == of_frame.toxic, of_file.non_toxic == of_frame.non_toxic]"#;
+    let found = crate::support::script_in(folder.path(), text);
+    assert_eq!(found.map_err(|error| error.message), Ok(json!([true, 8, true, true])));
+}

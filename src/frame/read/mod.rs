@@ -10,10 +10,13 @@ mod json;
 mod literals;
 mod options;
 mod parquet;
+mod pieces;
 mod separated;
+mod thrift;
 mod together;
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use polars::prelude::DataFrame;
@@ -21,6 +24,7 @@ use polars::prelude::DataFrame;
 use self::cost::LARGEST;
 pub use self::find::{Files, files_of};
 pub use self::options::{Kind, ReadOptions};
+pub use self::pieces::Pieces;
 pub use self::together::concatenate;
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
@@ -88,12 +92,21 @@ pub fn parse_as(path: &Path, bytes: &[u8], options: &ReadOptions) -> Result<Data
         return Err(Error::malformed(path, None, "the file is empty"));
     }
     require_room(path, format, bytes)?;
-    match format {
-        Format::JsonLines => json::lines(path, bytes, options),
-        Format::Json => json::whole(path, bytes, options),
-        Format::Separated(separator) => separated::read(path, bytes, separator, options),
-        Format::Parquet => options.applied(parquet::read(path, bytes)?),
-    }
+    let frame = match format {
+        Format::JsonLines => json::lines(path, bytes, options)?,
+        Format::Json => json::whole(path, bytes, options)?,
+        Format::Separated(separator) => separated::read(path, bytes, separator, options)?,
+        Format::Parquet => parquet::read(path, Cursor::new(bytes), options)?,
+    };
+    Ok(match options.rows {
+        Some(rows) => frame.head(Some(rows)),
+        None => frame,
+    })
+}
+
+/// Reads a parquet file by its handle, so that nothing of it is taken into memory but what is wanted; `path` is named in errors.
+pub fn parquet_as(path: &Path, file: File, options: &ReadOptions) -> Result<DataFrame> {
+    parquet::read(path, file, options)
 }
 
 /// Refuses a text file whose values have no room beside it. They are counted only where the file is not small beside what

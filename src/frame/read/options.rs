@@ -7,6 +7,11 @@ use crate::error::{Context, Error, Result};
 /// How a table is read.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
+    /// The columns that are wanted. Where the format allows it only these are read; a table that lacks one of them is read
+    /// whole, and so is one of another format.
+    pub columns: Option<Vec<String>>,
+    /// The first so many rows alone.
+    pub rows: Option<usize>,
     /// Columns whose type is not to be found from what they hold. A column that a file lacks is passed over.
     pub types: Vec<(String, Kind)>,
     /// Texts that stand for a missing value, such as `NA`.

@@ -1,19 +1,18 @@
 //! Reading, making and writing frames.
 
-use std::path::Path;
 use std::rc::Rc;
 
 use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
+use super::sources;
 use crate::aside::aside;
 use crate::error::{Context, Error, Result};
-use crate::files::sha256;
 use crate::frame::read::{Kind, ReadOptions};
-use crate::frame::{bundled, read, table, write};
+use crate::frame::{read, table, write};
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
-use crate::script::host::{Event, Host};
+use crate::script::host::Host;
 use crate::script::options::Options;
 use crate::script::record::Record;
 use crate::script::values::Frame;
@@ -29,12 +28,14 @@ pub const RECORDS: &[Record] = &[
     .doc(
         "By extension: jsonl, ndjson, json, csv, tsv, parquet, each also with .gz. A folder or glob puts its files below each \
          other and adds the column `file`, the path below their folder; of a folder of mixed formats, the first in this \
-         order is read. `ebb/NAME` is bundled. In JSON, numbers, texts and booleans in one column become text, and a list \
+         order is read. `ebb/NAME` is bundled. `hf/org/name` is a data set of the Hub, in the cache that its Python libraries \
+         share: `hf/org/name@revision:file`, where the revision is a branch, a tag or a commit, and the file a path, a folder or a \
+         pattern; where no file is named, the only table is read, and of several an error lists the files. In JSON, numbers, texts and booleans in one column become text, and a list \
          beside something else is an error; a file of one map is one row. No whole number loses a digit: beyond 2^63, or \
          beside fractions that could not hold it, it is text. In parquet, moments with a time zone are text in \
-         universal time, and decimals numbers where these are exact. Options: `columns` (keep only these), `types` (a map \
+         universal time, and decimals numbers where these are exact. Options: `columns` (keep only these), `rows` (the first so many rows of each file), `types` (a map \
          from columns to \"str\", \"int\", \"float\" or \"bool\"; \"str\" keeps leading zeros), `null_values` (a text or an \
-         array of texts that stand for a missing value, such as \"NA\"; not inside the lists and maps of JSON).",
+         array of texts that stand for a missing value, such as \"NA\"; not inside the lists and maps of JSON). Of parquet, nothing but these columns and rows is read.",
     ),
     Record::new(
         "frame",
@@ -100,25 +101,16 @@ fn register_read(engine: &mut Engine, host: &Rc<Host>) {
 
 fn open(host: &Host, path: &str, options: Options) -> Result<DataFrame> {
     let columns = options.texts("columns")?;
+    let types = types(&options)?;
+    let typed = types.iter().map(|(name, _)| name.clone());
     let told = ReadOptions {
-        types: types(&options)?,
+        columns: columns.clone().map(|names| names.into_iter().chain(typed).collect()),
+        types,
+        rows: options.count("rows", 0)?,
         null_values: options.texts("null_values")?.unwrap_or_default(),
     };
     options.finish()?;
-    let frame = match (path.strip_prefix("ebb/"), path.starts_with("hf/")) {
-        (Some(name), _) => {
-            let (file, bytes) = bundled::find(name)?;
-            host.tell(Event::Input { name: path.to_string(), sha256: Some(sha256(bytes)) });
-            read::parse_as(Path::new(&file), bytes, &told)?
-        }
-        (None, true) => {
-            return Err(Error::failed_with_hint(
-                "data sets from the Hub cannot be read yet",
-                "download the file and give its path",
-            ));
-        }
-        (None, false) => from_disk(host, path, &told)?,
-    };
+    let frame = whole(host, path, &told)?;
     for (name, _) in &told.types {
         crate::frame::query::known(&frame, name)?;
     }
@@ -151,21 +143,14 @@ fn types(options: &Options) -> Result<Vec<(String, Kind)>> {
         .collect()
 }
 
-fn from_disk(host: &Host, path: &str, told: &ReadOptions) -> Result<DataFrame> {
-    let roots = host.roots(path);
-    let found = read::files_of(path, &host.working_folder, &roots, &host.control)?;
-    let mut frames = Vec::with_capacity(found.files.len());
-    for file in &found.files {
-        host.control.check()?;
-        let (roots, path, told) = (roots.clone(), file.clone(), told.clone());
-        let (hash, frame) = aside(move || {
-            let bytes = roots.bytes(&path)?;
-            Ok((sha256(&bytes), read::parse_as(&path, &bytes, &told)))
-        })?;
-        host.tell(Event::Input { name: file.display().to_string(), sha256: Some(hash) });
-        let mut frame = frame?;
-        if let Some(name) = found.name_of(file) {
-            let column = Series::new("file".into(), vec![name; frame.height()]);
+/// All files that a path stands for, below each other.
+fn whole(host: &Host, path: &str, told: &ReadOptions) -> Result<DataFrame> {
+    let parts = sources::parts(host, path)?;
+    let mut frames = Vec::with_capacity(parts.len());
+    for part in &parts {
+        let mut frame = part.read(host, told)?;
+        if let Some(label) = &part.label {
+            let column = Series::new("file".into(), vec![label.as_str(); frame.height()]);
             frame.with_column(column.into_column()).during("read")?;
         }
         frames.push(frame);

@@ -2,7 +2,9 @@
 
 mod combine;
 mod files;
+mod pieces;
 mod rows;
+mod sources;
 mod verbs;
 
 use crate::script::record::Record;
@@ -10,5 +12,7 @@ pub use crate::script::values::Frame;
 
 /// Records of every file of this folder.
 pub fn records() -> impl Iterator<Item = &'static Record> {
-    [files::RECORDS, rows::RECORDS, verbs::RECORDS, combine::RECORDS].into_iter().flatten()
+    [files::RECORDS, pieces::RECORDS, rows::RECORDS, verbs::RECORDS, combine::RECORDS]
+        .into_iter()
+        .flatten()
 }
