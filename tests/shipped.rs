@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{script, script_in};
+use crate::support::{script, script_error, script_in, shared};
 
 /// Evaluates a script where `scripts/` is.
 fn in_repository(text: &str) -> Value {
@@ -66,4 +66,41 @@ fn the_shipped_model_answers_as_its_card_says() {
     assert_eq!(scores[0]["context"], "ambig");
     assert!(accuracy(0) >= 0.95, "{scores}");
     assert!(accuracy(1) >= 0.95, "{scores}");
+}
+
+#[test]
+fn the_toxicity_classifier_tells_rude_texts_from_kind_ones() {
+    let said = script(
+        r#"let d = load_detoxify("ebb/toxicity-tiny");
+        let kind = d.score(["Thank you for your help.", "What a lovely garden you have.", "The train leaves at nine."]);
+        let rude = d.score(["You stupid idiot!", "Shut up, moron.", "What a dumb, pathetic loser you are."]);
+        [d.labels(), frame(#{ x: rude["toxicity"] }).select(col("x").min()).row(0).x > frame(#{ x: kind["toxicity"] }).select(col("x").max()).row(0).x]"#,
+    );
+    let labels = [
+        "toxicity",
+        "severe_toxicity",
+        "obscene",
+        "threat",
+        "insult",
+        "identity_attack",
+        "sexual_explicit",
+    ];
+    assert_eq!(said, serde_json::json!([labels, true]));
+    let told = script_error("load_model(\"ebb/toxicity-tiny\")");
+    assert!(told.contains("load it with load_detoxify"), "{told}");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/toxicity-tiny");
+    let sizes = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().metadata().unwrap());
+    assert!(sizes.map(|facts| facts.len()).sum::<u64>() < 12_000_000);
+}
+
+#[test]
+fn the_toxicity_classifier_is_as_good_on_real_comments_as_its_card_says() {
+    let Some(path) = shared("data/surge_toxicity/toxicity_en.csv") else { return };
+    let area = script(&format!(
+        r#"let f = read("{}"); let truth = f["is_toxic"].map(|x| x == "Toxic");
+        auroc(truth, load_detoxify("ebb/toxicity-tiny").score(f)["toxicity"])"#,
+        path.display()
+    ));
+    // The figure of its card; sums may differ in their last bits on other processors.
+    assert!((area.as_f64().unwrap() - 0.9072).abs() < 0.0011, "{area}");
 }

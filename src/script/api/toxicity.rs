@@ -29,7 +29,7 @@ pub const RECORDS: &[Record] = &[
         register_load,
     )
     .doc(
-        "`original`, `unbiased`, `multilingual`, `original-small` and `unbiased-small` are the checkpoints of the detoxify \
+        "`ebb/toxicity-tiny` is bundled: small and for examples (its card is in data/README.md). `original`, `unbiased`, `multilingual`, `original-small` and `unbiased-small` are the checkpoints of the detoxify \
          package, taken from where torch.hub keeps them. A `.ckpt` file has the package's layout; nothing in it is executed. A \
          folder holds what transformers saved: config.json, model.safetensors and a tokenizer, for BERT, RoBERTa, XLM-R or \
          ALBERT; `org/name@revision` is such a repository on the Hub. A checkpoint's tokenizer is taken from a folder of its name beside it (`bert-base-uncased`), else \
