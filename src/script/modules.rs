@@ -121,7 +121,9 @@ fn plain(path: &str) -> String {
 
 /// "std/bbq", "std/mixture", …
 pub fn standard_names() -> Vec<String> {
-    let stems = STANDARD.files().filter_map(|file| file.path().file_stem());
+    let pages = STANDARD.files().map(|file| file.path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "rhai"));
+    let stems = pages.filter_map(Path::file_stem);
     stems.map(|stem| format!("std/{}", stem.to_string_lossy())).collect()
 }
 

@@ -142,6 +142,10 @@ fn no_function_fails_over_an_extreme_number() {
         // One waits as long as it is asked to, the other trains; its options are tried below.
         .filter(|record| !["sleep", "Model.finetune"].contains(&record.name))
         .flat_map(|record| spoilt(record.example).into_iter().chain(with_options(record)))
+        // It trains for as many steps as it is asked to.
+        .filter(|script| {
+            !(script.contains("train_classifier") && script.contains("steps: 4294967296"))
+        })
         .collect();
     assert!(scripts.len() > 1000, "{} scripts", scripts.len());
     let wrong = faults(&scripts);

@@ -88,13 +88,12 @@ struct Given {
 }
 
 fn given(name: &'static str, arguments: &[Dynamic]) -> Result<Given> {
-    if arguments.iter().any(|argument| argument.is::<Expr>()) {
-        let error = Error::invalid(name, "arrays, or a frame and its columns", "an expression");
-        return Err(
-            error.with_hint("within a frame, interval(col(\"x\")) gives the ends of an interval")
-        );
-    }
     let Some(frame) = arguments.first().and_then(|first| first.clone().try_cast::<Frame>()) else {
+        if arguments.iter().any(|argument| argument.is::<Expr>()) {
+            let error = Error::invalid(name, "arrays, or a frame and its columns", "an expression");
+            return Err(error
+                .with_hint("within a frame, interval(col(\"x\")) gives the ends of an interval"));
+        }
         let columns = arguments.iter().map(|argument| columns::series(name, argument));
         return Ok(Given { columns: columns.collect::<Result<_>>()?, frame: None });
     };
