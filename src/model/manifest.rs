@@ -1,11 +1,9 @@
 //! What a model folder of ours holds, noted in its ebb.json beside the lineage: each file's size and hash, and a hash of the
 //! note itself. By it a folder is known to be ours to the last byte before it is replaced.
 
-use std::io::Read;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::lineage::Lineage;
 use crate::doorway::Roots;
@@ -111,16 +109,7 @@ fn is_as_listed(folder: &Path, path: &Path, entry: &Value) -> Result<bool> {
     Ok(entry.get("sha256").and_then(Value::as_str) == Some(sha256.as_str()))
 }
 
-/// The SHA-256 of a file of the folder, which may be too large to be held.
+/// The SHA-256 of a file of the folder.
 fn sha256_of(folder: &Path, path: &Path) -> Result<String> {
-    let mut file = Roots::below(folder).open(path)?.file;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 16];
-    loop {
-        let read = file.read(&mut buffer).map_err(|error| Error::io("read", path, error))?;
-        if read == 0 {
-            return Ok(files::hex(&hasher.finalize()));
-        }
-        hasher.update(buffer.get(..read).unwrap_or_default());
-    }
+    files::sha256_of(&mut Roots::below(folder).open(path)?.file, || Ok(()))
 }

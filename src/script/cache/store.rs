@@ -1,12 +1,10 @@
 //! The folder that entries lie in: found, held, written, checked, listed and cleared.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rhai::Dynamic;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::values::{self, Writer};
 use crate::control::Control;
@@ -140,24 +138,10 @@ fn hashes(folder: &Path) -> Result<BTreeMap<String, String>> {
     for path in paths {
         let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
         if name != NOTE {
-            hashes.insert(name, sha256_of(&roots, &path)?);
+            hashes.insert(name, files::sha256_of(&mut roots.open(&path)?.file, || Ok(()))?);
         }
     }
     Ok(hashes)
-}
-
-/// The hash of a file that may be too large to be held.
-fn sha256_of(roots: &Roots, path: &Path) -> Result<String> {
-    let mut file = roots.open(path)?.file;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 16];
-    loop {
-        let read = file.read(&mut buffer).map_err(|error| Error::io("read", path, error))?;
-        if read == 0 {
-            return Ok(files::hex(&hasher.finalize()));
-        }
-        hasher.update(buffer.get(..read).unwrap_or_default());
-    }
 }
 
 fn size(folder: &Path) -> Result<u64> {
