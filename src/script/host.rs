@@ -140,6 +140,20 @@ impl Host {
         found.map(|(_, value)| value.clone())
     }
 
+    /// A folder that an option names, if it names one, as the script may read it, and the roots with it among them.
+    pub fn with_folder(
+        &self,
+        named: Option<String>,
+        roots: Roots,
+    ) -> Result<(Option<PathBuf>, Roots)> {
+        let Some(named) = named else {
+            return Ok((None, roots));
+        };
+        let folder = self.readable(&named)?;
+        let roots = roots.and([folder.clone()]);
+        Ok((Some(folder), roots))
+    }
+
     /// The absolute form of a path that a script wants to read, if it may.
     pub fn readable(&self, path: &str) -> Result<PathBuf> {
         self.found(path).map(|found| found.path().to_path_buf())

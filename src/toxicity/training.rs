@@ -21,7 +21,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::model::Tensors;
 use crate::model::lineage::{Stage, StepRecord};
-use crate::ops::{self, AdamW};
+use crate::ops;
 use crate::random::Stream;
 use crate::train::optimiser::{Gradients, Optimiser, clip_scale, norm};
 use crate::train::options::Options;
@@ -233,15 +233,7 @@ impl<'a> Run<'a> {
                 ),
             ));
         }
-        let learning_rate = plain.learning_rate_at(step, self.steps);
-        let settings = AdamW {
-            learning_rate,
-            beta1: plain.beta1,
-            beta2: plain.beta2,
-            epsilon: plain.epsilon,
-            weight_decay: plain.weight_decay,
-            step: step as u64,
-        };
+        let settings = plain.update_at(step, self.steps);
         let scale = clip_scale(grad_norm, plain.clip);
         self.optimiser.step(&self.variables, &gradients, scale, &settings)?;
         let tokens: usize = rows.iter().map(|row| row.text.ids.len()).sum();
@@ -249,7 +241,7 @@ impl<'a> Run<'a> {
             step,
             epoch: self.order.epochs_after(step),
             loss,
-            learning_rate,
+            learning_rate: settings.learning_rate,
             grad_norm,
             tokens,
             tokens_per_second: Some(tokens as f64 / started.elapsed().as_secs_f64().max(1e-9)),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::ops::AdamW;
 
 /// Which parameters are trained.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -217,6 +218,18 @@ impl Options {
                 let updates = batches.div_ceil(self.gradient_accumulation);
                 ((updates as f64 * epochs).ceil() as usize).max(1)
             }
+        }
+    }
+
+    /// The update of a step (from 1) of `steps`.
+    pub fn update_at(&self, step: usize, steps: usize) -> AdamW {
+        AdamW {
+            learning_rate: self.learning_rate_at(step, steps),
+            beta1: self.beta1,
+            beta2: self.beta2,
+            epsilon: self.epsilon,
+            weight_decay: self.weight_decay,
+            step: step as u64,
         }
     }
 

@@ -18,7 +18,6 @@ use crate::error::{Error, Result};
 use crate::memory;
 use crate::model::lineage::{Stage, StepRecord};
 use crate::model::{Model, Tensors};
-use crate::ops::AdamW;
 use crate::random::Stream;
 
 /// Finetunes `model` on `data` and returns the new model; `model` stays as it is and shares what is not trained.
@@ -237,15 +236,7 @@ impl<'a> Run<'a> {
         }
         let grad_norm = norm(&gradients)?;
         self.refuse_divergence(step, loss, grad_norm)?;
-        let learning_rate = options.learning_rate_at(step, self.steps);
-        let settings = AdamW {
-            learning_rate,
-            beta1: options.beta1,
-            beta2: options.beta2,
-            epsilon: options.epsilon,
-            weight_decay: options.weight_decay,
-            step: step as u64,
-        };
+        let settings = options.update_at(step, self.steps);
         let scale = clip_scale(grad_norm, options.clip);
         self.optimiser.step(&self.parameters.variables, &gradients, scale, &settings)?;
         let tokens: usize = batches.iter().map(|(_, batch)| batch.tokens).sum();
@@ -254,7 +245,7 @@ impl<'a> Run<'a> {
             step,
             epoch: self.order.epochs_after(step),
             loss,
-            learning_rate,
+            learning_rate: settings.learning_rate,
             grad_norm,
             tokens,
             tokens_per_second: Some(rate),

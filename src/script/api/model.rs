@@ -180,15 +180,7 @@ fn register_load(engine: &mut Engine, host: &Rc<Host>) {
 }
 
 fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
-    let mut roots = host.roots(source);
-    let adapter = match options.text("adapter")? {
-        Some(folder) => {
-            let real = host.readable(&folder)?;
-            roots = roots.and([real.clone()]);
-            Some(real)
-        }
-        None => None,
-    };
+    let (adapter, roots) = host.with_folder(options.text("adapter")?, host.roots(source))?;
     let settings = LoadOptions {
         dtype: options.text("dtype")?,
         device: options.text("device")?.unwrap_or_else(|| host.device.clone()),

@@ -80,15 +80,7 @@ fn register_load(engine: &mut Engine, host: &Rc<Host>) {
 }
 
 fn open(host: &Host, source: &str, options: Options) -> Result<Scorer> {
-    let mut roots = host.roots(source);
-    let tokenizer = match options.text("tokenizer")? {
-        Some(folder) => {
-            let real = host.readable(&folder)?;
-            roots = roots.and([real.clone()]);
-            Some(real)
-        }
-        None => None,
-    };
+    let (tokenizer, roots) = host.with_folder(options.text("tokenizer")?, host.roots(source))?;
     let settings = LoadOptions {
         device: options.text("device")?.unwrap_or_else(|| host.device.clone()),
         tokenizer,

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use polars::prelude::DataFrame;
-use rhai::{Engine, Map, NativeCallContext};
+use rhai::Engine;
 
 use super::asked::{self, Interval};
 use super::sentences::{self, Lines};
@@ -14,8 +14,6 @@ use crate::metrics::crows_pairs::{
 use crate::metrics::matching;
 use crate::metrics::sums::{Score, total};
 use crate::model::Model;
-use crate::script::api::frame::Frame;
-use crate::script::failure::At;
 use crate::script::host::Host;
 use crate::script::options::Options;
 use crate::script::record::Record;
@@ -43,14 +41,7 @@ crows_pairs_score(load_model("ebb/tiny"), pairs)"#,
 const NAME: &str = "crows_pairs_score";
 
 fn register(engine: &mut Engine, host: &Rc<Host>) {
-    let plain = host.clone();
-    engine.register_fn(NAME, move |context: NativeCallContext, m: Model, f: Frame| {
-        call(&plain, &m, &f.0, Options::none(NAME)).map(Frame).at(&context)
-    });
-    let host = host.clone();
-    engine.register_fn(NAME, move |context: NativeCallContext, m: Model, f: Frame, opts: Map| {
-        call(&host, &m, &f.0, Options::new(NAME, opts)).map(Frame).at(&context)
-    });
+    sentences::register(engine, host, NAME, call);
 }
 
 fn call(host: &Host, model: &Model, frame: &DataFrame, options: Options) -> Result<DataFrame> {

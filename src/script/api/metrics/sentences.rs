@@ -1,13 +1,19 @@
 //! What the scores of sentences under a model share: columns of texts, tokens or why a row has none, and tables by kind.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use polars::prelude::{AnyValue, Column, DataFrame, IntoColumn, NamedFrom, Series};
+use rhai::{Engine, Map, NativeCallContext};
 
 use crate::error::{Context, Error, Result};
 use crate::frame::query;
 use crate::frame::table::kind;
 use crate::model::Model;
+use crate::script::api::frame::Frame;
+use crate::script::failure::At;
+use crate::script::host::Host;
+use crate::script::options::Options;
 
 /// What a row's sentences gave, or why they gave nothing.
 pub type Scored<T> = std::result::Result<T, Unscored>;
@@ -178,4 +184,19 @@ pub fn beside(name: &str, given: &DataFrame, columns: Vec<Column>) -> Result<Dat
         ));
     }
     frame(name, given.height(), given.columns().iter().cloned().chain(columns).collect())
+}
+
+/// How a model's sentences of a frame are scored.
+type Score = fn(&Host, &Model, &DataFrame, Options) -> Result<DataFrame>;
+
+/// Registers such a score by its name, with and without options.
+pub fn register(engine: &mut Engine, host: &Rc<Host>, name: &'static str, score: Score) {
+    let plain = host.clone();
+    engine.register_fn(name, move |context: NativeCallContext, m: Model, f: Frame| {
+        score(&plain, &m, &f.0, Options::none(name)).map(Frame).at(&context)
+    });
+    let host = host.clone();
+    engine.register_fn(name, move |context: NativeCallContext, m: Model, f: Frame, opts: Map| {
+        score(&host, &m, &f.0, Options::new(name, opts)).map(Frame).at(&context)
+    });
 }

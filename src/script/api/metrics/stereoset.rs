@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use polars::prelude::DataFrame;
-use rhai::{Engine, Map, NativeCallContext};
+use rhai::Engine;
 
 use super::asked::{self, Interval};
 use super::sentences::{self, Lines};
@@ -11,8 +11,6 @@ use crate::error::{Error, Result};
 use crate::metrics::stereoset::{COUNTS, Scored, by_target, icat, lms, ss};
 use crate::metrics::sums::{Score, total};
 use crate::model::Model;
-use crate::script::api::frame::Frame;
-use crate::script::failure::At;
 use crate::script::host::Host;
 use crate::script::options::Options;
 use crate::script::record::Record;
@@ -40,14 +38,7 @@ stereoset_scores(load_model("ebb/tiny"), contexts)"#,
 const NAME: &str = "stereoset_scores";
 
 fn register(engine: &mut Engine, host: &Rc<Host>) {
-    let plain = host.clone();
-    engine.register_fn(NAME, move |context: NativeCallContext, m: Model, f: Frame| {
-        call(&plain, &m, &f.0, Options::none(NAME)).map(Frame).at(&context)
-    });
-    let host = host.clone();
-    engine.register_fn(NAME, move |context: NativeCallContext, m: Model, f: Frame, opts: Map| {
-        call(&host, &m, &f.0, Options::new(NAME, opts)).map(Frame).at(&context)
-    });
+    sentences::register(engine, host, NAME, call);
 }
 
 const SENTENCES: [&str; 3] = ["stereotype", "anti_stereotype", "unrelated"];
