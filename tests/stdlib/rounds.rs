@@ -12,7 +12,7 @@ fn interleaved_rounds_chain_and_measure_each_session() {
     let text = r#"import "std/interleave" as interleave;
         let how = #{ steps: 2, batch_size: 2, lr: 1e-3 };
         let loss = |model, session| #{ loss_of_first: model.loss(rows["text"][0]), again: session };
-        let ours = interleave::run(m, 2, #{ noisy: rows, safe: rows.head(3), learn: how, review: how, measure: loss, seed: 4 });
+        let ours = interleave::trained(m, 2, #{ noisy: rows, safe: rows.head(3), learn: how, review: how, measure: loss, seed: 4 });
         let one = m.finetune(rows, how + #{ seed: 5 });
         let two = one.finetune(rows.head(3), how + #{ seed: 5 });
         let three = two.finetune(rows, how + #{ seed: 6 });
@@ -44,7 +44,7 @@ fn an_interleaved_run_goes_on_where_it_was_stopped() {
             let how = #{{ steps: 2, batch_size: 2, lr: 1e-3 }};
             let measure = |model, session| {{ {breaks} #{{ loss_of_first: model.loss(rows["text"][0]) }} }};
             let r = interleave::run(m, {rounds}, #{{ noisy: rows, safe: rows.head(3), learn: how, review: how, measure: measure, dir: "rounds", filter: #{{ phi: 2.0 }} }});
-            r.sessions.drop("dropped").rows()"#
+            r.drop("dropped").rows()"#
         );
         script_in(folder, &text)
     };
