@@ -26,7 +26,8 @@ impl Reading {
     }
 
     fn read(&mut self, token: &Token, at: Position) {
-        self.at = at;
+        // Pieces of a text around `${…}` may have no place.
+        self.at = if at.is_none() { self.at } else { at };
         self.begins = matches!(token, Token::LeftBrace | Token::RightBrace | Token::Comma);
         match token {
             Token::Switch => self.switches.push(self.open.len()),
@@ -53,7 +54,7 @@ pub fn name(engine: &mut Engine) {
     engine.on_parse_token(move |token, at, _| {
         let mut reading = reading.borrow_mut();
         // Another text begins: what an error left open is none of its.
-        if at <= reading.at {
+        if !at.is_none() && at < reading.at {
             *reading = Reading::default();
         }
         let is_name = token == Token::Underscore && !reading.is_case();

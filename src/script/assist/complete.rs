@@ -1,35 +1,14 @@
 //! What may be typed at a cursor, each with a line about it.
 
-use super::super::modules::standard_names;
 use super::Signature;
+use super::candidates::{Candidates, Item, chosen};
 use super::entries::{self, Entry, entries};
 use super::keys;
 use super::kinds::Reader;
+use super::pages;
 use super::strings;
 use super::tokens::{Kind, LANGUAGE, Token, tokens};
 use super::view::{View, columns};
-
-/// One thing that may stand at the cursor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
-    pub text: String,
-    /// One line about it; may be empty.
-    pub summary: String,
-}
-
-impl Item {
-    pub fn new(text: impl Into<String>, summary: impl Into<String>) -> Self {
-        Self { text: text.into(), summary: summary.into() }
-    }
-}
-
-/// What may stand instead of the text between `start` and the cursor.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Candidates {
-    /// A byte of the text.
-    pub start: usize,
-    pub items: Vec<Item>,
-}
 
 /// What may be typed at `cursor`, a byte of the text.
 pub fn complete(view: &View, text: &str, cursor: usize) -> Candidates {
@@ -83,7 +62,7 @@ fn called(reader: &Reader, open: usize, argument: usize) -> Option<Signature> {
     {
         return Some(Signature { form: own.form(), summary: own.summary(), argument });
     }
-    let forms = forms(reader, at);
+    let forms = reader.forms(at);
     let has_room = |entry: &&&Entry| entry.parameters.split(',').count() > argument;
     let entry = forms.iter().find(has_room).or(forms.last())?;
     Some(Signature {
@@ -91,18 +70,6 @@ fn called(reader: &Reader, open: usize, argument: usize) -> Option<Signature> {
         summary: entry.record.summary.to_string(),
         argument,
     })
-}
-
-/// The reference's entries for the word at `at`: a method of what stands in front of it, or a function.
-pub fn forms<'a>(reader: &'a Reader, at: usize) -> Vec<&'a Entry> {
-    let name = reader.word(at);
-    let named = || reader.entries.iter().filter(|entry| entry.name == name);
-    let dot = at.checked_sub(1).filter(|dot| matches!(reader.word(*dot), "." | "?."));
-    match dot.map(|dot| reader.kind_before(dot)) {
-        None => named().filter(|entry| entry.on.is_empty()).collect(),
-        Some(Some(kind)) => named().filter(|entry| entry.on == kind).collect(),
-        Some(None) => named().filter(|entry| !entry.on.is_empty()).collect(),
-    }
 }
 
 /// Completes a word, or what follows a mark.
@@ -123,14 +90,6 @@ fn words(reader: &Reader, cursor: usize) -> Candidates {
         _ => names(reader),
     };
     Candidates { start, items: chosen(items, prefix) }
-}
-
-/// Those that begin with what was typed, in the order of the alphabet, each once.
-pub fn chosen(mut items: Vec<Item>, prefix: &str) -> Vec<Item> {
-    items.retain(|item| item.text.starts_with(prefix));
-    items.sort_by(|a, b| a.text.cmp(&b.text));
-    items.dedup_by(|a, b| a.text == b.text);
-    items
 }
 
 /// The functions of a module.
@@ -185,16 +144,10 @@ fn builtin(view: &View, kind: &str) -> Vec<Item> {
                     | ("Map", "map")
                     | ("INT", "i64")
             );
-        let said = pages_summary(&metadata.comments);
+        let said = pages::summary(&metadata.comments);
         (is_name && is_of && !said.is_empty()).then(|| Item::new(metadata.name.as_str(), said))
     };
     view.engine.collect_fn_metadata(None, of_kind, true)
-}
-
-fn pages_summary<S: AsRef<str>>(comments: &[S]) -> String {
-    let first = comments.first().map_or("", AsRef::as_ref);
-    let line = super::pages::uncommented(first);
-    line.lines().next().unwrap_or_default().trim_end_matches('.').to_string()
 }
 
 /// The keys that the call around `#{ …` takes; nothing where the cursor is at no key of a known call's options.
@@ -208,7 +161,7 @@ fn options(reader: &Reader, at: usize) -> Option<Vec<Item>> {
     let given: Vec<&str> =
         (brace..at).filter(|at| reader.word(at + 1) == ":").map(|at| reader.word(at)).collect();
     let mut items = Vec::new();
-    for entry in forms(reader, call) {
+    for entry in reader.forms(call) {
         for key in keys::of(entry.record, reader.entries) {
             if !given.contains(&key.name.as_str()) {
                 items.push(Item::new(key.name, key.said));
@@ -250,15 +203,4 @@ fn names(reader: &Reader) -> Vec<Item> {
     );
     items.extend(LANGUAGE.iter().filter(|word| word.len() > 2).map(|word| Item::new(*word, "")));
     items
-}
-
-/// Modules that can be imported, with what their pages say they are for.
-pub fn modules(view: &View) -> Vec<Item> {
-    let described = |path: String| {
-        let page = view.page(path.trim_start_matches("std/"));
-        let doc = page.map(|(_, page)| page.doc).unwrap_or_default();
-        let first = doc.lines().next().unwrap_or_default().to_string();
-        Item::new(path, first)
-    };
-    standard_names().into_iter().map(described).collect()
 }

@@ -1,12 +1,12 @@
 //! What there is to say about a name: a function, a method, a module, a type, an option, a variable.
 
 use super::super::record::Record;
-use super::complete::modules;
+use super::candidates::modules;
 use super::entries::{self, Entry, entries};
 use super::keys;
-use super::pages::Page;
+use super::pages::{Own, Page};
 use super::tokens::LANGUAGE;
-use super::view::{Own, View, columns};
+use super::view::{View, columns};
 use crate::display::Output;
 use crate::error::nearest;
 
@@ -50,7 +50,7 @@ pub fn asked(line: &str) -> Option<&str> {
 fn text(view: &View, name: &str) -> String {
     let all = entries();
     match name {
-        "" | "help" => return TOUR.to_string(),
+        "" => return TOUR.to_string(),
         "functions" => return functions(&all),
         "modules" => return list_of_modules(view),
         _ => {}
@@ -76,12 +76,12 @@ fn of_word(view: &View, name: &str, all: &[Entry]) -> Option<String> {
     if let Some(own) = view.functions.iter().find(|own| own.name == name) {
         return Some(own_page(own));
     }
+    if let Some(value) = view.variable(name) {
+        return Some(of_variable(view, name, value, all));
+    }
     let found = records(all, |entry| entry.name == name);
     if !found.is_empty() {
         return Some(of_records(&found, all));
-    }
-    if let Some(value) = view.variable(name) {
-        return Some(of_variable(view, name, value, all));
     }
     if let Some((path, page)) = view.page(name.trim_start_matches("std/")) {
         return Some(module_page(&path, &page));
@@ -249,8 +249,9 @@ fn unknown(view: &View, name: &str, all: &[Entry]) -> String {
         }
     }
     let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
-    match near.is_empty() {
-        true => format!("There is nothing called `{name}`. `help()` shows where to begin.\n"),
-        false => format!("There is nothing called `{name}`; near it are {}.\n", near.join(", ")),
+    if near.is_empty() {
+        format!("There is nothing called `{name}`. `help()` shows where to begin.\n")
+    } else {
+        format!("There is nothing called `{name}`; near it are {}.\n", near.join(", "))
     }
 }

@@ -21,6 +21,18 @@ impl<'a> Reader<'a> {
         self.tokens.get(at).is_some_and(|token| token.kind == Kind::Word)
     }
 
+    /// The reference's entries for the word at `at`: a method of what stands in front of it, or a function.
+    pub fn forms(&self, at: usize) -> Vec<&Entry> {
+        let name = self.word(at);
+        let named = || self.entries.iter().filter(|entry| entry.name == name);
+        let dot = at.checked_sub(1).filter(|dot| matches!(self.word(*dot), "." | "?."));
+        match dot.map(|dot| self.kind_before(dot)) {
+            None => named().filter(|entry| entry.on.is_empty()).collect(),
+            Some(Some(kind)) => named().filter(|entry| entry.on == kind).collect(),
+            Some(None) => named().filter(|entry| !entry.on.is_empty()).collect(),
+        }
+    }
+
     /// Where the bracket that is closed by the token at `at` was opened.
     fn opened_by(&self, at: usize) -> Option<usize> {
         let mut depth = 0usize;

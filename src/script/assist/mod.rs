@@ -3,6 +3,7 @@
 //! It is made from the records of the script functions, the `///` comments of modules and of the script's own functions,
 //! and the values that the session holds now.
 
+mod candidates;
 pub mod complete;
 mod entries;
 pub mod help;
@@ -13,7 +14,7 @@ mod strings;
 pub mod tokens;
 mod view;
 
-pub use complete::{Candidates, Item};
+pub use candidates::{Candidates, Item};
 pub use view::{Held, View, functions, functions_of, held};
 
 /// The call that a cursor stands in.

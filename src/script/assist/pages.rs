@@ -4,7 +4,28 @@ use std::rc::Rc;
 
 use super::super::host::Host;
 use super::super::modules;
-use super::view::Own;
+
+/// A function that a script or a module defines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Own {
+    pub name: String,
+    pub parameters: Vec<String>,
+    /// Its `///` comments, without the marks.
+    pub doc: String,
+}
+
+impl Own {
+    /// "name(a, b)".
+    pub fn form(&self) -> String {
+        format!("{}({})", self.name, self.parameters.join(", "))
+    }
+
+    /// The doc's first sentence.
+    pub fn summary(&self) -> String {
+        let flat = self.doc.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+        flat.split(". ").next().unwrap_or_default().trim_end_matches('.').to_string()
+    }
+}
 
 /// A module's page.
 #[derive(Clone, Debug, Default)]
@@ -61,4 +82,11 @@ pub fn uncommented(comments: &str) -> String {
         line.strip_prefix(' ').unwrap_or(line).trim_end().to_string()
     };
     comments.lines().map(bare).collect::<Vec<_>>().join("\n").trim().to_string()
+}
+
+/// The first line of a comment.
+pub fn summary<S: AsRef<str>>(comments: &[S]) -> String {
+    let first = comments.first().map_or("", AsRef::as_ref);
+    let line = uncommented(first);
+    line.lines().next().unwrap_or_default().trim_end_matches('.').to_string()
 }

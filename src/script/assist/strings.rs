@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::complete::{Candidates, Item, chosen, forms, modules};
+use super::candidates::{Candidates, Item, chosen, modules};
 use super::entries::Entry;
 use super::kinds::Reader;
 use super::view::columns;
@@ -24,7 +24,7 @@ pub fn complete(reader: &Reader, at: usize, from: usize) -> Candidates {
         return Candidates { start: from, items: Vec::new() };
     };
     let call = open.checked_sub(1).filter(|_| reader.word(open) == "(");
-    let called = call.map(|call| forms(reader, call)).unwrap_or_default();
+    let called = call.map(|call| reader.forms(call)).unwrap_or_default();
     let place = called.iter().find_map(|entry| place_of(entry, argument));
     match place {
         Some(what) => places(
@@ -39,7 +39,7 @@ pub fn complete(reader: &Reader, at: usize, from: usize) -> Candidates {
 }
 
 /// What an argument names, if it is something of the disk.
-fn place_of<'a>(entry: &'a Entry, argument: usize) -> Option<&'a str> {
+fn place_of(entry: &Entry, argument: usize) -> Option<&str> {
     let parameter = entry.parameters.split(',').nth(argument)?.trim();
     PLACES.contains(&parameter).then_some(parameter)
 }

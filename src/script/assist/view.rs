@@ -6,7 +6,7 @@ use rhai::{AST, Dynamic, Engine, FuncInfo, NativeCallContext, Scope, ScriptFnMet
 
 use super::super::host::Host;
 use super::super::values::Frame;
-use super::pages::{self, Page};
+use super::pages::{self, Own, Page};
 use crate::model::Model;
 
 /// A look into a session.
@@ -18,28 +18,6 @@ pub struct View<'a> {
     /// Paths of modules and the names that they were imported under.
     pub imports: &'a [(String, String)],
     pub host: &'a Rc<Host>,
-}
-
-/// A function that a script or a module defines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Own {
-    pub name: String,
-    pub parameters: Vec<String>,
-    /// Its `///` comments, without the marks.
-    pub doc: String,
-}
-
-impl Own {
-    /// "name(a, b)".
-    pub fn form(&self) -> String {
-        format!("{}({})", self.name, self.parameters.join(", "))
-    }
-
-    /// The doc's first sentence.
-    pub fn summary(&self) -> String {
-        let flat = self.doc.split("\n\n").next().unwrap_or_default().replace('\n', " ");
-        flat.split(". ").next().unwrap_or_default().trim_end_matches('.').to_string()
-    }
 }
 
 impl View<'_> {
