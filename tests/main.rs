@@ -25,6 +25,7 @@ mod models;
 mod notebook;
 mod ops;
 mod plots;
+mod prompt;
 mod random;
 mod saving;
 mod shipped;

@@ -26,7 +26,9 @@ pub fn program() -> Command {
                 .override_usage("ebb run SCRIPT [--PARAMETER VALUE]... [OPTIONS]"),
         )
         .subcommand(with_permissions(
-            Command::new("repl").about("Open a prompt (the same as ebb alone)"),
+            Command::new("repl")
+                .about("Open a prompt (the same as ebb alone), after a script if one is named")
+                .arg(Arg::new("SCRIPT").help("A .rhai file to run first; its variables stay")),
         ))
 }
 

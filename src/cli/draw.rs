@@ -4,6 +4,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use comfy_table::{CellAlignment, ContentArrangement, TableComponent};
 use unicode_width::UnicodeWidthStr;
 
+use super::prose::prose;
 use crate::display::{Output, Table};
 use crate::notebook::outcome::Item;
 use crate::plain::{one_line, printable};
@@ -36,8 +37,9 @@ impl Style {
         match item {
             Item::Printed(text) => format!("{}\n", printable(text)),
             Item::Note(text) => format!("{}\n", self.dim(&format!("note: {}", printable(text)))),
-            Item::Output(Output::Text(text) | Output::Markdown(text)) => {
-                format!("{}\n", printable(text))
+            Item::Output(Output::Text(text)) => format!("{}\n", printable(text)),
+            Item::Output(Output::Markdown(text)) => {
+                prose(&printable(text), self.width, self.colour)
             }
             Item::Output(Output::Table(table)) => self.table(table),
             Item::Output(Output::Chart(chart)) => {

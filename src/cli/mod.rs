@@ -9,6 +9,7 @@ mod environment;
 mod exit;
 mod host;
 mod progress;
+mod prose;
 mod repl;
 mod run;
 mod screen;

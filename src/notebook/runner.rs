@@ -9,6 +9,7 @@ use super::outcome::{Item, Outcome, Ran};
 use super::record::Record;
 use crate::error::Error;
 use crate::guard;
+use crate::script::assist::tokens;
 use crate::script::display::CellValue;
 use crate::script::engine::Session;
 use crate::script::host::Event;
@@ -80,6 +81,9 @@ pub fn run(
     script: &str,
     cells: &[Cell],
 ) -> Outcome {
+    if cells.iter().filter_map(Cell::code).any(tokens::speaks_of_last) {
+        session.keep_last();
+    }
     let lines: Vec<&str> = script.split_inclusive('\n').collect();
     let mut outcome = Outcome::default();
     let mut read = 0;

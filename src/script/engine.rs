@@ -6,14 +6,18 @@
 
 use std::rc::Rc;
 
-use rhai::{AST, ASTNode, Dynamic, Engine, EvalAltResult, Position, Scope, Stmt};
+use rhai::{
+    AST, ASTNode, Dynamic, Engine, EvalAltResult, NativeCallContext, Position, Scope, Stmt,
+};
 
 use super::api;
+use super::assist::{self, Candidates, Signature, View};
 use super::bounds;
 use super::calls;
 use super::edits::Edits;
 use super::failure::Failure;
 use super::host::{Event, Host};
+use super::last;
 use super::missing;
 use super::modules::Library;
 use super::operators;
@@ -24,6 +28,7 @@ use super::rewrite;
 use super::unfinished;
 use super::wording::Known;
 use crate::aside;
+use crate::display::Output;
 use crate::memory;
 
 /// Calls deep enough for any script, and far from the end of the stack.
@@ -47,6 +52,8 @@ pub struct Session {
     text: String,
     edits: Edits,
     name: String,
+    /// Whether `_` is the last value.
+    keeps_last: bool,
 }
 
 impl Session {
@@ -61,6 +68,7 @@ impl Session {
             text: String::new(),
             edits: Edits::default(),
             name: name.to_string(),
+            keeps_last: false,
         }
     }
 
@@ -141,6 +149,9 @@ impl Session {
             other => other,
         }?;
         self.remember_imports(&ast);
+        if self.keeps_last && !value.is_unit() {
+            self.scope.set_or_push(last::LAST, value.clone());
+        }
         Ok(value)
     }
 
@@ -165,6 +176,56 @@ impl Session {
         let variables = self.scope.iter_raw();
         let closures = variables.filter(|(_, _, value)| value.is::<rhai::FnPtr>());
         closures.map(|(name, _, _)| name.to_string()).collect()
+    }
+
+    /// Lets cells speak of the last value that was not nothing as `_`. It costs a copy of each, so scripts that do not ask
+    /// for it go without.
+    pub fn keep_last(&mut self) {
+        self.keeps_last = true;
+    }
+
+    /// Calls the text that follows otherwise: a script was run, and now a person types.
+    pub fn rename(&mut self, name: &str) {
+        self.name = name.to_string();
+    }
+
+    /// What may be typed at a byte of a text.
+    pub fn complete(&self, text: &str, cursor: usize) -> Candidates {
+        self.seen(|view| assist::complete::complete(view, text, cursor))
+    }
+
+    /// The call that a byte of a text stands in.
+    pub fn signature_at(&self, text: &str, cursor: usize) -> Option<Signature> {
+        self.seen(|view| assist::complete::signature_at(view, text, cursor))
+    }
+
+    /// What there is to say about a name: "finetune", "m0.finetune", "std/bbq".
+    pub fn help(&self, name: &str) -> Output {
+        self.seen(|view| assist::help::help(view, name))
+    }
+
+    /// The answer where a text is a question and no code: `?m0.finetune`, or `help(finetune)` with a name that holds no text.
+    pub fn answer(&self, text: &str) -> Option<Output> {
+        let name = assist::help::asked(text)?;
+        let is_value = self.seen(|view| view.variable(name).is_some());
+        // `help(rows)` is a call, which rhai answers by the value.
+        (!is_value || text.contains('?')).then(|| self.help(name))
+    }
+
+    /// What help and completion look at.
+    fn seen<T>(&self, look: impl FnOnce(&View) -> T) -> T {
+        look(&View {
+            engine: &self.engine,
+            scope: &self.scope,
+            functions: &assist::functions(&self.library),
+            imports: &self.imports,
+            host: &self.host,
+        })
+    }
+
+    /// The variables in scope, newest first, each with what it holds.
+    pub fn held(&self) -> Vec<assist::Held> {
+        self.seen(assist::held)
     }
 
     /// The names of the variables in scope, newest first.
@@ -205,10 +266,12 @@ fn engine(host: &Rc<Host>) -> Engine {
             failure.hint.clone().map_or(Dynamic::UNIT, Dynamic::from)
         });
     operators::replace(&mut engine);
+    last::name(&mut engine);
     hand_out_records(&mut engine);
     for record in api::all() {
         (record.register)(&mut engine, host);
     }
+    answer_help(&mut engine, host);
     let printed = host.clone();
     engine.on_print(move |text| printed.tell(Event::Printed(text.to_string())));
     let debugged = host.clone();
@@ -227,6 +290,25 @@ fn engine(host: &Rc<Host>) -> Engine {
     missing::register(&mut engine);
     engine.set_module_resolver(Library::new(host.clone()));
     engine
+}
+
+/// `help(…)` inside a script: the functions of the script are those of the call.
+fn answer_help(engine: &mut Engine, host: &Rc<Host>) {
+    let asked = host.clone();
+    engine.register_fn("help", move || asked.tell(Event::Shown(assist::help::tour())));
+    let host = host.clone();
+    engine.register_fn("help", move |context: NativeCallContext, value: Dynamic| {
+        let own = assist::functions_of(&context);
+        let view = View {
+            engine: context.engine(),
+            scope: &Scope::new(),
+            functions: &own,
+            imports: &[],
+            host: &host,
+        };
+        let name = value.clone().into_string().unwrap_or_else(|_| view.kind(&value));
+        host.tell(Event::Shown(assist::help::help(&view, &name)));
+    });
 }
 
 /// A variable that a closure captures is shared, and rhai locks it while a method of it runs: a closure that reads the frame

@@ -5,6 +5,7 @@
 //! runs every example.
 
 pub mod api;
+pub mod assist;
 mod bounds;
 pub mod cache;
 mod calls;
@@ -14,6 +15,7 @@ pub mod edits;
 pub mod engine;
 pub mod failure;
 pub mod host;
+mod last;
 pub mod messages;
 pub mod methods;
 pub mod missing;

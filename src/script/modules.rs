@@ -113,6 +113,11 @@ impl Library {
     }
 }
 
+/// A module's text, for those who read about it.
+pub fn page(host: &Rc<Host>, path: &str) -> Result<String> {
+    Library::new(host.clone()).text(&plain(path))
+}
+
 /// One name a module: `./a` is `a`.
 fn plain(path: &str) -> String {
     let parts = path.split('/').filter(|part| *part != ".");

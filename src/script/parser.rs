@@ -2,6 +2,8 @@
 
 use rhai::Engine;
 
+use super::last;
+
 /// Expressions as deep as any script needs, and far from the end of the stack.
 pub const EXPRESSION_DEPTH: usize = 128;
 
@@ -17,6 +19,7 @@ pub fn parser() -> Engine {
     let mut engine = Engine::new_raw();
     // Nothing may be optimised away: a parameter in a branch that is not taken is one all the same.
     engine.set_optimization_level(rhai::OptimizationLevel::None);
+    last::name(&mut engine);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
     engine
 }

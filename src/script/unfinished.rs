@@ -10,6 +10,10 @@ pub fn is_unfinished(engine: &Engine, text: &str) -> bool {
     if text.ends_with("\n\n") {
         return false;
     }
+    // A comment on a function is the beginning of one.
+    if text.lines().last().is_some_and(|line| line.trim_start().starts_with("///")) {
+        return true;
+    }
     let end = end_of(text);
     // rhai takes a closure without a body; a person who ends a line with `|x|` is about to write it.
     if end.inside_comment || opens_closure(&end.code) {

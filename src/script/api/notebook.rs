@@ -52,6 +52,17 @@ pub const RECORDS: &[Record] = &[
         },
     ),
     Record::new(
+        "help",
+        &["help(name)", "help(value)", "help()"],
+        "Says what there is to know about a function, method, module, type or option, or what a value can do",
+        r#"help("finetune")"#,
+        |_, _| {}, // the session answers: it knows the script's own functions too
+    )
+    .doc(
+        "A name is that of a function (`\"read\"`), a method (`\"finetune\"`, `\"Frame.select\"`), a module (`\"std/bbq\"`), a type \
+         (`\"Frame\"`) or an option (`\"batch_size\"`); `\"functions\"` and `\"modules\"` list all. At the prompt `?name` does the same.",
+    ),
+    Record::new(
         "seed",
         &["seed(n)", "seed() -> integer"],
         "Sets, or gives, the seed that functions draw from when they are given none",
