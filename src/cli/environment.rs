@@ -95,6 +95,15 @@ pub fn jupyter_folder() -> Option<PathBuf> {
     variable("JUPYTER_DATA_DIR").map(PathBuf::from).or_else(by_system)
 }
 
+/// The process that started this one, where that is Jupyter and still runs: it leaves its number in the environment.
+pub fn jupyter() -> Option<u32> {
+    let told = variable("JPY_PARENT_PID")?.parse::<u32>().ok()?;
+    #[cfg(unix)]
+    return Some(told).filter(|told| *told == std::os::unix::process::parent_id());
+    #[cfg(not(unix))]
+    Some(told)
+}
+
 /// Whether a terminal may be coloured (https://no-color.org).
 pub fn colour_wanted() -> bool {
     variable("NO_COLOR").is_none() && variable("TERM").as_deref() != Some("dumb")

@@ -64,6 +64,7 @@ pub fn serve(common: &Common, connection: ConnectionInfo) -> Result<u8> {
         stop,
         lines: Lines::default(),
         history: History::default(),
+        parent: environment::jupyter(),
         ends: false,
     };
     let code = kernel.serve();
@@ -87,6 +88,8 @@ struct Kernel {
     stop: Arc<AtomicBool>,
     lines: Lines,
     history: History,
+    /// The process of the Jupyter that started this kernel.
+    parent: Option<u32>,
     /// The kernel was asked to end while a cell ran.
     ends: bool,
 }
@@ -121,12 +124,18 @@ impl Kernel {
                 Ok(Incoming::Request(request)) => break Ok(request),
                 Ok(Incoming::End) | Err(RecvTimeoutError::Disconnected) => break Err(DONE),
                 Err(RecvTimeoutError::Timeout) if signals::is_terminated() => break Err(STOPPED),
+                Err(RecvTimeoutError::Timeout) if self.is_left_alone() => break Err(DONE),
                 // A wish to stop that came while nothing was under way is not meant for the next cell.
                 Err(RecvTimeoutError::Timeout) => self.stop.store(false, Ordering::Relaxed),
             }
         };
         signals::wait(false);
         next
+    }
+
+    /// Whether the Jupyter that started this kernel is gone: nobody can reach the kernel any more.
+    fn is_left_alone(&self) -> bool {
+        self.parent.is_some() && self.parent != environment::jupyter()
     }
 
     /// Answers one request; says whether the kernel ends with it.
