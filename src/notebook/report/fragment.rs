@@ -63,3 +63,36 @@ pub fn markdown(text: &str) -> String {
     out.push_str(clean.get(done..).unwrap_or_default());
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::display::Column;
+
+    #[test]
+    fn markup_in_prose_shows_as_it_is_and_code_stays() {
+        let text = "# Title\n\n<script>alert(1)</script>\n\na <b>bold</b> claim, `x < 3 && <i>`\n\n    if a < b {}\n";
+        let safe = markdown(text);
+        assert!(!safe.contains("<script") && !safe.contains("<b>"), "{safe}");
+        assert!(safe.contains("&lt;script>") && safe.contains("&lt;b>bold&lt;/b> claim"), "{safe}");
+        assert!(safe.contains("`x < 3 && <i>`") && safe.contains("    if a < b {}"), "{safe}");
+        let mut html = String::new();
+        pulldown_cmark::html::push_html(&mut html, Parser::new(&safe));
+        assert!(!html.contains("<script") && html.contains("&lt;script&gt;"), "{html}");
+    }
+
+    #[test]
+    fn a_table_is_a_piece_of_a_page_in_which_text_is_data() {
+        let column =
+            |name: &str, numeric| Column { name: name.into(), kind: "text".into(), numeric };
+        let shown = Table {
+            columns: vec![column("<i>", false), column("n", true)],
+            rows: vec![vec![Some("</table>".into()), None]],
+            caption: "1 row".into(),
+        };
+        let html = table(&shown);
+        assert!(html.contains("&lt;i&gt;") && html.contains("&lt;/table&gt;"), "{html}");
+        assert_eq!(html.matches("</table>").count(), 1);
+        assert!(html.contains("text-align: right\">–"), "{html}");
+    }
+}
