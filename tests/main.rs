@@ -17,6 +17,7 @@ mod gguf;
 mod hostile;
 mod house;
 mod hub;
+mod kernel;
 mod language;
 mod memory;
 mod metrics;

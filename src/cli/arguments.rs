@@ -30,6 +30,29 @@ pub fn program() -> Command {
                 .about("Open a prompt (the same as ebb alone), after a script if one is named")
                 .arg(Arg::new("SCRIPT").help("A .rhai file to run first; its variables stay")),
         ))
+        .subcommand(kernel())
+}
+
+/// `ebb kernel`: options given to `install` are those that Jupyter starts the kernel with.
+fn kernel() -> Command {
+    let user = Arg::new("user")
+        .long("user")
+        .action(ArgAction::SetTrue)
+        .conflicts_with("prefix")
+        .help("Install for the present user [default]");
+    let prefix = Arg::new("prefix")
+        .long("prefix")
+        .value_name("FOLDER")
+        .help("Install below FOLDER, such as that of a Python environment");
+    let install = Command::new("install").about("Tell Jupyter about the kernel");
+    let run = Command::new("run").about("Serve a notebook through a connection file");
+    let file = Arg::new("FILE").required(true).help("The connection file that Jupyter wrote");
+    Command::new("kernel")
+        .about("Use ebb in Jupyter: JupyterLab, Notebook, VS Code, nbclient")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(with_permissions(install.arg(user).arg(prefix)))
+        .subcommand(with_permissions(run.arg(file)))
 }
 
 /// `ebb run` without a script: for its help, and to say that a script is missing.

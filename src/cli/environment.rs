@@ -79,6 +79,31 @@ pub fn history_file() -> Option<PathBuf> {
     data.map(|data| data.join("ebb").join("history.txt"))
 }
 
+/// Where Jupyter looks for what the user installed (its own rules: JUPYTER_DATA_DIR, else by the system).
+pub fn jupyter_folder() -> Option<PathBuf> {
+    let by_system = || {
+        if cfg!(target_os = "macos") {
+            return home().map(|home| home.join("Library").join("Jupyter"));
+        }
+        if cfg!(windows) {
+            return variable("APPDATA").map(|data| PathBuf::from(data).join("jupyter"));
+        }
+        let data = variable("XDG_DATA_HOME").map(PathBuf::from);
+        let data = data.or_else(|| home().map(|home| home.join(".local").join("share")));
+        data.map(|data| data.join("jupyter"))
+    };
+    variable("JUPYTER_DATA_DIR").map(PathBuf::from).or_else(by_system)
+}
+
+/// The process that started this one, where that is Jupyter and still runs: it leaves its number in the environment.
+pub fn jupyter() -> Option<u32> {
+    let told = variable("JPY_PARENT_PID")?.parse::<u32>().ok()?;
+    #[cfg(unix)]
+    return Some(told).filter(|told| *told == std::os::unix::process::parent_id());
+    #[cfg(not(unix))]
+    Some(told)
+}
+
 /// Whether a terminal may be coloured (https://no-color.org).
 pub fn colour_wanted() -> bool {
     variable("NO_COLOR").is_none() && variable("TERM").as_deref() != Some("dumb")

@@ -8,6 +8,7 @@ mod draw;
 mod environment;
 mod exit;
 mod host;
+mod kernel;
 mod progress;
 mod prose;
 mod repl;
@@ -54,7 +55,11 @@ fn open(words: &[String]) -> u8 {
         _ => match arguments::program()
             .try_get_matches_from(std::iter::once("ebb").chain(words.iter().map(String::as_str)))
         {
-            Ok(matches) => repl::main(matches.subcommand_matches("repl").unwrap_or(&matches)),
+            Ok(matches) => match matches.subcommand() {
+                Some(("kernel", options)) => kernel::main(options),
+                Some((_, options)) => repl::main(options),
+                None => repl::main(&matches),
+            },
             Err(error) => show_usage(&error),
         },
     }

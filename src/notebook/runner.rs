@@ -20,6 +20,10 @@ pub trait Front {
     /// A cell of code begins.
     fn begin(&mut self, cell: &Cell);
     fn show(&mut self, item: &Item);
+    /// A cell's last value, where that is told apart from what a cell shows on purpose.
+    fn result(&mut self, item: &Item) {
+        self.show(item);
+    }
 }
 
 /// What the session's events are handed to: the front, the items of the present cell, and the record.
@@ -60,6 +64,16 @@ impl Desk {
     /// Shows an item at once and keeps it for the report.
     pub fn show(&mut self, item: Item) {
         self.front.show(&item);
+        self.keep(item);
+    }
+
+    /// The same for a cell's last value.
+    fn show_result(&mut self, item: Item) {
+        self.front.result(&item);
+        self.keep(item);
+    }
+
+    fn keep(&mut self, item: Item) {
         match (&item, self.items.last_mut()) {
             (Item::Printed(text), Some(Item::Printed(before))) => {
                 before.push('\n');
@@ -67,6 +81,11 @@ impl Desk {
             }
             _ => self.items.push(item),
         }
+    }
+
+    /// What was shown since it was last asked for.
+    pub fn take_items(&mut self) -> Vec<Item> {
+        std::mem::take(&mut self.items)
     }
 
     pub fn record(&mut self) -> Option<&mut Record> {
@@ -99,7 +118,7 @@ pub fn run(
         let result = one(session, desk, &before, code);
         outcome.ran.push(Ran {
             cell: cell.clone(),
-            items: std::mem::take(&mut desk.borrow_mut().items),
+            items: desk.borrow_mut().take_items(),
             seconds: started.elapsed().as_secs_f64(),
         });
         match result {
@@ -136,7 +155,7 @@ fn evaluated(
     let value = CellValue::from(session.evaluate(before, code)?);
     let shown = value.output().map_err(|error| session.failed(error))?;
     if let Some(output) = shown {
-        desk.borrow_mut().show(Item::Output(output));
+        desk.borrow_mut().show_result(Item::Output(output));
     }
     let trouble = desk.borrow_mut().trouble.take();
     match trouble {

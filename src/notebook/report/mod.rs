@@ -2,4 +2,5 @@
 
 mod code;
 mod escape;
+pub mod fragment;
 pub mod html;
