@@ -26,6 +26,7 @@ mod notebook;
 mod ops;
 mod plots;
 mod random;
+mod reports;
 mod saving;
 mod shipped;
 mod statistics;

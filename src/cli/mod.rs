@@ -8,8 +8,10 @@ mod draw;
 mod environment;
 mod exit;
 mod host;
+mod import;
 mod progress;
 mod repl;
+mod report;
 mod run;
 mod screen;
 mod signals;
@@ -53,7 +55,11 @@ fn open(words: &[String]) -> u8 {
         _ => match arguments::program()
             .try_get_matches_from(std::iter::once("ebb").chain(words.iter().map(String::as_str)))
         {
-            Ok(matches) => repl::main(matches.subcommand_matches("repl").unwrap_or(&matches)),
+            Ok(matches) => match matches.subcommand() {
+                Some(("import", import)) => import::main(import),
+                Some((_, repl)) => repl::main(repl),
+                None => repl::main(&matches),
+            },
             Err(error) => show_usage(&error),
         },
     }
