@@ -28,6 +28,7 @@ mod ops;
 mod plots;
 mod prompt;
 mod random;
+mod reports;
 mod saving;
 mod shipped;
 mod statistics;

@@ -25,6 +25,19 @@ pub fn program() -> Command {
                 .about("Run a script, show its results and keep a record")
                 .override_usage("ebb run SCRIPT [--PARAMETER VALUE]... [OPTIONS]"),
         )
+        .subcommand(
+            Command::new("import")
+                .about("Make a script of a Jupyter notebook")
+                .arg(Arg::new("NOTEBOOK").required(true).help("An .ipynb file"))
+                .arg(
+                    Arg::new("output")
+                        .short('o')
+                        .long("output")
+                        .required(true)
+                        .value_name("SCRIPT")
+                        .help("The script to write, which must not be there yet"),
+                ),
+        )
         .subcommand(with_permissions(
             Command::new("repl")
                 .about("Open a prompt (the same as ebb alone), after a script if one is named")
@@ -133,7 +146,7 @@ fn with_own_options(command: Command) -> Command {
                     "Print the last value as one JSON line, everything else on standard error",
                 ),
             )
-            .arg(file("report", "FILE", "Also write the report to FILE (.html)"))
+            .arg(file("report", "FILE", "Also write the report to FILE: .html, .md, .ipynb"))
             .arg(file(
                 "run-dir",
                 "FOLDER",

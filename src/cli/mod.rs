@@ -8,10 +8,12 @@ mod draw;
 mod environment;
 mod exit;
 mod host;
+mod import;
 mod kernel;
 mod progress;
 mod prose;
 mod repl;
+mod report;
 mod run;
 mod screen;
 mod signals;
@@ -57,6 +59,7 @@ fn open(words: &[String]) -> u8 {
         {
             Ok(matches) => match matches.subcommand() {
                 Some(("kernel", options)) => kernel::main(options),
+                Some(("import", options)) => import::main(options),
                 Some((_, options)) => repl::main(options),
                 None => repl::main(&matches),
             },

@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::environment::width;
 use crate::control::{Pace, Progress, Task};
-use crate::notebook::report::html::duration;
+use crate::notebook::report::timing::duration;
 use crate::plain::one_line;
 
 /// Seconds between plain lines.

@@ -8,6 +8,7 @@ use super::arguments::{self, Run};
 use super::exit::{DONE, FAILED, STOPPED, USAGE, show_usage};
 use super::host::{host, listen};
 use super::progress::Bars;
+use super::report;
 use super::screen::{Screen, Stream};
 use super::signals;
 use crate::doorway::Roots;
@@ -91,25 +92,17 @@ fn start(script: &Script, asked: Run, words: &[String]) -> u8 {
     let bars = Bars::new();
     let stream = if asked.json { Stream::Error } else { Stream::Out };
     let screen = Screen::new(stream, bars.clone());
-    let host =
-        match check_report(asked.report.as_deref()).and_then(|()| prepare(script, &asked, &bars)) {
-            Ok(host) => host,
-            Err(error) => return refuse(&screen, &error, USAGE),
-        };
+    let host = match report::check(asked.report.as_deref())
+        .and_then(|()| prepare(script, &asked, &bars))
+    {
+        Ok(host) => host,
+        Err(error) => return refuse(&screen, &error, USAGE),
+    };
     let mut command = vec!["ebb".to_string(), "run".to_string(), script.name.clone()];
     command.extend_from_slice(words);
     match begin(script, &asked, host, command) {
         Ok((host, record)) => carry_out(script, &asked, Rc::new(host), record, &screen),
         Err(error) => refuse(&screen, &error, FAILED),
-    }
-}
-
-fn check_report(report: Option<&str>) -> Result<()> {
-    match report {
-        Some(report) if !report.ends_with(".html") => {
-            Err(Error::invalid("--report", "a file name that ends in .html", format!("{report:?}")))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -222,12 +215,15 @@ fn finish(
     };
     record.write(host, Some(outcome))?;
     signals::set_last_word(None);
-    let page = html::page(outcome, &record.facts(host, Some(outcome)));
+    let facts = record.facts(host, Some(outcome));
+    let page = html::page(outcome, &facts);
     let path = record.report_path();
     files::write_bytes(record.roots(), &path, page.as_bytes())?;
     if let Some(file) = also {
-        let (path, roots) = checked(host, "--report", file)?;
-        files::write_bytes(&roots, &path, page.as_bytes())?;
+        for (name, bytes) in report::files(file, outcome, &facts, &page)? {
+            let (path, roots) = checked(host, "--report", &name)?;
+            files::write_bytes(&roots, &path, &bytes)?;
+        }
     }
     let shorter = path.strip_prefix(&host.working_folder);
     Ok(shorter.map(Path::to_path_buf).unwrap_or(path))

@@ -59,6 +59,11 @@ pub fn split(script: &str) -> Vec<Cell> {
     cells
 }
 
+/// Whether a line of a script begins a cell.
+pub fn is_marker(line: &str) -> bool {
+    marker(line).is_some()
+}
+
 /// The title behind a marker, and whether prose follows.
 fn marker(line: &str) -> Option<(&str, bool)> {
     let rest = line.trim_end().strip_prefix("//")?.trim_start();

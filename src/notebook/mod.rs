@@ -2,7 +2,9 @@
 //! shows it.
 
 pub mod cells;
+pub mod import;
 pub mod outcome;
+pub mod prose;
 pub mod record;
 pub mod report;
 pub mod runner;

@@ -1,6 +1,6 @@
 //! What came of a run: the cells, what each of them showed, and the error at its end.
 
-use super::cells::Cell;
+use super::cells::{Cell, Content};
 use crate::display::Output;
 use crate::script::display::CellValue;
 use crate::script::report::ScriptError;
@@ -31,4 +31,15 @@ pub struct Outcome {
     /// The last cell's value.
     pub last: CellValue,
     pub error: Option<Box<ScriptError>>,
+}
+
+impl Ran {
+    /// The prose as it is shown; nothing for a cell of code.
+    pub fn prose(&self) -> &str {
+        match (&self.cell.content, self.items.first()) {
+            (Content::Prose(_), Some(Item::Output(Output::Markdown(text)))) => text,
+            (Content::Prose(text), _) => text,
+            (Content::Code(_), _) => "",
+        }
+    }
 }

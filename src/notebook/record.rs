@@ -28,6 +28,9 @@ pub struct Record {
     started: Timestamp,
     inputs: Vec<(String, Option<String>)>,
     metrics: Option<File>,
+    /// Of each metric its last value, and how many there were.
+    last: Map<String, Value>,
+    finetunings: Vec<Value>,
 }
 
 /// What is left to say of a run that ends at once: plain data, which another thread may write.
@@ -94,6 +97,8 @@ impl Record {
             started: now(),
             inputs: Vec::new(),
             metrics: None,
+            last: Map::new(),
+            finetunings: Vec::new(),
         };
         let path = folder.join(FACTS);
         if !files::write_new(
@@ -147,6 +152,11 @@ impl Record {
         }
     }
 
+    /// A finetuning that ended.
+    pub fn finetuned(&mut self, settings: Value) {
+        self.finetunings.push(settings);
+    }
+
     /// A line of metrics, on disk when this returns.
     pub fn metrics(&mut self, map: Map<String, Value>) -> Result<()> {
         let path = self.folder.join(METRICS);
@@ -154,6 +164,10 @@ impl Record {
         if self.metrics.is_none() {
             let new = files::create_new(&self.roots, &path)?;
             self.metrics = Some(new.ok_or_else(|| failed(ErrorKind::AlreadyExists.into()))?);
+        }
+        for (name, value) in &map {
+            let count = self.last.get(name).and_then(|known| known["count"].as_u64()).unwrap_or(0);
+            self.last.insert(name.clone(), json!({ "last": value, "count": count + 1 }));
         }
         let line = format!("{}\n", plain::json(&Value::Object(map)));
         match &mut self.metrics {
@@ -203,6 +217,8 @@ impl Record {
             "started": self.started.to_string(),
             "ended": outcome.map(|_| now().to_string()),
             "inputs": inputs,
+            "metrics": self.last,
+            "finetunings": self.finetunings,
             "cells": outcome.map(|outcome| cells(&outcome.ran)),
             "error": error.map(error_facts),
         })

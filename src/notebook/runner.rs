@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use super::cells::{Cell, Content};
 use super::outcome::{Item, Outcome, Ran};
+use super::prose;
 use super::record::Record;
+use crate::display::Output;
 use crate::error::Error;
 use crate::guard;
 use crate::script::assist::tokens;
@@ -51,6 +53,11 @@ impl Desk {
                     && let Err(error) = record.metrics(map)
                 {
                     self.trouble.get_or_insert(error);
+                }
+            }
+            Event::Finetuned(settings) => {
+                if let Some(record) = &mut self.record {
+                    record.finetuned(settings);
                 }
             }
             Event::Input { name, sha256 } => {
@@ -108,7 +115,8 @@ pub fn run(
     let mut read = 0;
     for cell in cells {
         let Content::Code(code) = &cell.content else {
-            outcome.ran.push(Ran { cell: cell.clone(), items: Vec::new(), seconds: 0.0 });
+            let items = filled(session, desk, cell);
+            outcome.ran.push(Ran { cell: cell.clone(), items, seconds: 0.0 });
             continue;
         };
         desk.borrow_mut().front.begin(cell);
@@ -130,6 +138,25 @@ pub fn run(
         }
     }
     outcome
+}
+
+/// What a cell of prose shows besides itself: the prose with values in it, and a note where a name has none.
+fn filled(session: &Session, desk: &Rc<RefCell<Desk>>, cell: &Cell) -> Vec<Item> {
+    let Content::Prose(text) = &cell.content else { return Vec::new() };
+    let filled = prose::fill(text, |name| session.in_prose(name));
+    let mut items = Vec::new();
+    if filled.text != *text {
+        items.push(Item::Output(Output::Markdown(filled.text)));
+    }
+    for name in filled.unknown {
+        let note = format!(
+            "`{name}`, which the prose asks for, is no variable here: it stays as it stands"
+        );
+        let item = Item::Note(note);
+        desk.borrow_mut().front.show(&item);
+        items.push(item);
+    }
+    items
 }
 
 /// Evaluates one cell and shows its last value. What the program itself fails at is an error of the cell, so that the

@@ -57,6 +57,12 @@ pub fn output(value: &Dynamic) -> Result<Option<Output>> {
     Ok(Some(Output::Text(literal(value, 0))))
 }
 
+/// A value within a line of prose: a text as it is, anything else as it is shown.
+pub fn in_prose(value: &Dynamic) -> String {
+    let value = value.flatten_clone();
+    value.clone().into_string().unwrap_or_else(|_| literal(&value, 0))
+}
+
 /// A value as text for one who reads it, nested values on lines of their own where they do not fit on one.
 fn literal(value: &Dynamic, indent: usize) -> String {
     if indent > 2 * nested::DEEPEST && (value.is_array() || value.is_map()) {

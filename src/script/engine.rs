@@ -14,6 +14,7 @@ use super::api;
 use super::assist::{self, Candidates, Signature, View};
 use super::bounds;
 use super::calls;
+use super::display;
 use super::edits::Edits;
 use super::failure::Failure;
 use super::host::{Event, Host};
@@ -231,6 +232,11 @@ impl Session {
     /// The names of the variables in scope, newest first.
     pub fn variables(&self) -> Vec<String> {
         self.scope.iter().map(|(name, _, _)| name.to_string()).collect()
+    }
+
+    /// What a variable holds, as it stands within prose.
+    pub fn in_prose(&self, name: &str) -> Option<String> {
+        self.scope.get(name).map(display::in_prose)
     }
 
     /// Whether a text is the beginning of something longer, so that a prompt should ask for more lines.

@@ -51,6 +51,8 @@ pub enum Event {
     Metrics(serde_json::Map<String, serde_json::Value>),
     /// A file or model was read: its name, and its hash where it has one.
     Input { name: String, sha256: Option<String> },
+    /// A finetuning ended: the model it began with, and its settings.
+    Finetuned(serde_json::Value),
     /// Something worth a word that is not an error: rows left out, texts cut.
     Note(String),
 }

@@ -60,7 +60,7 @@ fn shown_by(code: &str) -> String {
         Event::Note(text) => heard.borrow_mut().push(format!("note: {text}")),
         Event::Printed(text) => heard.borrow_mut().push(text),
         Event::Shown(output) => heard.borrow_mut().push(plain(output)),
-        Event::Metrics(_) | Event::Input { .. } => {}
+        Event::Metrics(_) | Event::Finetuned(_) | Event::Input { .. } => {}
     }));
     let mut session = Session::new(Rc::new(host), "stdlib/README.md");
     let value = session.evaluate("", code).unwrap_or_else(|error| panic!("{code}: {error:?}"));

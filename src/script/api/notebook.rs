@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
+use crate::display::Output;
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::model::load;
@@ -34,6 +35,19 @@ pub const RECORDS: &[Record] = &[
         "show(#{ rows: 3 })",
         register_show,
     ),
+    Record::new(
+        "markdown",
+        &["markdown(text)"],
+        "Shows prose, written in Markdown",
+        r###"markdown("## Result\n\nThe *filtered* rows forget less.")"###,
+        |engine, host| {
+            let host = host.clone();
+            engine.register_fn("markdown", move |text: &str| {
+                host.tell(Event::Shown(Output::Markdown(text.to_string())));
+            });
+        },
+    )
+    .doc("A cell of prose shows what a variable holds where it says `{{ name }}`; `markdown` is for prose that a script makes itself."),
     Record::new(
         "print",
         &["print(value)"],

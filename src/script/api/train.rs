@@ -106,8 +106,16 @@ fn finetune(
         Some(data) => rows::to_train_on(context, host, model, &data, &columns, limit)?,
         None => Vec::new(),
     };
-    crate::train::finetune_with(model, &rows, &held_out, &settings, &outputs, &host.control)
-        .at(context)
+    let tuned =
+        crate::train::finetune_with(model, &rows, &held_out, &settings, &outputs, &host.control)
+            .at(context)?;
+    if let Some(stage) = tuned.lineage().stages.last() {
+        host.tell(Event::Finetuned(serde_json::json!({
+            "model": tuned.lineage().source, "stage": tuned.lineage().stages.len(), "rows": stage.rows,
+            "seed": stage.seed, "options": stage.options,
+        })));
+    }
+    Ok(tuned)
 }
 
 /// What is made of the losses of a text's tokens.
