@@ -11,6 +11,7 @@ use rhai::{AST, ASTNode, Dynamic, Engine, EvalAltResult, Position, Scope, Stmt};
 use super::api;
 use super::bounds;
 use super::calls;
+use super::captures;
 use super::edits::Edits;
 use super::failure::Failure;
 use super::host::{Event, Host};
@@ -124,6 +125,7 @@ impl Session {
         self.edits.extend(edits);
         let merged = self.library.merge(&ast);
         calls::check(&self.engine, &merged, &self.closures())?;
+        captures::check(&merged, &self.variables())?;
         // Functions last even when the cell fails half way: variables that it set may hold closures.
         self.library = merged.clone();
         self.library.clear_statements();

@@ -8,6 +8,7 @@ pub mod api;
 mod bounds;
 pub mod cache;
 mod calls;
+mod captures;
 pub mod convert;
 pub mod display;
 pub mod edits;
