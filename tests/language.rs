@@ -297,6 +297,39 @@ fn a_name_that_is_a_function_and_a_closure_is_told() {
 }
 
 #[test]
+fn a_closure_that_would_read_a_function_for_a_variable_is_told() {
+    for texts in [
+        &["fn tasks(x) { 1 } let tasks = [3]; let c = |m| tasks; c.call(1)"] as &[&str],
+        &["let tasks = [3];", "fn tasks(x) { 1 } let c = |m| tasks; c.call(1)"],
+        &["fn tasks(x) { 1 } fn all(tasks) { let c = |m| tasks; c.call(1) } all([3])"],
+        &["fn tasks(x) { 1 } for tasks in [3] { let c = |m| tasks; c.call(1); }"],
+        &[
+            "fn tasks(x) { 1 } let tasks = [3]; let c = |m| { let d = |n| tasks; d.call(1) }; c.call(1)",
+        ],
+    ] {
+        let error = cells(texts).unwrap_err();
+        let told = "`tasks` is a function and a variable around this closure";
+        assert!(error.message.contains(told), "{texts:?}: {error:?}");
+        assert!(error.line.is_some(), "{error:?}");
+    }
+    for (text, value) in [
+        ("let tasks = [3]; let c = |m| tasks; fn tasks(x) { 1 } c.call(1)", json!([3])),
+        ("fn tasks(x) { 1 } let tasks = [3]; let c = |tasks| tasks; c.call(1)", json!(1)),
+        (
+            "fn tasks(x) { 1 } let tasks = [3]; let c = |m| { let tasks = 2; tasks }; c.call(1)",
+            json!(2),
+        ),
+        ("fn tasks(x) { x + 1 } let c = |m| m.call(1); c.call(tasks)", json!(2)),
+        (
+            "fn tasks(x) { 1 } fn other(tasks) { tasks } let c = |m| type_of(tasks); c.call(1)",
+            json!("Fn"),
+        ),
+    ] {
+        assert_eq!(cells(&[text]).unwrap(), value, "{text}");
+    }
+}
+
+#[test]
 fn functions_see_only_their_arguments_and_say_so() {
     let said = script_error("let h = 3; fn f() { h + 1 } f()");
     assert!(said.contains("functions see only their arguments"), "{said}");

@@ -3,6 +3,7 @@
 
 use rhai::{AST, ASTNode, Engine, EvalAltResult, Expr, FnPtr, Position, Stmt};
 
+use super::captures::CLOSURE;
 use super::failure::raise_at;
 use crate::error::Error;
 
@@ -19,7 +20,7 @@ pub fn check(engine: &Engine, ast: &AST, closures: &[String]) -> Result<(), Box<
         });
         let mut inner = assigned(&body);
         // Closures see the variables around them, functions do not.
-        if name.starts_with("anon$") {
+        if name.starts_with(CLOSURE) {
             inner.extend_from_slice(&outer);
         }
         found.extend(calls_of(&body, &inner));

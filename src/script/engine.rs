@@ -14,6 +14,7 @@ use super::api;
 use super::assist::{self, Candidates, Signature, View};
 use super::bounds;
 use super::calls;
+use super::captures;
 use super::display;
 use super::edits::Edits;
 use super::failure::Failure;
@@ -133,6 +134,7 @@ impl Session {
         self.edits.extend(edits);
         let merged = self.library.merge(&ast);
         calls::check(&self.engine, &merged, &self.closures())?;
+        captures::check(&merged, &self.variables())?;
         // Functions last even when the cell fails half way: variables that it set may hold closures.
         self.library = merged.clone();
         self.library.clear_statements();

@@ -9,6 +9,7 @@ pub mod assist;
 mod bounds;
 pub mod cache;
 mod calls;
+mod captures;
 pub mod convert;
 pub mod display;
 pub mod edits;

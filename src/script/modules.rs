@@ -10,6 +10,7 @@ use include_dir::{Dir, include_dir};
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
 use super::calls;
+use super::captures;
 use super::failure::raise_at;
 use super::host::{Event, Host, ModuleFile};
 use super::rewrite;
@@ -152,6 +153,7 @@ impl ModuleResolver for Library {
         let (mut ast, _) =
             rewrite::compile(engine, &text, &|_| false).map_err(|error| in_module(error.into()))?;
         calls::check(engine, &ast, &[]).map_err(in_module)?;
+        captures::check(&ast, &[]).map_err(in_module)?;
         ast.set_source(path);
         self.under_way.borrow_mut().push(path.to_string());
         let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);

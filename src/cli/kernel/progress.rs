@@ -9,7 +9,7 @@ use jupyter_protocol::{DisplayData, Transient, UpdateDisplayData};
 use super::media;
 use super::publisher::Publisher;
 use crate::control::{Pace, Progress, Task};
-use crate::notebook::report::html::duration;
+use crate::notebook::report::timing::duration;
 use crate::plain::one_line;
 
 /// How often a line is written anew.
