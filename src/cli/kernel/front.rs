@@ -3,7 +3,7 @@
 use std::cell::Cell as Slot;
 use std::rc::Rc;
 
-use jupyter_protocol::{DisplayData, ExecuteResult, ExecutionCount, StreamContent};
+use jupyter_protocol::{DisplayData, ExecuteResult, ExecutionCount, StreamContent, Transient};
 
 use super::media;
 use super::publisher::Publisher;
@@ -74,7 +74,12 @@ impl Front for Jupyter {
         match item {
             Item::Output(output) if !self.present.silent.get() => {
                 let count = ExecutionCount::new(self.present.count.get());
-                self.publisher.publish(ExecuteResult::new(count, media::media(output)));
+                let result = ExecuteResult {
+                    // Jupyter's own schema wants an object here, even one without a word.
+                    transient: Some(Transient::default()),
+                    ..ExecuteResult::new(count, media::media(output))
+                };
+                self.publisher.publish(result);
             }
             _ => self.show(item),
         }
