@@ -274,7 +274,7 @@ fn engine(host: &Rc<Host>) -> Engine {
             failure.hint.clone().map_or(Dynamic::UNIT, Dynamic::from)
         });
     operators::replace(&mut engine);
-    last::name(&mut engine);
+    last::name(&mut engine, operators::meant);
     hand_out_records(&mut engine);
     for record in api::all() {
         (record.register)(&mut engine, host);

@@ -47,9 +47,9 @@ impl Reading {
     }
 }
 
-/// Lets an engine read `_` as a name.
+/// Lets an engine read `_` as a name. rhai asks one listener about every token; `then` says what else a token is compiled as.
 #[expect(deprecated, reason = "rhai marks what may change with its version, which is locked")]
-pub fn name(engine: &mut Engine) {
+pub fn name(engine: &mut Engine, then: fn(Token) -> Token) {
     let reading = RefCell::new(Reading::default());
     engine.on_parse_token(move |token, at, _| {
         let mut reading = reading.borrow_mut();
@@ -59,6 +59,6 @@ pub fn name(engine: &mut Engine) {
         }
         let is_name = token == Token::Underscore && !reading.is_case();
         reading.read(&token, at);
-        if is_name { Token::Identifier(Box::new(LAST.into())) } else { token }
+        if is_name { Token::Identifier(Box::new(LAST.into())) } else { then(token) }
     });
 }

@@ -40,8 +40,7 @@ const EQUALITY: u8 = 90;
 const ORDER: u8 = 130;
 const WEAKEST: u8 = 2;
 
-/// Compiles the operators to ours from here on.
-#[expect(deprecated, reason = "rhai marks what may change with its version, which is locked")]
+/// Makes room for our operators; [`meant`] has scripts compiled to them.
 pub fn replace(engine: &mut Engine) {
     let comparisons = COMPARISONS.map(|(written, compiled)| match written {
         "==" | "!=" => (compiled, EQUALITY),
@@ -54,23 +53,25 @@ pub fn replace(engine: &mut Engine) {
         let registered = engine.register_custom_operator(name, precedence);
         debug_assert!(registered.is_ok(), "the operator {name} is rhai's own");
     }
-    engine.on_parse_token(|token, _, _| {
-        let replaced = matches!(
-            token,
-            Token::Divide
-                | Token::Modulo
-                | Token::LeftShift
-                | Token::RightShift
-                | Token::EqualsTo
-                | Token::NotEqualsTo
-                | Token::LessThan
-                | Token::LessThanEqualsTo
-                | Token::GreaterThan
-                | Token::GreaterThanEqualsTo
-        );
-        let name = replaced.then(|| compiled(token.literal_syntax())).flatten();
-        name.map_or(token, |name| Token::Custom(Box::new(name.into())))
-    });
+}
+
+/// What a token of a script is compiled as.
+pub fn meant(token: Token) -> Token {
+    let replaced = matches!(
+        token,
+        Token::Divide
+            | Token::Modulo
+            | Token::LeftShift
+            | Token::RightShift
+            | Token::EqualsTo
+            | Token::NotEqualsTo
+            | Token::LessThan
+            | Token::LessThanEqualsTo
+            | Token::GreaterThan
+            | Token::GreaterThanEqualsTo
+    );
+    let name = replaced.then(|| compiled(token.literal_syntax())).flatten();
+    name.map_or(token, |name| Token::Custom(Box::new(name.into())))
 }
 
 fn compiled(written: &str) -> Option<&'static str> {

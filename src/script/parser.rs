@@ -19,7 +19,7 @@ pub fn parser() -> Engine {
     let mut engine = Engine::new_raw();
     // Nothing may be optimised away: a parameter in a branch that is not taken is one all the same.
     engine.set_optimization_level(rhai::OptimizationLevel::None);
-    last::name(&mut engine);
+    last::name(&mut engine, |token| token);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
     engine
 }

@@ -1,7 +1,7 @@
 // Sorting and paging of tables. The page is complete without it: every row stands in the text.
 (() => {
   const PAGE = 20;
-  const number = (text) => (/^[-+−]?[\d,]*\.?\d+(e[-+]?\d+)?$/i.test(text) ? Number(text.replace(/,/g, "").replace("−", "-")) : NaN);
+  const number = (text) => (/^[-+\u2212]?[\d,]*\.?\d+(e[-+]?\d+)?$/i.test(text) ? Number(text.replace(/,/g, "").replace("\u2212", "-")) : NaN);
   const compare = (a, b) => {
     const [x, y] = [number(a), number(b)];
     if (!Number.isNaN(x) && !Number.isNaN(y)) return x - y;
@@ -25,8 +25,8 @@
       };
       let all = false;
       const last = Math.ceil(rows.length / PAGE) - 1;
-      const back = button("‹ Back", () => { page = Math.max(0, page - 1); });
-      const next = button("Next ›", () => { page = Math.min(last, page + 1); });
+      const back = button("\u2039 Back", () => { page = Math.max(0, page - 1); });
+      const next = button("Next \u203a", () => { page = Math.min(last, page + 1); });
       const whole = button("All rows", () => { all = !all; });
       show = () => {
         const from = all ? 0 : page * PAGE;
