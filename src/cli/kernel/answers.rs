@@ -12,11 +12,6 @@ use crate::script::record::Record;
 
 /// Version of Jupyter's messages that is spoken.
 const PROTOCOL: &str = "5.3";
-/// Words of the language that are worth completing.
-const WORDS: &[&str] = &[
-    "break", "catch", "const", "continue", "else", "export", "false", "for", "if", "import", "let",
-    "loop", "private", "return", "switch", "throw", "true", "while",
-];
 
 /// What the kernel is.
 pub fn about() -> KernelInfoReply {
@@ -60,9 +55,8 @@ fn is_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// The name that ends at a place in a text, and whether it stands behind a dot. Places count characters, as in the protocol.
+/// The name that ends at a place in a text, and whether it stands behind a dot. Places count characters.
 struct Word {
-    start: usize,
     text: String,
     is_method: bool,
 }
@@ -73,7 +67,7 @@ impl Word {
         let length = before.iter().rev().take_while(|character| is_word(**character)).count();
         let start = before.len() - length;
         let (rest, word) = before.split_at(start);
-        Self { start, text: word.iter().collect(), is_method: rest.last() == Some(&'.') }
+        Self { text: word.iter().collect(), is_method: rest.last() == Some(&'.') }
     }
 
     /// The name that a place lies in; within the brackets of a call, the function's.
@@ -106,33 +100,24 @@ fn is_method(record: &Record) -> bool {
     record.name.contains('.')
 }
 
+/// What may stand at a place, which counts characters, as in the protocol.
 pub fn complete(session: &Session, code: &str, cursor: usize) -> CompleteReply {
-    let code: Vec<char> = code.chars().collect();
-    let word = Word::before(&code, cursor);
-    let mut found: Vec<(String, &str, &str)> = Vec::new();
-    if !word.is_method {
-        let variables = session.variables();
-        found.extend(variables.into_iter().map(|name| (name, "instance", "")));
-        found.extend(WORDS.iter().map(|name| (name.to_string(), "keyword", "")));
-    }
-    let records = api::all().filter(|record| is_method(record) == word.is_method);
-    found.extend(records.map(|record| {
-        let signature = record.signatures.first().copied().unwrap_or_default();
-        (called(record).to_string(), "function", signature)
-    }));
-    let starts = |name: &str| name.starts_with(&word.text) && name.chars().all(is_word);
-    found.retain(|(name, _, _)| starts(name));
-    found.sort_by(|one, other| one.0.cmp(&other.0));
-    found.dedup_by(|one, other| one.0 == other.0);
-    let end = word.start + word.text.chars().count();
-    let types = found.iter().map(|(name, kind, signature)| {
-        json!({ "start": word.start, "end": end, "text": name, "type": kind, "signature": signature })
+    let byte = code.char_indices().nth(cursor).map_or(code.len(), |(byte, _)| byte);
+    let found = session.complete(code, byte);
+    let start = code.get(..found.start).map_or(cursor, |before| before.chars().count());
+    let variables = session.variables();
+    let described = found.items.iter().map(|item| {
+        let kind = match &item.text {
+            name if variables.contains(name) => "instance",
+            name if api::all().any(|record| called(record) == name) => "function",
+            _ => "",
+        };
+        json!({ "start": start, "end": cursor, "text": item.text, "type": kind, "signature": item.summary })
     });
-    let types = types.collect::<Vec<_>>();
-    let mut reply =
-        CompleteReply { cursor_start: word.start, cursor_end: end, ..Default::default() };
-    reply.metadata.insert("_jupyter_types_experimental".to_string(), types.into());
-    reply.matches = found.into_iter().map(|(name, _, _)| name).collect();
+    let described = described.collect::<Vec<_>>();
+    let mut reply = CompleteReply { cursor_start: start, cursor_end: cursor, ..Default::default() };
+    reply.metadata.insert("_jupyter_types_experimental".to_string(), described.into());
+    reply.matches = found.items.into_iter().map(|item| item.text).collect();
     reply
 }
 
