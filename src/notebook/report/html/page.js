@@ -13,7 +13,8 @@
     let rows = [...body.rows];
     let page = 0;
     let show = () => {};
-    if (rows.length > PAGE) {
+    // One row more is no reason to turn pages.
+    if (rows.length > PAGE + 1) {
       const bar = document.createElement("div");
       const place = document.createElement("span");
       const button = (label, act) => {
