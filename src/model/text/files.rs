@@ -2,6 +2,8 @@
 //! `vocab.json` and `merges.txt`, as transformers 5 makes its own from them. Which class reads them is what
 //! `tokenizer_config.json` says, else `config.json`; the class decides what comes before a text and how it is cut.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::parts::{self, SPACE, Vocabulary};
@@ -224,26 +226,10 @@ fn metaspace(prefix: bool, legacy: bool) -> Value {
 fn normalizer(packed: &[u8]) -> Value {
     let mut steps = vec![parts::replace(" ", SPACE)];
     if !packed.is_empty() {
-        let packed = base64(packed);
+        let packed = STANDARD.encode(packed);
         steps.insert(0, json!({ "type": "Precompiled", "precompiled_charsmap": packed }));
     }
     json!({ "type": "Sequence", "normalizers": steps })
-}
-
-/// Bytes as `tokenizer.json` writes them (RFC 4648).
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |place: usize| u32::from(group.get(place).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let letter = (bits >> (18 - 6 * place)) & 63;
-            let letter = LETTERS.get(letter as usize).filter(|_| place <= group.len());
-            out.push(letter.map_or('=', |letter| char::from(*letter)));
-        }
-    }
-    out
 }
 
 /// A tokenizer out of a vocabulary of bytes as letters and its merges.
