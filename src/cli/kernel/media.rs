@@ -5,11 +5,9 @@ use jupyter_protocol::{Media, MediaType};
 use crate::cli::draw::Style;
 use crate::display::Output;
 use crate::notebook::outcome::Item;
-use crate::notebook::report::fragment;
+use crate::notebook::report::media::rich;
 use crate::plain::printable;
 
-/// A chart's size in the units of its drawing.
-const CHART: (u32, u32) = (800, 420);
 /// Characters of a line of plain text.
 const WIDTH: usize = 100;
 
@@ -21,13 +19,7 @@ pub fn style() -> Style {
 pub fn media(output: &Output) -> Media {
     let drawn = style().item(&Item::Output(output.clone()));
     let plain = MediaType::Plain(drawn.trim_end_matches('\n').to_string());
-    let rich = match output {
-        Output::Text(_) => None,
-        Output::Table(table) => Some(MediaType::Html(fragment::table(table))),
-        Output::Chart(chart) => chart.to_svg(CHART.0, CHART.1).ok().map(MediaType::Svg),
-        Output::Markdown(text) => Some(MediaType::Markdown(fragment::markdown(text))),
-    };
-    Media::new([Some(plain), rich].into_iter().flatten().collect())
+    Media::new([Some(plain), rich(output)].into_iter().flatten().collect())
 }
 
 /// Text alone.

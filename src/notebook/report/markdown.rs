@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::cut::cut;
+use super::fragment;
 use super::html::CHART;
 use super::text::text;
 use super::timing::duration;
@@ -62,7 +63,7 @@ impl Pages {
             }
             Item::Note(text) => self.text.push_str(&format!("> Note: {}\n\n", literal(text))),
             Item::Output(Output::Markdown(text)) => {
-                self.text.push_str(&format!("{}\n\n", printable(text)));
+                self.text.push_str(&format!("{}\n\n", fragment::markdown(text)));
             }
             Item::Output(Output::Table(shown)) => self.text.push_str(&table(shown)),
             Item::Output(shown @ Output::Chart(chart)) => {

@@ -3,9 +3,10 @@
 mod code;
 mod cut;
 mod escape;
-pub mod fragment;
+mod fragment;
 pub mod html;
 pub mod markdown;
+pub mod media;
 pub mod notebook;
 mod text;
 pub mod timing;

@@ -5,7 +5,7 @@ use nbformat::v4;
 use serde_json::{Map, Value, json};
 
 use super::cut::cut;
-use super::html;
+use super::media::rich;
 use super::text::text;
 use crate::display::Output;
 use crate::error::{Error, Result};
@@ -96,18 +96,7 @@ fn output(item: &Item) -> v4::Output {
 
 /// The forms of a value, of which a reader shows the richest that it knows.
 fn media(shown: &Output) -> Vec<MediaType> {
-    let mut forms = vec![MediaType::Plain(text(shown))];
-    match shown {
-        Output::Text(_) => {}
-        Output::Markdown(prose) => forms.push(MediaType::Markdown(printable(prose))),
-        Output::Table(_) => forms.push(MediaType::Html(html::fragment(shown))),
-        Output::Chart(chart) => {
-            if let Ok(drawing) = chart.to_svg(html::CHART.0, html::CHART.1) {
-                forms.push(MediaType::Svg(drawing));
-            }
-        }
-    }
-    forms
+    [Some(MediaType::Plain(text(shown))), rich(shown)].into_iter().flatten().collect()
 }
 
 fn failure(error: &ScriptError) -> v4::Output {

@@ -10,16 +10,6 @@ use crate::notebook::report::escape::escape;
 /// A chart's size in the units of its drawing.
 pub const CHART: (u32, u32) = (800, 420);
 
-/// One value as a piece of HTML that can stand in any page, without a number. Every text is escaped.
-pub fn fragment(output: &Output) -> String {
-    match output {
-        Output::Text(text) => pre(text),
-        Output::Markdown(text) => prose(text),
-        Output::Table(shown) => table(shown, &escape(&shown.caption)),
-        Output::Chart(shown) => chart(shown, ""),
-    }
-}
-
 /// How many figures and tables stand on the page so far.
 #[derive(Default)]
 pub struct Numbers {
@@ -49,7 +39,8 @@ impl Numbers {
                 self.figures += 1;
                 chart(shown, &caption("Figure", self.figures, &shown.title))
             }
-            other => fragment(other),
+            Output::Text(text) => pre(text),
+            Output::Markdown(text) => prose(text),
         }
     }
 }
@@ -68,13 +59,10 @@ fn note(text: &str) -> String {
 }
 
 fn chart(chart: &Chart, caption: &str) -> String {
-    let caption = if caption.is_empty() {
-        String::new()
-    } else {
-        format!("<figcaption>{caption}</figcaption>\n")
-    };
     match chart.to_svg(CHART.0, CHART.1) {
-        Ok(drawing) => format!("<figure class=\"chart\">\n{drawing}\n{caption}</figure>\n"),
+        Ok(drawing) => format!(
+            "<figure class=\"chart\">\n{drawing}\n<figcaption>{caption}</figcaption>\n</figure>\n"
+        ),
         Err(error) => note(&format!("The chart could not be drawn: {error}")),
     }
 }

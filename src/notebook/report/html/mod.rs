@@ -19,7 +19,7 @@ use crate::notebook::cells::{Cell, Content};
 use crate::notebook::outcome::{Item, Outcome, Ran};
 use crate::script::report::ScriptError;
 
-pub use self::items::{CHART, fragment};
+pub use self::items::CHART;
 
 const STYLE: &str = include_str!("style.css");
 
