@@ -130,6 +130,87 @@ fn finetuned_models_come_back_with_lineage_and_log() {
     }
 }
 
+/// Runs a script in two processes; the closure of `cached` runs in the first alone, and both give the same.
+fn kept(script: &str) -> Value {
+    let desk = Desk::new();
+    let (first, second) = (desk.run(script), desk.run(script));
+    assert_eq!(first.computed, 1, "{script}: {:?}", first.value);
+    assert_eq!(second.computed, 0, "{script}: {} {}", first.notes, second.notes);
+    let whole = first.value.unwrap();
+    assert_eq!(whole, second.value.unwrap(), "{script}");
+    whole
+}
+
+const TOLD: &str = r#"[m.loss(["The cat sat."]), m.lineage(), m.parameters().rows(), m.config()]"#;
+
+#[test]
+fn models_in_gguf_blocks_come_back_in_their_blocks() {
+    for kind in ["q4_0", "q5_1", "q8_0"] {
+        let script = format!(
+            r#"let m = cached("m", || {{ print("x"); load_model("ebb/tiny", #{{ quantize: "{kind}" }}) }}); {TOLD}"#
+        );
+        let told = kept(&script).to_string();
+        assert!(told.contains(&format!("\"{kind}\"")), "{told}");
+    }
+    let folder = format!("{}/tests/fixtures/gguf", env!("CARGO_MANIFEST_DIR"));
+    for name in ["kinds", "llama3", "gpt2", "gpt_neox", "gemma2", "gemma3", "qwen2", "qwen3"] {
+        kept(&format!(
+            r#"let m = cached("m", || {{ print("x"); load_model("{folder}/{name}.gguf") }}); {TOLD}"#
+        ));
+    }
+}
+
+#[test]
+fn adapters_over_gguf_blocks_and_other_number_types_come_back() {
+    let folder = format!("{}/tests/fixtures/gguf", env!("CARGO_MANIFEST_DIR"));
+    kept(&format!(
+        r#"let base = load_model("{folder}/llama3.gguf");
+        let m = cached("m", || {{ print("x");
+            base.finetune(["The cat sat."], #{{ steps: 2, method: "lora", rank: 2, learning_rate: 0.01 }}) }}); {TOLD}"#
+    ));
+    kept(&format!(
+        r#"let m = cached("m", || {{ print("x"); load_model("ebb/tiny", #{{ dtype: "bf16" }}) }}); {TOLD}"#
+    ));
+}
+
+#[test]
+fn a_model_in_blocks_is_not_its_unpacked_self_as_a_key() {
+    let script = |kind: &str| {
+        format!(
+            r#"let m = load_model("ebb/tiny", #{{ quantize: "{kind}" }}); cached("k", || {{ print("x"); m.config().len() }})"#
+        )
+    };
+    assert_eq!(Desk::second(&script("q8_0"), &script("q8_0")), 0);
+    assert_eq!(Desk::second(&script("q8_0"), &script("q5_0")), 1);
+}
+
+const SCORED: &str = r#"[d.score(["You silly goat!", "Thank you."]).rows(), d.labels(), d.lineage(), d.log().rows(), `${d}`]"#;
+
+#[test]
+fn classifiers_come_back_with_labels_lineage_and_log() {
+    let folder = format!("{}/tests/fixtures/toxicity", env!("CARGO_MANIFEST_DIR"));
+    let files = ["original.ckpt", "original-small.ckpt", "unbiased.ckpt", "multilingual.ckpt"];
+    let loaded = files.map(|name| format!(r#"load_detoxify("{folder}/{name}")"#));
+    let trained = r#"train_classifier(load_detoxify("ebb/toxicity-tiny"),
+        frame(#{ text: ["you are kind", "you silly goat"], toxicity: [0, 1] }), #{ labels: "toxicity", steps: 2, seed: 1 })"#;
+    for made in loaded.iter().map(String::as_str).chain([trained]) {
+        kept(&format!(r#"let d = cached("d", || {{ print("x"); {made} }}); {SCORED}"#));
+    }
+}
+
+#[test]
+fn a_classifier_that_a_closure_reads_is_part_of_its_key() {
+    let script = |steps: usize| {
+        format!(
+            r#"let rows = frame(#{{ text: ["you are kind", "you silly goat"], toxicity: [0, 1] }});
+            let d = train_classifier(load_detoxify("ebb/toxicity-tiny"), rows, #{{ labels: "toxicity", steps: {steps}, seed: 1 }});
+            cached("s", || {{ print("x"); d.score(["You silly goat!"]) }})"#
+        )
+    };
+    assert_eq!(Desk::second(&script(1), &script(1)), 0);
+    assert_eq!(Desk::second(&script(1), &script(2)), 1);
+}
+
 #[test]
 fn a_key_of_another_kind_or_content_is_another_entry() {
     let script = |key: &str| format!(r#"cached({key}, || {{ print("x"); 1 }})"#);

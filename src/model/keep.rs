@@ -12,7 +12,7 @@ use super::lineage::Lineage;
 use super::load::source::Files;
 use super::load::{self, LoadOptions};
 use super::weights::Tensors;
-use super::{BaseSource, Model, Parts, peft, save};
+use super::{BaseSource, Model, Parts, Weights, blocks, peft, save};
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::{aside, files};
@@ -22,13 +22,15 @@ const FACTS: &str = "facts.json";
 /// Writes the model into a folder that holds nothing yet.
 ///
 /// # Errors
-/// Where the model would not come back as it is: with packed matrices, for example.
+/// Where the model would not come back as it is.
 pub fn write(model: &Model, folder: &Path, options: &LoadOptions) -> Result<()> {
-    if !model.weights().packed.is_empty() {
-        return Err(Error::failed("its matrices are packed in GGUF blocks"));
-    }
-    let bare = Model(Arc::new(Parts { adapter: None, ..(*model.0).clone() }));
+    let dense = Weights::dense(model.weights().dense.clone());
+    let bare = Model(Arc::new(Parts { adapter: None, weights: dense, ..(*model.0).clone() }));
     save::to_folder(&bare, &folder.join("base"), model.dtype())?;
+    let packed = &model.weights().packed;
+    if !packed.is_empty() {
+        blocks::write(packed, folder)?;
+    }
     if model.adapter().is_some() {
         let adapted = Model(Arc::new(Parts { as_loaded: true, ..(*model.0).clone() }));
         save::to_folder(&adapted, &folder.join("adapter"), DType::F32)?;
@@ -36,7 +38,7 @@ pub fn write(model: &Model, folder: &Path, options: &LoadOptions) -> Result<()> 
     let base = model.base_source();
     let facts = json!({
         "base": base.name, "base_sha256": base.sha256, "as_loaded": model.base_is_as_loaded(),
-        "lineage": model.lineage(), "log": model.log(), "has_adapter": model.adapter().is_some(),
+        "dtype": model.dtype().as_str(), "lineage": model.lineage(), "log": model.log(), "has_adapter": model.adapter().is_some(),
     });
     let path = folder.join(FACTS);
     files::write_bytes(&Roots::of([folder.to_path_buf()]), &path, facts.to_string().as_bytes())?;
@@ -60,7 +62,10 @@ pub fn read(folder: &Path, options: &LoadOptions) -> Result<Model> {
     let lineage: Lineage = serde_json::from_value(fact("lineage")).map_err(malformed)?;
     let log = serde_json::from_value(fact("log")).map_err(malformed)?;
     let as_loaded = fact("as_loaded") == Value::Bool(true);
-    let stored = load::from_folder(&folder.join("base"), options)?;
+    let dtype = serde_json::from_value(fact("dtype")).map_err(malformed)?;
+    let as_kept = LoadOptions { dtype, ..options.clone() };
+    let packed = blocks::read(folder, options)?;
+    let stored = load::with_packed(packed, &folder.join("base"), &as_kept)?;
     // The adapter knows its base by the hash of the file that it was loaded from.
     let as_it_was =
         Lineage { source: base.name.clone(), sha256: base.sha256.clone(), ..Lineage::default() };
@@ -81,11 +86,16 @@ pub fn fingerprint(model: &Model) -> Result<String> {
         "lineage": model.lineage(), "base": model.base_source().name,
         "base_sha256": model.base_source().sha256, "as_loaded": model.base_is_as_loaded(),
         "tokenizer": model.tokenizer().vocab_size(), "ends": model.tokenizer().end_ids(),
-        "packed": model.weights().packed.keys().collect::<Vec<_>>(),
     });
     hasher.update(facts.to_string());
     hasher.update(model.tokenizer().content()?.concat());
-    add(&mut hasher, &model.weights().all_unpacked()?)?;
+    add(&mut hasher, &model.weights().dense)?;
+    for (name, matrix) in &model.weights().packed {
+        aside::check()?;
+        let blocks = matrix.blocks()?;
+        hasher.update(format!("\n{name} {} {}\n", blocks.kind, blocks.rows));
+        hasher.update(blocks.bytes);
+    }
     if let Some(adapter) = model.adapter() {
         let form = &adapter.form;
         let scales = adapter.weights.keys().filter_map(|name| {
@@ -103,7 +113,8 @@ pub fn fingerprint(model: &Model) -> Result<String> {
     Ok(files::hex(&hasher.finalize()))
 }
 
-fn add(hasher: &mut Sha256, tensors: &Tensors) -> Result<()> {
+/// Adds tensors to a hash: names, shapes, types and values.
+pub(crate) fn add(hasher: &mut Sha256, tensors: &Tensors) -> Result<()> {
     for (name, tensor) in tensors {
         aside::check()?;
         hasher.update(format!("\n{name} {:?} {:?}\n", tensor.shape(), tensor.dtype()));

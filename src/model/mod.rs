@@ -3,6 +3,7 @@
 //! A [`Model`] never changes. Finetuning gives a new one that shares the tensors it did not train.
 
 pub mod adapter;
+mod blocks;
 pub mod bpe;
 pub mod chat;
 pub mod config;

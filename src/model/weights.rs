@@ -13,12 +13,15 @@ use crate::ops::Packed;
 /// Tensors by the names transformers gives them.
 pub type Tensors = BTreeMap<String, Tensor>;
 
+/// Packed matrices by the same names.
+pub type Matrices = BTreeMap<String, Arc<Packed>>;
+
 /// All weights of a model; a name is in one of the two.
 #[derive(Clone, Default)]
 pub struct Weights {
     pub dense: Tensors,
     /// Matrices that stay packed: never trained, unpacked while they are multiplied.
-    pub packed: BTreeMap<String, Arc<Packed>>,
+    pub packed: Matrices,
 }
 
 /// One weight as a person wants to see it.
@@ -32,7 +35,7 @@ pub struct Entry<'a> {
 
 impl Weights {
     pub fn dense(dense: Tensors) -> Self {
-        Self { dense, packed: BTreeMap::new() }
+        Self { dense, packed: Matrices::new() }
     }
 
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {

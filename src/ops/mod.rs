@@ -36,7 +36,7 @@ pub use head::head_loss;
 pub use linear::linear;
 pub use loss::{cross_entropy_sum, token_losses};
 pub use norm::{layer_norm, rms_norm};
-pub use packed::{Packed, packed_linear};
+pub use packed::{Blocks, Packed, packed_linear};
 pub use rope::rope;
 pub use soft_cap::soft_cap;
 pub use swiglu::swiglu;

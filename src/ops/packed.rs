@@ -21,6 +21,36 @@ pub struct Packed {
     dtype: GgmlDType,
 }
 
+/// A packed matrix's bytes in one piece, to be kept and to be made again.
+pub struct Blocks {
+    /// As [`Packed::kind`] has it.
+    pub kind: String,
+    pub rows: usize,
+    /// The blocks of all rows, in order.
+    pub bytes: Vec<u8>,
+}
+
+/// The kinds of blocks.
+const KINDS: [GgmlDType; 12] = [
+    GgmlDType::Q4_0,
+    GgmlDType::Q4_1,
+    GgmlDType::Q5_0,
+    GgmlDType::Q5_1,
+    GgmlDType::Q8_0,
+    GgmlDType::Q8_1,
+    GgmlDType::Q2K,
+    GgmlDType::Q3K,
+    GgmlDType::Q4K,
+    GgmlDType::Q5K,
+    GgmlDType::Q6K,
+    GgmlDType::Q8K,
+];
+
+/// A kind of blocks in GGUF's terms: "q4_1".
+fn name_of(kind: GgmlDType) -> String {
+    format!("{kind:?}").to_lowercase()
+}
+
 /// Values that are unpacked at a time: they fit a core's cache.
 const PIECE: usize = 1 << 16;
 
@@ -53,6 +83,29 @@ impl Packed {
         Self::new(&QTensor::quantize(&matrix.contiguous()?, dtype)?)
     }
 
+    /// The matrix whose blocks these are.
+    pub fn of_blocks(blocks: &Blocks, device: &Device) -> Result<Self> {
+        let Some(dtype) = KINDS.into_iter().find(|kind| name_of(*kind) == blocks.kind) else {
+            bail!("there are no blocks of the kind {:?}", blocks.kind);
+        };
+        let (rows, bytes) = (blocks.rows, blocks.bytes.len());
+        if rows == 0 || !bytes.is_multiple_of(rows * dtype.type_size()) {
+            bail!("{bytes} bytes are no {rows} rows of whole {} blocks", blocks.kind);
+        }
+        let width = bytes / rows / dtype.type_size() * dtype.block_size();
+        let storage = QStorage::from_data(Cow::Borrowed(&blocks.bytes), device, dtype)?;
+        Self::new(&QTensor::new(storage, (rows, width))?)
+    }
+
+    /// All blocks in one piece.
+    pub fn blocks(&self) -> Result<Blocks> {
+        let mut bytes = Vec::with_capacity(self.bytes());
+        for piece in &self.pieces {
+            bytes.extend_from_slice(&piece.data()?);
+        }
+        Ok(Blocks { kind: self.kind(), rows: self.rows, bytes })
+    }
+
     /// (out, in)
     pub fn dims(&self) -> [usize; 2] {
         [self.rows, self.width]
@@ -60,7 +113,7 @@ impl Packed {
 
     /// The kind of blocks, in GGUF's terms: "q4_1".
     pub fn kind(&self) -> String {
-        format!("{:?}", self.dtype).to_lowercase()
+        name_of(self.dtype)
     }
 
     /// Where the blocks are.

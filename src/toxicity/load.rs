@@ -115,7 +115,7 @@ fn of_hub(source: &str, options: &LoadOptions, settings: &hub::Settings) -> Resu
 }
 
 /// A folder with config.json, weights and a tokenizer.
-fn of_folder(files: &Files, options: &LoadOptions) -> Result<Classifier> {
+pub(super) fn of_folder(files: &Files, options: &LoadOptions) -> Result<Classifier> {
     let stored = config_of(files)?;
     let labels = match &options.labels {
         Some(labels) => labels::named(labels.clone(), "the option `labels`")?,

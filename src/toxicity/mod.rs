@@ -6,6 +6,7 @@ mod classifier;
 pub mod config;
 mod encoder;
 mod fresh;
+pub mod keep;
 mod labels;
 mod load;
 mod published;

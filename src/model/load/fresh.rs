@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::model::config::Config;
 use crate::model::lineage::Lineage;
 use crate::model::text::TextTokenizer;
-use crate::model::weights::Tensors;
+use crate::model::weights::{Matrices, Tensors};
 use crate::model::{Model, Weights, decoder};
 use crate::random::Stream;
 
@@ -23,7 +23,7 @@ pub fn random(
 ) -> Result<Model> {
     let device = device_of(&options.device)?;
     let dtype = dtype_of(options)?;
-    require_memory(&config, dtype, &device)?;
+    require_memory(&config, &Matrices::new(), dtype, &device)?;
     let mut weights = Tensors::new();
     for (name, shape) in decoder::shapes(&config) {
         let weight = if name.ends_with(".bias") || is_norm_from_one(&config, &name, &shape) {

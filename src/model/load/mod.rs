@@ -27,9 +27,10 @@ pub use self::names::shortened;
 pub use self::options::LoadOptions;
 pub use self::place::device_of;
 pub(super) use self::place::dtype_of;
-use self::pretrained::assemble;
+use self::pretrained::{assemble, assemble_with};
 use self::source::Files;
 use super::peft::Base;
+use super::weights::Matrices;
 use super::{Model, gguf, peft};
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
@@ -100,6 +101,11 @@ fn no_base(name: &str) -> Result<Model> {
 /// Loads a model from a folder in save_pretrained layout, a GGUF file, or a PEFT adapter folder over its base.
 pub fn from_folder(folder: &Path, options: &LoadOptions) -> Result<Model> {
     of_files(&Files::of_folder(folder, &options.roots), folder, options, &no_base)
+}
+
+/// A model in save_pretrained layout whose packed matrices were kept elsewhere.
+pub(super) fn with_packed(packed: Matrices, folder: &Path, options: &LoadOptions) -> Result<Model> {
+    assemble_with(packed, &Files::of_folder(folder, &options.roots), options)
 }
 
 /// The base of an adapter, in a folder or a `.gguf` file.

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::memory;
 use crate::model::config::Config;
 use crate::model::decoder;
+use crate::model::weights::Matrices;
 
 /// The device by its name: "auto" is the first GPU of a build that has the feature, else the CPU.
 pub fn device_of(name: &str) -> Result<Device> {
@@ -37,9 +38,15 @@ pub(in crate::model) fn dtype_of(options: &LoadOptions) -> Result<DType> {
     }
 }
 
-/// Refuses a model whose weights have no room, before any is read.
-pub(super) fn require_memory(config: &Config, dtype: DType, device: &Device) -> Result<()> {
-    let sizes = decoder::shapes(config).into_iter().map(|(_, shape)| {
+/// Refuses a model whose weights have no room, before any but the packed ones is read.
+pub(super) fn require_memory(
+    config: &Config,
+    packed: &Matrices,
+    dtype: DType,
+    device: &Device,
+) -> Result<()> {
+    let ahead = decoder::shapes(config).into_iter().filter(|(name, _)| !packed.contains_key(name));
+    let sizes = ahead.map(|(_, shape)| {
         let sizes = shape.into_iter().map(|size| size as u64);
         sizes.fold(1u64, u64::saturating_mul)
     });

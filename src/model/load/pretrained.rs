@@ -12,11 +12,16 @@ use super::{head, tokenizer};
 use crate::error::{Error, Result};
 use crate::model::config::Config;
 use crate::model::lineage::Lineage;
-use crate::model::weights::Tensors;
+use crate::model::weights::{Matrices, Tensors};
 use crate::model::{Model, Weights, decoder};
 
 /// The model in those files.
 pub fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
+    assemble_with(Matrices::new(), files, options)
+}
+
+/// The model in those files, whose `packed` matrices were kept elsewhere.
+pub fn assemble_with(packed: Matrices, files: &Files, options: &LoadOptions) -> Result<Model> {
     let config = files.required("config.json")?;
     let stored: Value = serde_json::from_slice(&config).map_err(|error| {
         Error::failed(format!("config.json of {} cannot be read: {error}", files.source))
@@ -40,8 +45,9 @@ pub fn assemble(files: &Files, options: &LoadOptions) -> Result<Model> {
         tokenizer.set_chat_template(template);
     }
     let device = device_of(&options.device)?;
-    require_memory(&config, dtype_of(options)?, &device)?;
-    let (config, weights, lineage) = read_weights(files, config, options, &device)?;
+    require_memory(&config, &packed, dtype_of(options)?, &device)?;
+    let (config, dense, lineage) = read_weights(files, config, options, &device)?;
+    let weights = Weights { dense, packed };
     finish(config, tokenizer, weights, lineage, options)
 }
 
@@ -52,7 +58,7 @@ fn read_weights(
     config: Config,
     options: &LoadOptions,
     device: &Device,
-) -> Result<(Config, Weights, Lineage)> {
+) -> Result<(Config, Tensors, Lineage)> {
     let dtype = dtype_of(options)?;
     let (mut opened, mut hashes, mut stored) = (Vec::new(), Vec::new(), Vec::new());
     for name in tensors::weight_files(files)? {
@@ -107,7 +113,7 @@ fn read_weights(
     lineage.source = files.source.clone();
     lineage.sha256 = Some(sha256);
     lineage.unused = names.unused;
-    Ok((config.clone(), Weights::dense(weights), lineage))
+    Ok((config.clone(), weights, lineage))
 }
 
 /// Refuses a name that two parts of the weights have.

@@ -62,21 +62,44 @@ impl TensorFile {
         }
     }
 
-    /// The tensor as `dtype` on the CPU.
-    pub fn read(&self, name: &str, dtype: DType) -> Result<Tensor> {
-        let missing = || Error::failed(format!("there is no tensor `{name}`"));
+    /// What a safetensors file's own notes say under a key.
+    pub fn said(&self, key: &str) -> Option<&str> {
+        match self {
+            Self::Safetensors { metadata, .. } => Some(metadata.metadata().as_ref()?.get(key)?),
+            Self::Archive(_) => None,
+        }
+    }
+
+    /// The stored bytes of a tensor in a safetensors file, whatever they are.
+    pub fn bytes(&self, name: &str) -> Result<Vec<u8>> {
         match self {
             Self::Safetensors { bytes, start, metadata } => {
-                let info = metadata.info(name).ok_or_else(missing)?;
-                let stored = stored_type(name, info.dtype)?;
+                let info = metadata.info(name);
+                let info = info.ok_or_else(|| missing(name))?;
                 let (from, to) = info.data_offsets;
-                let values = bytes.at(start + from as u64, to - from)?;
+                bytes.at(start + from as u64, to - from)
+            }
+            Self::Archive(_) => Err(missing(name)),
+        }
+    }
+
+    /// The tensor as `dtype` on the CPU.
+    pub fn read(&self, name: &str, dtype: DType) -> Result<Tensor> {
+        match self {
+            Self::Safetensors { metadata, .. } => {
+                let info = metadata.info(name).ok_or_else(|| missing(name))?;
+                let stored = stored_type(name, info.dtype)?;
+                let values = self.bytes(name)?;
                 let tensor = Tensor::from_raw_buffer(&values, stored, &info.shape, &Device::Cpu)?;
                 Ok(tensor.to_dtype(dtype)?)
             }
             Self::Archive(archive) => Ok(archive.read(name)?.to_dtype(dtype)?),
         }
     }
+}
+
+fn missing(name: &str) -> Error {
+    Error::failed(format!("there is no tensor `{name}`"))
 }
 
 fn safetensors(bytes: Bytes, what: &str) -> Result<TensorFile> {

@@ -27,7 +27,7 @@ cached(#{ what: "draws", rows: rows }, || frame(#{ x: random_integers(rows, 10, 
         register_cached,
     )
     .doc(
-        "Kept are models (with lineage and log), frames, numbers, texts, and arrays and maps of these. The value is found again \
+        "Kept are models (with lineage and log, also over GGUF blocks), classifiers, frames, numbers, texts, and arrays and maps of these. The value is found again \
          where all of this is the same: the key, the closure's code with the functions of the script that it calls, the \
          variables that it reads (frames and models by their content), the seed, the device, the program, and the files that it \
          read. What else it does (printing, saving, its log in the run folder) does not happen again. Entries lie in EBB_CACHE, \

@@ -10,8 +10,10 @@ use crate::files;
 use crate::frame::nested;
 use crate::model::{Model, keep, load};
 use crate::script::api::frame::Frame;
+use crate::script::api::toxicity::Scorer;
 use crate::script::convert;
 use crate::script::host::Host;
+use crate::toxicity;
 
 /// Counted up when entries are written or addressed otherwise.
 const FORM: &str = "ebb cached 1";
@@ -79,6 +81,10 @@ impl Hash {
             self.part("model", &keep::fingerprint(&model)?);
             return Ok(());
         }
+        if let Some(scorer) = value.read_lock::<Scorer>() {
+            self.part("classifier", &toxicity::keep::fingerprint(&scorer)?);
+            return Ok(());
+        }
         if let Some(array) = value.read_lock::<Array>() {
             self.part("array", &array.len().to_string());
             return array.iter().try_for_each(|item| self.value(what, item, place, depth + 1));
@@ -124,7 +130,7 @@ impl Hash {
 fn refused(what: &str, value: &Dynamic) -> Error {
     Error::invalid(
         what,
-        "numbers, texts, booleans, arrays, maps, frames and models",
+        "numbers, texts, booleans, arrays, maps, frames, models and classifiers",
         convert::describe(value),
     )
     .with_hint("make what it stands for inside the closure, or name it by a text")

@@ -11,7 +11,9 @@ use crate::frame::{nested, read, write};
 use crate::model::load::LoadOptions;
 use crate::model::{Model, keep};
 use crate::script::api::frame::Frame;
+use crate::script::api::toxicity::Scorer;
 use crate::script::{convert, order};
+use crate::toxicity;
 
 /// Writes what values are made of into a folder, numbered.
 pub struct Writer<'a> {
@@ -33,6 +35,12 @@ impl Writer<'_> {
             let name = self.next("model");
             keep::write(&model, &made(&self.folder.join(&name))?, self.options)?;
             return Ok(json!({ "model": name }));
+        }
+        if let Some(scorer) = value.read_lock::<Scorer>() {
+            let name = self.next("classifier");
+            let options = of_classifiers(self.options);
+            toxicity::keep::write(&scorer, &made(&self.folder.join(&name))?, &options)?;
+            return Ok(json!({ "classifier": name }));
         }
         if let Some(array) = value.read_lock::<Array>() {
             let items = array.iter().map(|item| self.value(item, depth + 1));
@@ -76,6 +84,15 @@ impl Writer<'_> {
     }
 }
 
+fn of_classifiers(options: &LoadOptions) -> toxicity::LoadOptions {
+    toxicity::LoadOptions {
+        device: options.device.clone(),
+        control: options.control.clone(),
+        roots: options.roots.clone(),
+        ..toxicity::LoadOptions::default()
+    }
+}
+
 fn made(folder: &Path) -> Result<PathBuf> {
     std::fs::create_dir(folder).map_err(|error| Error::io("create", folder, error))?;
     Ok(folder.to_path_buf())
@@ -94,17 +111,14 @@ pub fn check(value: &Dynamic, depth: usize) -> Result<()> {
         return map.values().try_for_each(|item| check(item, depth + 1));
     }
     let is_plain = matches!(value.type_name(), "()" | "bool" | "i64" | "f64" | "char");
-    if is_plain || value.is_string() || value.is::<Frame>() || value.is::<Model>() {
-        Ok(())
-    } else {
-        Err(refused(&value))
-    }
+    let is_whole = value.is::<Frame>() || value.is::<Model>() || value.is::<Scorer>();
+    if is_plain || value.is_string() || is_whole { Ok(()) } else { Err(refused(&value)) }
 }
 
 fn refused(value: &Dynamic) -> Error {
     Error::invalid(
         "the value of cached",
-        "what can be kept: models, frames, numbers, texts, and arrays and maps of these",
+        "what can be kept: models, classifiers, frames, numbers, texts, and arrays and maps of these",
         convert::describe(value),
     )
     .with_hint("keep what it is made from, and make it outside of cached")
@@ -129,6 +143,10 @@ pub fn read(told: &Value, folder: &Path, options: &LoadOptions) -> Result<Dynami
             Dynamic::from(Frame(read::parse(&path, &options.roots.bytes(&path)?)?))
         }
         "model" => Dynamic::from(keep::read(&folder.join(text()?), options)?),
+        "classifier" => {
+            let kept = toxicity::keep::read(&folder.join(text()?), &of_classifiers(options))?;
+            Dynamic::from(Scorer::new(kept))
+        }
         "array" => {
             let items = inner.as_array().ok_or_else(malformed)?.iter();
             items.map(|item| read(item, folder, options)).collect::<Result<Array>>()?.into()
