@@ -29,6 +29,7 @@ mod plots;
 mod prompt;
 mod random;
 mod reports;
+mod runs;
 mod saving;
 mod shipped;
 mod statistics;

@@ -12,9 +12,20 @@ use crate::script::typed;
 const ABOUT: &str =
     "Explore, run and share experiments on how language models learn and forget unsafe examples";
 
-/// The whole program. `run` is described here and read by [`Run::read`], since its options depend on the script.
+/// The program with its prompt and `run`, which is read by [`Run::read`], since its options depend on the script.
 pub fn program() -> Command {
-    with_permissions(Command::new("ebb"))
+    let evaluate = Arg::new("evaluate")
+        .short('e')
+        .long("evaluate")
+        .value_name("CODE")
+        .allow_hyphen_values(true)
+        .help("Evaluate CODE and show its value; nothing is kept");
+    let json = Arg::new("json")
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .requires("evaluate")
+        .help("With -e: print the value as one JSON line, everything else on standard error");
+    with_permissions(Command::new("ebb").arg(evaluate).arg(json))
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .long_about(format!("{ABOUT}.\n\nWithout a command it opens a prompt, with these options."))
@@ -25,47 +36,11 @@ pub fn program() -> Command {
                 .about("Run a script, show its results and keep a record")
                 .override_usage("ebb run SCRIPT [--PARAMETER VALUE]... [OPTIONS]"),
         )
-        .subcommand(
-            Command::new("import")
-                .about("Make a script of a Jupyter notebook")
-                .arg(Arg::new("NOTEBOOK").required(true).help("An .ipynb file"))
-                .arg(
-                    Arg::new("output")
-                        .short('o')
-                        .long("output")
-                        .required(true)
-                        .value_name("SCRIPT")
-                        .help("The script to write, which must not be there yet"),
-                ),
-        )
         .subcommand(with_permissions(
             Command::new("repl")
                 .about("Open a prompt (the same as ebb alone), after a script if one is named")
                 .arg(Arg::new("SCRIPT").help("A .rhai file to run first; its variables stay")),
         ))
-        .subcommand(kernel())
-}
-
-/// `ebb kernel`: options given to `install` are those that Jupyter starts the kernel with.
-fn kernel() -> Command {
-    let user = Arg::new("user")
-        .long("user")
-        .action(ArgAction::SetTrue)
-        .conflicts_with("prefix")
-        .help("Install for the present user [default]");
-    let prefix = Arg::new("prefix")
-        .long("prefix")
-        .value_name("FOLDER")
-        .help("Install below FOLDER, such as that of a Python environment");
-    let install = Command::new("install").about("Tell Jupyter about the kernel");
-    let run = Command::new("run").about("Serve a notebook through a connection file");
-    let file = Arg::new("FILE").required(true).help("The connection file that Jupyter wrote");
-    Command::new("kernel")
-        .about("Use ebb in Jupyter: JupyterLab, Notebook, VS Code, nbclient")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(with_permissions(install.arg(user).arg(prefix)))
-        .subcommand(with_permissions(run.arg(file)))
 }
 
 /// `ebb run` without a script: for its help, and to say that a script is missing.
@@ -80,7 +55,8 @@ pub fn run_without_script() -> Command {
     with_own_options(command)
 }
 
-fn with_permissions(command: Command) -> Command {
+/// A command with the options of whoever runs scripts.
+pub fn with_permissions(command: Command) -> Command {
     let several = |name: &'static str, value: &'static str, help: &'static str| {
         let argument = Arg::new(name).long(name).value_name(value).help(help);
         argument.action(ArgAction::Append)

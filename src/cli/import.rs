@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap::ArgMatches;
+use clap::{Arg, ArgMatches, Command};
 
 use super::exit::{DONE, FAILED};
 use super::progress::Bars;
@@ -11,6 +11,21 @@ use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::notebook::import::import;
 use crate::{files, place, plain};
+
+/// What the command line takes.
+pub fn command() -> Command {
+    Command::new("import")
+        .about("Make a script of a Jupyter notebook")
+        .arg(Arg::new("NOTEBOOK").required(true).help("An .ipynb file"))
+        .arg(
+            Arg::new("output")
+                .short('o')
+                .long("output")
+                .required(true)
+                .value_name("SCRIPT")
+                .help("The script to write, which must not be there yet"),
+        )
+}
 
 /// Reads the notebook and writes the script; what is worth a word goes to standard error.
 pub fn main(matches: &ArgMatches) -> u8 {

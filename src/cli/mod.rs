@@ -6,21 +6,28 @@
 mod arguments;
 mod draw;
 mod environment;
+mod evaluate;
 mod exit;
+mod export;
 mod host;
 mod import;
 mod kernel;
+mod new;
 mod progress;
 mod prose;
 mod repl;
 mod report;
 mod run;
+mod runs;
 mod screen;
 mod signals;
+mod verify;
 mod watch;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Command;
 
 use self::exit::{FAILED, show_usage};
 use crate::{guard, place};
@@ -51,17 +58,37 @@ pub fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
+/// The whole program.
+fn program() -> Command {
+    let others = [
+        new::command(),
+        import::command(),
+        export::command(),
+        verify::command(),
+        runs::command(),
+        kernel::command(),
+    ];
+    arguments::program().subcommands(others)
+}
+
 fn open(words: &[String]) -> u8 {
     match words.split_first() {
         Some((command, rest)) if command == "run" => run::main(rest),
-        _ => match arguments::program()
+        _ => match program()
             .try_get_matches_from(std::iter::once("ebb").chain(words.iter().map(String::as_str)))
         {
             Ok(matches) => match matches.subcommand() {
                 Some(("kernel", options)) => kernel::main(options),
+                Some(("new", options)) => new::main(options),
                 Some(("import", options)) => import::main(options),
+                Some(("export", options)) => export::main(options),
+                Some(("runs", options)) => runs::main(options),
+                Some(("verify", options)) => verify::main(options),
                 Some((_, options)) => repl::main(options),
-                None => repl::main(&matches),
+                None => match matches.get_one::<String>("evaluate") {
+                    Some(code) => evaluate::main(code, &matches),
+                    None => repl::main(&matches),
+                },
             },
             Err(error) => show_usage(&error),
         },

@@ -16,7 +16,6 @@ use crate::error::{Error, Result};
 use crate::notebook::cells::{self, Cell};
 use crate::notebook::outcome::Outcome;
 use crate::notebook::record::{self, Record};
-use crate::notebook::report::html;
 use crate::notebook::runner::{self, Desk};
 use crate::script::engine::Session;
 use crate::script::host::{Host, normal_form, real_form};
@@ -116,7 +115,7 @@ fn prepare(script: &Script, asked: &Run, bars: &Bars) -> Result<Host> {
     Ok(host)
 }
 
-/// Makes the run folder; the script may write there.
+/// Makes the run folder; the script may write there. A result that is asked for as JSON alone leaves none.
 fn begin(
     script: &Script,
     asked: &Run,
@@ -126,6 +125,10 @@ fn begin(
     if let Some(report) = &asked.report {
         checked(&host, "--report", report)?;
     }
+    if asked.json && asked.run_folder.is_none() {
+        let record = Record::unkept(&script.name, &script.text, command, &host);
+        return Ok((host, record));
+    }
     let (folder, roots) = match &asked.run_folder {
         Some(folder) => checked(&host, "--run-dir", folder)?,
         None => {
@@ -134,9 +137,9 @@ fn begin(
             (folder, roots)
         }
     };
-    let record = Record::begin(&folder, roots, &script.name, &script.text, command, &host)?;
-    signals::set_last_word(Some(record.abandoned(&host)));
-    let real = place::folder(record.roots(), &folder)?.path().to_path_buf();
+    let record = Record::begin(&folder, roots.clone(), &script.name, &script.text, command, &host)?;
+    signals::set_last_word(record.abandoned(&host));
+    let real = place::folder(&roots, &folder)?.path().to_path_buf();
     host.access.write.push(real.clone());
     host.run_folder = Some(real);
     Ok((host, record))
@@ -177,7 +180,8 @@ fn carry_out(script: &Script, asked: &Run, host: Rc<Host>, record: Record, scree
         code = code.max(print_json(screen, &outcome));
     }
     match finish(&desk, &host, &outcome, asked.report.as_deref()) {
-        Ok(report) => {
+        Ok(None) => {}
+        Ok(Some(report)) => {
             let line = format!("report: {}\n", plain::one_line(&report.to_string_lossy()));
             screen.remark(&screen.style().dim(&line));
         }
@@ -202,29 +206,28 @@ fn print_json(errors: &Screen, outcome: &Outcome) -> u8 {
     }
 }
 
-/// Writes run.json and the report; gives the report's path.
+/// Writes run.json and the report; gives the report's path, where the run is kept.
 fn finish(
     desk: &Rc<RefCell<Desk>>,
     host: &Host,
     outcome: &Outcome,
     also: Option<&str>,
-) -> Result<PathBuf> {
+) -> Result<Option<PathBuf>> {
     let mut desk = desk.borrow_mut();
     let Some(record) = desk.record() else {
-        return Ok(PathBuf::new());
+        return Ok(None);
     };
-    record.write(host, Some(outcome))?;
+    let closed = record.close(host, outcome)?;
     signals::set_last_word(None);
-    let facts = record.facts(host, Some(outcome));
-    let page = html::page(outcome, &facts);
-    let path = record.report_path();
-    files::write_bytes(record.roots(), &path, page.as_bytes())?;
     if let Some(file) = also {
-        for (name, bytes) in report::files(file, outcome, &facts, &page)? {
+        for (name, bytes) in report::files(file, outcome, &closed.facts, &closed.page)? {
             let (path, roots) = checked(host, "--report", &name)?;
             files::write_bytes(&roots, &path, &bytes)?;
         }
     }
-    let shorter = path.strip_prefix(&host.working_folder);
-    Ok(shorter.map(Path::to_path_buf).unwrap_or(path))
+    let shorter = |path: PathBuf| {
+        let shorter = path.strip_prefix(&host.working_folder);
+        shorter.map(Path::to_path_buf).unwrap_or(path)
+    };
+    Ok(closed.path.map(shorter))
 }

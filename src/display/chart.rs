@@ -1,9 +1,12 @@
 //! A chart as a description: named series over a numeric axis or over categories. `plot/` draws it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::plain::one_line;
 
 /// What a chart looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ChartKind {
     #[default]
     Line,
@@ -13,7 +16,8 @@ pub enum ChartKind {
 }
 
 /// A chart: named series over a numeric axis or over categories.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Chart {
     pub kind: ChartKind,
     pub title: String,
@@ -26,11 +30,14 @@ pub struct Chart {
 }
 
 /// One line, set of points or set of bars. Points with a NaN are gaps.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Series {
     pub name: String,
+    #[serde(with = "gaps")]
     pub points: Vec<(f64, f64)>,
     /// Low and high for each point: a shaded band around a line, error bars on bars and points. Empty when there is none.
+    #[serde(with = "gaps")]
     pub band: Vec<(f64, f64)>,
 }
 
@@ -79,5 +86,25 @@ impl Series {
         let lonely = runs.iter().filter(|run| run.len() == 1).count();
         let sparse = runs.len() > 1 && lonely * 2 > runs.len();
         Stretches { stretches: if sparse { vec![runs.concat()] } else { runs }, sparse }
+    }
+}
+
+/// Points as data: JSON has no NaN, so that a gap is `null`.
+mod gaps {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    type Points = Vec<(f64, f64)>;
+    type Known = Vec<(Option<f64>, Option<f64>)>;
+
+    pub fn serialize<S: Serializer>(points: &Points, to: S) -> Result<S::Ok, S::Error> {
+        let known = |value: f64| value.is_finite().then_some(value);
+        let points: Known = points.iter().map(|(x, y)| (known(*x), known(*y))).collect();
+        points.serialize(to)
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Points, D::Error> {
+        let points = Known::deserialize(from)?;
+        let value = |known: Option<f64>| known.unwrap_or(f64::NAN);
+        Ok(points.into_iter().map(|(x, y)| (value(x), value(y))).collect())
     }
 }

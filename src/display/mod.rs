@@ -7,10 +7,13 @@ pub mod number;
 pub mod table;
 
 pub use chart::{Chart, ChartKind, Series};
-pub use table::{Column, Table};
+pub use table::{Column, KeptRows, Table};
+
+use serde::{Deserialize, Serialize};
 
 /// Something to show.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Output {
     /// Plain text, shown as it is (control characters escaped by whoever draws it).
     Text(String),

@@ -3,6 +3,7 @@
 pub mod bundled;
 pub mod checked;
 pub mod compact;
+pub mod compare;
 pub mod describe;
 pub mod json;
 pub mod nested;

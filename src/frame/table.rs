@@ -1,9 +1,12 @@
 //! A frame as a table of texts: the first and last rows where there are many, numbers short, long texts cut.
 
+use std::sync::Arc;
+
 use polars::prelude::*;
 
-use super::json;
+use super::{json, write};
 use crate::display::number::number;
+use crate::display::table::{Rows, Whole};
 use crate::display::{Column as Heading, Table};
 use crate::error::Result;
 
@@ -43,7 +46,21 @@ pub fn table(frame: &DataFrame, limit: usize) -> Result<Table> {
         all if all == height => size,
         some => format!("{size}; {some} shown"),
     };
-    Ok(Table { columns: columns.collect(), rows, caption })
+    let whole = Whole(Some(Arc::new(Shown(frame.clone()))));
+    Ok(Table { columns: columns.collect(), rows, caption, whole, kept: None })
+}
+
+/// The frame behind a table.
+struct Shown(DataFrame);
+
+impl Rows for Shown {
+    fn size(&self) -> usize {
+        self.0.estimated_size()
+    }
+
+    fn parquet(&self) -> Result<Vec<u8>> {
+        write::parquet(&self.0)
+    }
 }
 
 /// A column's type in a word.

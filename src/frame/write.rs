@@ -28,6 +28,13 @@ pub fn file(frame: &DataFrame, roots: &Roots, path: &Path) -> Result<()> {
     })
 }
 
+/// A parquet file of a frame.
+pub fn parquet(frame: &DataFrame) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes).finish(&mut frame.clone()).during("writing parquet")?;
+    Ok(bytes)
+}
+
 fn table(frame: &DataFrame, format: Format, out: &mut impl Write, path: &Path) -> Result<()> {
     let operation = format!("writing {}", path.display());
     let mut frame = frame.clone();

@@ -2,8 +2,12 @@
 //! shows it.
 
 pub mod cells;
+pub mod compare;
 pub mod import;
+pub mod kept;
+pub mod listing;
 pub mod outcome;
+mod outputs;
 pub mod prose;
 pub mod record;
 pub mod report;

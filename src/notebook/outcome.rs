@@ -1,12 +1,15 @@
 //! What came of a run: the cells, what each of them showed, and the error at its end.
 
+use serde::{Deserialize, Serialize};
+
 use super::cells::{Cell, Content};
 use crate::display::Output;
 use crate::script::display::CellValue;
 use crate::script::report::ScriptError;
 
 /// Something a cell showed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Item {
     /// A value: shown on purpose, or a cell's last one.
     Output(Output),

@@ -1,36 +1,60 @@
 //! The record of a run: a folder with the script, what went in, what came out, and the report.
 //!
 //! `script.rhai` is the script as it was run, `run.json` says with what and when, `metrics.jsonl` holds a line for each
-//! `log(map)`, written at once, and `report.html` is made at the end, also when the script failed.
+//! `log(map)`, written at once, `outputs.jsonl` what each cell showed, and `report.html` is made as the run goes on and at its
+//! end, also when the script failed.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::outcome::{Outcome, Ran};
+use super::outputs::{self, Outputs};
+use super::report::html;
+use crate::display::Table;
 use crate::doorway::{Folder, Roots};
 use crate::error::{Error, Result};
 use crate::script::host::Host;
 use crate::script::report::ScriptError;
-use crate::{files, memory, place, plain};
+use crate::{files, memory, ops, place, plain};
 
-/// A run folder under way.
+/// A run under way, with the folder that it is kept in, if it is kept.
 pub struct Record {
-    folder: PathBuf,
-    /// Below which the folder must really lie when something is written into it.
-    roots: Roots,
+    place: Option<Place>,
     script_name: String,
     script_sha256: String,
     command: Vec<String>,
     started: Timestamp,
+    /// The seed that the run began with; the script may set another.
+    first_seed: u64,
     inputs: Vec<(String, Option<String>)>,
     metrics: Option<File>,
     /// Of each metric its last value, and how many there were.
     last: Map<String, Value>,
     finetunings: Vec<Value>,
+    /// When the page was written, and how long that took.
+    page: Option<(Instant, Duration)>,
+}
+
+/// What is to be said of a run that has ended.
+pub struct Closed {
+    /// What run.json says.
+    pub facts: Value,
+    pub page: String,
+    /// Where the page is, where the run is kept.
+    pub path: Option<PathBuf>,
+}
+
+/// Where a run is kept.
+struct Place {
+    folder: PathBuf,
+    /// Below which the folder must really lie when something is written into it.
+    roots: Roots,
+    outputs: Outputs,
 }
 
 /// What is left to say of a run that ends at once: plain data, which another thread may write.
@@ -53,11 +77,16 @@ impl Abandoned {
 }
 
 /// The file that a run is known by.
-const FACTS: &str = "run.json";
+pub const FACTS: &str = "run.json";
+/// The script as it was run.
+pub const SCRIPT: &str = "script.rhai";
 /// What else a run keeps in its folder.
-const METRICS: &str = "metrics.jsonl";
+pub const METRICS: &str = "metrics.jsonl";
 const REPORT: &str = "report.html";
-const SCRIPT: &str = "script.rhai";
+
+/// The page of a run under way is written no more often than this, and never so often that it costs a tenth of the time.
+const EVERY: Duration = Duration::from_secs(1);
+const SHARE: u32 = 10;
 
 /// Makes the first free `DATE-NAME-N` in the folder `runs`: of several runs that begin at once each gets its own.
 pub fn free_folder(roots: &Roots, runs: &Path, script: &Path) -> Result<PathBuf> {
@@ -88,60 +117,84 @@ impl Record {
         host: &Host,
     ) -> Result<Self> {
         let held = place::folder(&roots, folder)?;
-        let record = Self {
-            folder: folder.to_path_buf(),
-            roots,
-            script_name: script_name.to_string(),
-            script_sha256: files::sha256(script.as_bytes()),
-            command,
-            started: now(),
-            inputs: Vec::new(),
-            metrics: None,
-            last: Map::new(),
-            finetunings: Vec::new(),
-        };
+        let mut record = Self::unkept(script_name, script, command, host);
         let path = folder.join(FACTS);
-        if !files::write_new(
-            &record.roots,
-            &path,
-            facts_text(&record.facts(host, None)).as_bytes(),
-        )? {
+        let facts = facts_text(&record.facts(host, None));
+        if !files::write_new(&roots, &path, facts.as_bytes())? {
             return Err(Error::failed_with_hint(
                 format!("{} already holds the record of a run", folder.display()),
                 "give another folder, or remove this one first",
             ));
         }
-        let written = refuse_strangers(&held).and_then(|()| {
-            files::write_bytes(&record.roots, &folder.join(SCRIPT), script.as_bytes())
-        });
-        if let Err(error) = written {
+        let begun = refuse_strangers(&held)
+            .and_then(|()| files::write_bytes(&roots, &folder.join(SCRIPT), script.as_bytes()))
+            .and_then(|()| Outputs::new(folder, &roots));
+        let outputs = begun.inspect_err(|_| {
             // The run does not begin, so the folder holds none.
             let _ = std::fs::remove_file(held.way(FACTS));
-            return Err(error);
-        }
+        })?;
+        record.place = Some(Place { folder: folder.to_path_buf(), roots, outputs });
         Ok(record)
     }
 
-    /// What is to be said of this run if it is ended at once.
-    pub fn abandoned(&self, host: &Host) -> Abandoned {
-        Abandoned {
-            path: self.folder.join(FACTS),
-            roots: self.roots.clone(),
-            facts: self.facts(host, None),
+    /// A run that leaves no folder; what is to be said of it is gathered all the same.
+    pub fn unkept(script_name: &str, script: &str, command: Vec<String>, host: &Host) -> Self {
+        Self {
+            place: None,
+            script_name: script_name.to_string(),
+            script_sha256: files::sha256(script.as_bytes()),
+            command,
+            started: now(),
+            first_seed: host.seed.get(),
+            inputs: Vec::new(),
+            metrics: None,
+            last: Map::new(),
+            finetunings: Vec::new(),
+            page: None,
         }
     }
 
-    /// Where the report goes.
-    pub fn report_path(&self) -> PathBuf {
-        self.folder.join(REPORT)
+    /// What is to be said of this run if it is ended at once.
+    pub fn abandoned(&self, host: &Host) -> Option<Abandoned> {
+        let Place { folder, roots, .. } = self.place.as_ref()?;
+        let facts = self.facts(host, None);
+        Some(Abandoned { path: folder.join(FACTS), roots: roots.clone(), facts })
     }
 
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Keeps all rows of the table that an item shows, if it shows one and the run is kept.
+    pub fn keep_rows(&mut self, table: &mut Table) -> Result<()> {
+        let place = self.place.as_mut();
+        place.map_or(Ok(()), |place| place.outputs.keep_rows(table))
     }
 
-    pub fn roots(&self) -> &Roots {
-        &self.roots
+    /// Keeps what a cell showed that has ended.
+    pub fn cell(&mut self, cell: usize, ran: &Ran) -> Result<()> {
+        let place = self.place.as_mut();
+        place.map_or(Ok(()), |place| place.outputs.cell(cell, ran))
+    }
+
+    /// Writes the page of a run under way, now and then: what is done, and that the cell `next` is being run.
+    pub fn page_under_way(&mut self, host: &Host, outcome: &Outcome, next: Value) -> Result<()> {
+        let is_due = self.page.is_none_or(|(at, took)| at.elapsed() > EVERY.max(took * SHARE));
+        if !is_due || self.place.is_none() {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let mut facts = self.facts(host, None);
+        facts["running"] = next;
+        self.write_page(&html::page(outcome, &facts))?;
+        self.page = Some((Instant::now(), begun.elapsed()));
+        Ok(())
+    }
+
+    /// Writes the page of the run; gives its path where the run is kept.
+    fn write_page(&self, page: &str) -> Result<Option<PathBuf>> {
+        let Some(Place { folder, roots, .. }) = &self.place else {
+            return Ok(None);
+        };
+        let path = folder.join(REPORT);
+        files::write_bytes(roots, &path, page.as_bytes())?;
+        Ok(Some(path))
     }
 
     /// A file or model that was read.
@@ -159,15 +212,18 @@ impl Record {
 
     /// A line of metrics, on disk when this returns.
     pub fn metrics(&mut self, map: Map<String, Value>) -> Result<()> {
-        let path = self.folder.join(METRICS);
-        let failed = |error| Error::io("write", &path, error);
-        if self.metrics.is_none() {
-            let new = files::create_new(&self.roots, &path)?;
-            self.metrics = Some(new.ok_or_else(|| failed(ErrorKind::AlreadyExists.into()))?);
-        }
         for (name, value) in &map {
             let count = self.last.get(name).and_then(|known| known["count"].as_u64()).unwrap_or(0);
             self.last.insert(name.clone(), json!({ "last": value, "count": count + 1 }));
+        }
+        let Some(Place { folder, roots, .. }) = &self.place else {
+            return Ok(());
+        };
+        let path = folder.join(METRICS);
+        let failed = |error| Error::io("write", &path, error);
+        if self.metrics.is_none() {
+            let new = files::create_new(roots, &path)?;
+            self.metrics = Some(new.ok_or_else(|| failed(ErrorKind::AlreadyExists.into()))?);
         }
         let line = format!("{}\n", plain::json(&Value::Object(map)));
         match &mut self.metrics {
@@ -176,13 +232,19 @@ impl Record {
         }
     }
 
-    /// Writes run.json; without an outcome the run is said to be under way.
-    pub fn write(&self, host: &Host, outcome: Option<&Outcome>) -> Result<()> {
-        write_facts(&self.roots, &self.folder.join(FACTS), &self.facts(host, outcome))
+    /// Writes run.json and the page of a run that has ended.
+    pub fn close(&self, host: &Host, outcome: &Outcome) -> Result<Closed> {
+        let facts = self.facts(host, Some(outcome));
+        if let Some(Place { folder, roots, .. }) = &self.place {
+            write_facts(roots, &folder.join(FACTS), &facts)?;
+        }
+        let page = html::page(outcome, &facts);
+        let path = self.write_page(&page)?;
+        Ok(Closed { facts, page, path })
     }
 
     /// What run.json says.
-    pub fn facts(&self, host: &Host, outcome: Option<&Outcome>) -> Value {
+    fn facts(&self, host: &Host, outcome: Option<&Outcome>) -> Value {
         let status = match outcome {
             None => "running",
             Some(Outcome { error: None, .. }) => "done",
@@ -207,12 +269,15 @@ impl Record {
             "command": self.command,
             "status": status,
             "parameters": parameters,
+            "first_seed": self.first_seed,
             "seed": host.seed.get(),
             "device": host.device,
             "threads": rayon::current_num_threads(),
             "memory": memory::limit(),
             "offline": host.access.offline,
             "ebb": env!("CARGO_PKG_VERSION"),
+            "source": env!("EBB_SOURCE"),
+            "vectors": ops::vectors(),
             "system": format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             "started": self.started.to_string(),
             "ended": outcome.map(|_| now().to_string()),
@@ -228,7 +293,8 @@ impl Record {
 /// Refuses a folder with files that a run would write over, or through, where they are links.
 fn refuse_strangers(folder: &Folder) -> Result<()> {
     let there = |name: &&str| std::fs::symlink_metadata(folder.way(name)).is_ok();
-    match [SCRIPT, METRICS, REPORT].iter().find(|name| there(name)) {
+    let names = [SCRIPT, METRICS, REPORT, outputs::FILE, outputs::FOLDER];
+    match names.iter().find(|name| there(name)) {
         None => Ok(()),
         Some(name) => Err(Error::failed_with_hint(
             format!("{} holds `{name}` already, which is of no run", folder.path().display()),

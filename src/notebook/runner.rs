@@ -4,17 +4,20 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
+use serde_json::{Value, json};
+
 use super::cells::{Cell, Content};
 use super::outcome::{Item, Outcome, Ran};
-use super::prose;
 use super::record::Record;
+use super::{outputs, prose};
 use crate::display::Output;
-use crate::error::Error;
+use crate::display::table::Whole;
+use crate::error::{Error, Result};
 use crate::guard;
 use crate::script::assist::tokens;
 use crate::script::display::CellValue;
 use crate::script::engine::Session;
-use crate::script::host::Event;
+use crate::script::host::{Event, Host};
 use crate::script::report::ScriptError;
 
 /// Where what a notebook shows goes while it runs.
@@ -33,7 +36,7 @@ pub struct Desk {
     front: Box<dyn Front>,
     items: Vec<Item>,
     record: Option<Record>,
-    /// The first metrics line that could not be written.
+    /// The first part of the record that could not be written.
     trouble: Option<Error>,
 }
 
@@ -49,11 +52,8 @@ impl Desk {
             Event::Printed(text) => self.show(Item::Printed(text)),
             Event::Note(text) => self.show(Item::Note(text)),
             Event::Metrics(map) => {
-                if let Some(record) = &mut self.record
-                    && let Err(error) = record.metrics(map)
-                {
-                    self.trouble.get_or_insert(error);
-                }
+                let written = self.record.as_mut().map_or(Ok(()), |record| record.metrics(map));
+                self.note_trouble(written);
             }
             Event::Finetuned(settings) => {
                 if let Some(record) = &mut self.record {
@@ -80,7 +80,12 @@ impl Desk {
         self.keep(item);
     }
 
-    fn keep(&mut self, item: Item) {
+    fn keep(&mut self, mut item: Item) {
+        if let Some(table) = outputs::shows_rows(&mut item) {
+            let kept = self.record.as_mut().map_or(Ok(()), |record| record.keep_rows(table));
+            table.whole = Whole::default();
+            self.note_trouble(kept);
+        }
         match (&item, self.items.last_mut()) {
             (Item::Printed(text), Some(Item::Printed(before))) => {
                 before.push('\n');
@@ -88,6 +93,26 @@ impl Desk {
             }
             _ => self.items.push(item),
         }
+    }
+
+    fn note_trouble(&mut self, written: Result<()>) {
+        if let Err(error) = written {
+            self.trouble.get_or_insert(error);
+        }
+    }
+
+    /// Keeps in the record what the last cell showed, and brings its page up to date: `next` is what is run now.
+    fn record_cells(&mut self, host: &Host, outcome: &Outcome, from: usize, next: Value) {
+        let Some(record) = &mut self.record else { return };
+        let ended = outcome.ran.iter().enumerate().skip(from);
+        let mut written = Ok(());
+        for (place, ran) in ended {
+            written = written.and_then(|()| record.cell(place, ran));
+        }
+        let written = written.and_then(|()| {
+            if next.is_null() { Ok(()) } else { record.page_under_way(host, outcome, next) }
+        });
+        self.note_trouble(written);
     }
 
     /// What was shown since it was last asked for.
@@ -113,7 +138,13 @@ pub fn run(
     let lines: Vec<&str> = script.split_inclusive('\n').collect();
     let mut outcome = Outcome::default();
     let mut read = 0;
-    for cell in cells {
+    let mut recorded = 0;
+    for (place, cell) in cells.iter().enumerate() {
+        if cell.code().is_some() {
+            let next = json!({ "cell": place + 1, "of": cells.len(), "title": cell.title });
+            desk.borrow_mut().record_cells(session.host(), &outcome, recorded, next);
+            recorded = outcome.ran.len();
+        }
         let Content::Code(code) = &cell.content else {
             let items = filled(session, desk, cell);
             outcome.ran.push(Ran { cell: cell.clone(), items, seconds: 0.0 });
@@ -130,14 +161,39 @@ pub fn run(
             seconds: started.elapsed().as_secs_f64(),
         });
         match result {
-            Ok(value) => outcome.last = value,
+            Ok(value) => {
+                outcome.last = value;
+                if session.has_left() {
+                    leave_out(desk, &mut outcome, cells.len() - place - 1);
+                    break;
+                }
+            }
             Err(error) => {
                 outcome.error = Some(error);
-                return outcome;
+                break;
             }
         }
     }
+    desk.borrow_mut().record_cells(session.host(), &outcome, recorded, Value::Null);
+    if let (None, Some(error)) = (&outcome.error, desk.borrow_mut().trouble.take()) {
+        outcome.error = Some(session.failed(error));
+    }
     outcome
+}
+
+/// Says how many cells behind an `exit()` are not run.
+fn leave_out(desk: &Rc<RefCell<Desk>>, outcome: &mut Outcome, count: usize) {
+    if count == 0 {
+        return;
+    }
+    let cells = if count == 1 { "the cell" } else { "the cells" };
+    let note = Item::Note(format!("exit(): {cells} after this one ({count}) were not run"));
+    let mut desk = desk.borrow_mut();
+    desk.show(note);
+    let items = desk.take_items();
+    if let Some(ran) = outcome.ran.last_mut() {
+        ran.items.extend(items);
+    }
 }
 
 /// What a cell of prose shows besides itself: the prose with values in it, and a note where a name has none.
@@ -166,7 +222,7 @@ pub fn one(
     desk: &Rc<RefCell<Desk>>,
     before: &str,
     code: &str,
-) -> Result<CellValue, Box<ScriptError>> {
+) -> std::result::Result<CellValue, Box<ScriptError>> {
     match guard::caught(|| evaluated(session, desk, before, code)) {
         Ok(result) => result,
         Err(fault) => Err(session.failed(fault)),
@@ -178,7 +234,7 @@ fn evaluated(
     desk: &Rc<RefCell<Desk>>,
     before: &str,
     code: &str,
-) -> Result<CellValue, Box<ScriptError>> {
+) -> std::result::Result<CellValue, Box<ScriptError>> {
     let value = CellValue::from(session.evaluate(before, code)?);
     let shown = value.output().map_err(|error| session.failed(error))?;
     if let Some(output) = shown {

@@ -40,3 +40,4 @@ pub use packed::{Blocks, Packed, packed_linear};
 pub use rope::rope;
 pub use soft_cap::soft_cap;
 pub use swiglu::swiglu;
+pub use vector::widest as vectors;

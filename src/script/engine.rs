@@ -99,6 +99,11 @@ impl Session {
         self.evaluate_at(before, cell).map_err(|error| self.explain(&error))
     }
 
+    /// Whether what was evaluated last said `exit()`.
+    pub fn has_left(&self) -> bool {
+        self.host.left.take()
+    }
+
     /// An error that came after evaluation (a value that cannot be shown), as an error of the script.
     pub fn failed(&self, error: crate::error::Error) -> Box<ScriptError> {
         let raised = super::failure::raise_at(rhai::Position::NONE, error);

@@ -67,6 +67,8 @@ pub struct Host {
     pub working_folder: PathBuf,
     /// Values given on the command line, by parameter name, as typed.
     pub given: RefCell<Vec<(String, String)>>,
+    /// Values that a record says the parameters had. They permit nothing: whoever wrote the record is not who runs it.
+    pub recorded: RefCell<Vec<(String, String)>>,
     /// Parameters asked for so far.
     pub parameters: RefCell<Vec<Parameter>>,
     /// Finetunings so far: their logs in the run folder are numbered.
@@ -89,6 +91,8 @@ pub struct Host {
     pub modules: RefCell<BTreeMap<String, ModuleFile>>,
     /// Notes that are told once, however often what they are about happens.
     pub told: RefCell<HashSet<String>>,
+    /// The script said `exit()`: nothing after it is run.
+    pub left: Cell<bool>,
     /// Told of every event, in order.
     pub listener: RefCell<Box<dyn FnMut(Event)>>,
 }
@@ -103,6 +107,7 @@ impl Host {
             script_folder: None,
             working_folder: root,
             given: RefCell::default(),
+            recorded: RefCell::default(),
             parameters: RefCell::default(),
             finetunings: Cell::new(0),
             seed: Cell::new(0),
@@ -114,6 +119,7 @@ impl Host {
             heard: RefCell::default(),
             modules: RefCell::default(),
             told: RefCell::default(),
+            left: Cell::new(false),
             listener: RefCell::new(Box::new(|_| {})),
         }
     }
@@ -135,10 +141,10 @@ impl Host {
         }
     }
 
-    /// What the command line gave for a parameter, as typed.
+    /// What the command line gave for a parameter, or else a record, as typed.
     pub fn given_value(&self, name: &str) -> Option<String> {
-        let given = self.given.borrow();
-        let found = given.iter().find(|(known, _)| known == name);
+        let (given, recorded) = (self.given.borrow(), self.recorded.borrow());
+        let found = given.iter().chain(recorded.iter()).find(|(known, _)| known == name);
         found.map(|(_, value)| value.clone())
     }
 

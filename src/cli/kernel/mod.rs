@@ -14,16 +14,38 @@ mod sockets;
 
 use std::path::Path;
 
-use clap::ArgMatches;
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use jupyter_protocol::ConnectionInfo;
 
-use super::arguments::Common;
+use super::arguments::{Common, with_permissions};
 use super::draw::Style;
 use super::exit::{FAILED, USAGE};
 use super::{environment, screen};
 use crate::cli::progress::Bars;
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
+
+/// What the command line takes: options given to `install` are those that Jupyter starts the kernel with.
+pub fn command() -> Command {
+    let user = Arg::new("user")
+        .long("user")
+        .action(ArgAction::SetTrue)
+        .conflicts_with("prefix")
+        .help("Install for the present user [default]");
+    let prefix = Arg::new("prefix")
+        .long("prefix")
+        .value_name("FOLDER")
+        .help("Install below FOLDER, such as that of a Python environment");
+    let install = Command::new("install").about("Tell Jupyter about the kernel");
+    let run = Command::new("run").about("Serve a notebook through a connection file");
+    let file = Arg::new("FILE").required(true).help("The connection file that Jupyter wrote");
+    Command::new("kernel")
+        .about("Use ebb in Jupyter: JupyterLab, Notebook, VS Code, nbclient")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(with_permissions(install.arg(user).arg(prefix)))
+        .subcommand(with_permissions(run.arg(file)))
+}
 
 /// Reads which of the kernel's two commands is meant.
 pub fn main(matches: &ArgMatches) -> u8 {

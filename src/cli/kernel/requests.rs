@@ -29,6 +29,7 @@ use crate::cli::progress::Bars;
 use crate::cli::{environment, host, signals};
 use crate::control::Control;
 use crate::error::Result;
+use crate::notebook::outcome::Item;
 use crate::notebook::runner::{self, Desk};
 use crate::plain::printable;
 use crate::script::display::CellValue;
@@ -232,6 +233,10 @@ impl Kernel {
         self.stop.store(false, Ordering::Relaxed);
         let result = runner::one(&mut self.session, &self.desk, "", code);
         self.stop.store(false, Ordering::Relaxed);
+        if self.session.has_left() {
+            let note = "exit() ends a script or a prompt; a kernel is ended by the menu of Jupyter";
+            self.desk.borrow_mut().show(Item::Note(note.to_string()));
+        }
         self.desk.borrow_mut().take_items();
         result.map_err(|error| self.lines.placed(*error))
     }

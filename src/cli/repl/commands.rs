@@ -109,7 +109,12 @@ fn variables(prompt: &Prompt) -> Table {
         1 => "1 variable".to_string(),
         count => format!("{count} variables"),
     };
-    Table { columns: ["name", "kind", "size"].map(column).to_vec(), rows, caption }
+    Table {
+        columns: ["name", "kind", "size"].map(column).to_vec(),
+        rows,
+        caption,
+        ..Table::default()
+    }
 }
 
 /// Writes the inputs that worked. A file that is there already is kept, unless this prompt wrote it.

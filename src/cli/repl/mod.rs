@@ -129,6 +129,9 @@ impl Prompt {
                     let _ = editor.add_history_entry(text.as_str());
                     kept.add(&mut editor);
                     self.evaluate(&text);
+                    if self.session.borrow().has_left() {
+                        return DONE;
+                    }
                 }
                 Err(ReadlineError::Interrupted) => {}
                 Err(_) => return DONE,
@@ -158,6 +161,9 @@ impl Prompt {
             };
             if is_whole && !self.evaluate(&std::mem::take(&mut text)) {
                 code = FAILED;
+            }
+            if self.session.borrow().has_left() {
+                return code;
             }
         }
         if !text.trim().is_empty() && !self.evaluate(&text) {

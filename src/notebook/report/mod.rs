@@ -1,7 +1,7 @@
 //! Reports of a run, one file per format.
 
 mod code;
-mod cut;
+pub mod cut;
 mod escape;
 mod fragment;
 pub mod html;

@@ -30,6 +30,20 @@ pub fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<portable::Portable>()
 }
 
+/// What the widest vectors of this processor are called. Results do not depend on them.
+pub fn widest() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if wide512::available() {
+            return "AVX-512";
+        }
+        if wide256::available() {
+            return "AVX2";
+        }
+    }
+    "portable"
+}
+
 /// A kernel's results with every kind of vectors that this processor has, each with its name.
 #[cfg(test)]
 pub fn run_each<K: Kernel>(kernel: impl Fn() -> K) -> Vec<(&'static str, K::Output)> {

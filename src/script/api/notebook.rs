@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rhai::{Dynamic, Engine, Map, NativeCallContext};
+use rhai::{Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
 
 use crate::display::Output;
 use crate::error::{Error, Result};
@@ -48,6 +48,14 @@ pub const RECORDS: &[Record] = &[
         },
     )
     .doc("A cell of prose shows what a variable holds where it says `{{ name }}`; `markdown` is for prose that a script makes itself."),
+    Record::new(
+        "exit",
+        &["exit()", "exit(value)"],
+        "Ends the script, or the prompt; cells that come after are not run",
+        "if 1 > 2 { exit() }",
+        register_exit,
+    )
+    .doc("A value is the script's last one. What was shown and logged stays, and the run counts as done."),
     Record::new(
         "print",
         &["print(value)"],
@@ -193,6 +201,21 @@ fn register_run_dir(engine: &mut Engine, host: &Rc<Host>) {
     engine.register_fn("run_dir", move || match &host.run_folder {
         Some(folder) => Dynamic::from(folder.display().to_string()),
         None => Dynamic::UNIT,
+    });
+}
+
+fn register_exit(engine: &mut Engine, host: &Rc<Host>) {
+    let leave = |host: &Host, context: &NativeCallContext, value: Dynamic| -> ScriptResult<()> {
+        host.left.set(true);
+        Err(Box::new(EvalAltResult::Exit(value, context.call_position())))
+    };
+    let plain = host.clone();
+    engine.register_fn("exit", move |context: NativeCallContext| {
+        leave(&plain, &context, Dynamic::UNIT)
+    });
+    let host = host.clone();
+    engine.register_fn("exit", move |context: NativeCallContext, value: Dynamic| {
+        leave(&host, &context, value)
     });
 }
 

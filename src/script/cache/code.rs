@@ -48,7 +48,13 @@ pub fn of(context: &NativeCallContext, host: &Host, name: &str) -> Result<Vec<St
         reads_parameters |= module.asks_parameters;
     }
     if reads_parameters {
-        parts.extend(host.given.borrow().iter().map(|(name, value)| format!("{name}={value}")));
+        parts.extend(
+            host.given
+                .borrow()
+                .iter()
+                .chain(host.recorded.borrow().iter())
+                .map(|(name, value)| format!("{name}={value}")),
+        );
     }
     Ok(parts)
 }

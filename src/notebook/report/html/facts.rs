@@ -21,6 +21,23 @@ fn column(name: &str, numeric: bool) -> Column {
     Column { name: name.to_string(), kind: String::new(), numeric }
 }
 
+/// What of a run under way is being done.
+pub fn running(facts: &Value) -> String {
+    let running = &facts["running"];
+    if running.is_null() {
+        return String::new();
+    }
+    let title = match running["title"].as_str() {
+        Some(title) if !title.is_empty() => format!(": {}", escape(title)),
+        _ => String::new(),
+    };
+    format!(
+        "<section class=\"running\">\n<p><strong>Running</strong> cell {} of {}{title}. This page shows what is done, and loads \
+         itself again every five seconds.</p>\n</section>\n",
+        running["cell"], running["of"]
+    )
+}
+
 /// The last value of each metric that the script logged, and how many there were.
 pub fn metrics(facts: &Value) -> String {
     let Some(metrics) = facts["metrics"].as_object().filter(|metrics| !metrics.is_empty()) else {
@@ -32,7 +49,7 @@ pub fn metrics(facts: &Value) -> String {
     let shown = Table {
         columns: vec![column("metric", false), column("last value", true), column("logged", true)],
         rows: metrics.iter().map(row).collect(),
-        caption: String::new(),
+        ..Table::default()
     };
     format!("<section id=\"metrics\">\n<h2>Logged metrics</h2>\n{}</section>\n", table(&shown, ""))
 }
@@ -62,7 +79,7 @@ pub fn finetunings(facts: &Value) -> String {
     let shown = Table {
         columns: std::iter::once(column("setting", false)).chain(numbers).collect(),
         rows: names.iter().map(row).collect(),
-        caption: String::new(),
+        ..Table::default()
     };
     format!("<section id=\"finetunings\">\n<h2>Finetunings</h2>\n{}</section>\n", table(&shown, ""))
 }

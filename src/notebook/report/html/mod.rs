@@ -21,6 +21,8 @@ use crate::script::report::ScriptError;
 
 pub use self::items::CHART;
 
+/// The page of a run under way looks by itself whether there is more to see.
+const AGAIN: &str = "<meta http-equiv=\"refresh\" content=\"5\">\n";
 const STYLE: &str = include_str!("style.css");
 
 /// The page. `facts` is what run.json says.
@@ -36,16 +38,18 @@ pub fn page(outcome: &Outcome, facts: &Value) -> String {
     if let Some(error) = &outcome.error {
         body.push_str(&failure(error));
     }
+    body.push_str(&facts::running(facts));
     body.push_str(&facts::metrics(facts));
     body.push_str(&facts::finetunings(facts));
     body.push_str(&facts::record(facts));
     let columns = tables::flush_right(widest(outcome).max(3));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n\
+         content=\"width=device-width, initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n{}\
          <title>{}</title>\n<style>\n{STYLE}{columns}</style>\n</head>\n<body>\n<main>\n{body}</main>\n\
          <script>{}</script>\n</body>\n</html>\n",
         script::policy(),
+        if facts["running"].is_null() { "" } else { AGAIN },
         escape(&title),
         script::SCRIPT
     )

@@ -1,0 +1,52 @@
+//! `ebb export RUN FILE`: the report of a run that was kept, as a page, Markdown or a Jupyter notebook.
+
+use std::path::Path;
+
+use clap::{Arg, ArgMatches, Command};
+
+use super::exit::{DONE, FAILED};
+use super::progress::Bars;
+use super::report;
+use super::screen::{Screen, Stream};
+use crate::doorway::Roots;
+use crate::error::Result;
+use crate::notebook::kept;
+use crate::notebook::report::html;
+use crate::{files, place, plain};
+
+/// What the command line takes.
+pub fn command() -> Command {
+    Command::new("export")
+        .about("Write the report of a run that was kept")
+        .arg(Arg::new("RUN").required(true).help("The folder of a run"))
+        .arg(Arg::new("FILE").required(true).help("The report to write: .html, .md or .ipynb"))
+}
+
+/// Reads the run and writes the report; what is worth a word goes to standard error.
+pub fn main(matches: &ArgMatches) -> u8 {
+    let screen = Screen::new(Stream::Error, Bars::new());
+    let text = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
+    match carry_out(&text("RUN"), &text("FILE")) {
+        Ok(notes) => {
+            for note in notes {
+                screen.remark(&format!("note: {}\n", plain::printable(&note)));
+            }
+            DONE
+        }
+        Err(error) => {
+            screen.remark(&screen.style().error(&error));
+            FAILED
+        }
+    }
+}
+
+fn carry_out(run: &str, file: &str) -> Result<Vec<String>> {
+    report::check(Some(file))?;
+    place::check_name(Path::new(file))?;
+    let kept = kept::open(Path::new(run))?;
+    let page = html::page(&kept.outcome, &kept.facts);
+    for (name, bytes) in report::files(file, &kept.outcome, &kept.facts, &page)? {
+        files::write_bytes(&Roots::anywhere(), Path::new(&name), &bytes)?;
+    }
+    Ok(kept.notes)
+}
