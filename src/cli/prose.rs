@@ -1,12 +1,25 @@
-//! Markdown as text for a terminal: wrapped, with headings and code set off.
+//! Markdown as text for a terminal: wrapped, with headings, code and tables set off.
 
+use comfy_table::{ContentArrangement, TableComponent};
 use unicode_width::UnicodeWidthStr;
+
+/// A table in a narrower terminal is told row by row.
+const NARROWEST_TABLE: usize = 60;
 
 /// Prose as lines no wider than `width`. What it says is taken as it is: whoever shows it makes it printable first.
 pub fn prose(text: &str, width: usize, colour: bool) -> String {
     let mut out = String::new();
-    for line in text.lines() {
-        if let Some(heading) = line.strip_prefix('#') {
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        if let (Some(head), true) = (cells(line), lines.peek().is_some_and(|next| is_rule(next))) {
+            lines.next();
+            let mut rows = Vec::new();
+            while let Some(row) = lines.peek().and_then(|next| cells(next)) {
+                rows.push(row);
+                lines.next();
+            }
+            out.push_str(&table(&head, &rows, width));
+        } else if let Some(heading) = line.strip_prefix('#') {
             out.push_str(&painted("1", heading.trim_start_matches('#').trim_start(), colour));
         } else if line.starts_with("    ") {
             out.push_str(&painted("36", line, colour));
@@ -17,6 +30,59 @@ pub fn prose(text: &str, width: usize, colour: bool) -> String {
         out.push('\n');
     }
     out
+}
+
+/// The cells of a table's line, between bars; `\|` is a bar of the text.
+fn cells(line: &str) -> Option<Vec<String>> {
+    let inside = line.trim().strip_prefix('|')?;
+    let inside = inside.strip_suffix('|').unwrap_or(inside);
+    let mut cells = vec![String::new()];
+    let mut characters = inside.chars().peekable();
+    while let Some(character) = characters.next() {
+        let is_text = character != '|';
+        let character = if character == '\\' && characters.peek() == Some(&'|') {
+            characters.next().unwrap_or(character)
+        } else {
+            character
+        };
+        match cells.last_mut() {
+            Some(cell) if is_text => cell.push(character),
+            _ => cells.push(String::new()),
+        }
+    }
+    Some(cells.iter().map(|cell| cell.trim().to_string()).collect())
+}
+
+/// The line between a table's head and its rows.
+fn is_rule(line: &str) -> bool {
+    let is_dashes = |cell: &String| {
+        cell.contains('-') && cell.chars().all(|character| matches!(character, '-' | ':'))
+    };
+    cells(line).is_some_and(|cells| cells.iter().all(is_dashes))
+}
+
+/// A table fitted to the width, or where it would be squeezed a paragraph for each row.
+fn table(head: &[String], rows: &[Vec<String>], width: usize) -> String {
+    if width < NARROWEST_TABLE {
+        let told = rows.iter().map(|row| {
+            let said: Vec<&str> =
+                row.iter().map(String::as_str).filter(|cell| !cell.is_empty()).collect();
+            wrapped(&format!("- {}", said.join(" · ")), "  ", width)
+        });
+        return told.collect::<Vec<_>>().join("\n");
+    }
+    let mut drawn = comfy_table::Table::new();
+    drawn
+        .load_preset(comfy_table::presets::NOTHING)
+        .set_style(TableComponent::HeaderLines, '─')
+        .set_style(TableComponent::MiddleHeaderIntersections, '─')
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(u16::try_from(width).unwrap_or(u16::MAX))
+        .set_header(head);
+    for row in rows {
+        drawn.add_row(row);
+    }
+    drawn.trim_fmt()
 }
 
 fn painted(code: &str, text: &str, colour: bool) -> String {
@@ -41,4 +107,29 @@ fn wrapped(line: &str, hang: &str, width: usize) -> String {
         out.push_str(word);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "Options:\n\n| option | type | meaning |\n| --- | :-: | --- |\n\
+        | `steps` | whole number | How many steps are taken, instead of what else would be taken without them |\n\
+        | `mark` | string | Written a \\| b |\n\nBehind.";
+
+    #[test]
+    fn a_table_fits_the_width_and_is_told_row_by_row_where_it_would_be_squeezed() {
+        for width in [30, 60, 80, 200] {
+            let drawn = prose(TABLE, width, false);
+            assert!(drawn.lines().all(|line| line.width() <= width), "{width}:\n{drawn}");
+            assert!(drawn.contains("`steps`") && drawn.contains("a | b"), "{drawn}");
+            assert!(!drawn.contains("---") && drawn.ends_with("\n\nBehind.\n"), "{drawn}");
+            assert_eq!(drawn.contains("option "), width >= NARROWEST_TABLE, "{drawn}");
+        }
+    }
+
+    #[test]
+    fn bars_without_a_rule_below_them_are_text() {
+        assert_eq!(prose("| a | b |\nmore", 80, false), "| a | b |\nmore\n");
+    }
 }
