@@ -118,7 +118,10 @@ impl Error {
             Self::Unknown { what, known, .. } if !known.is_empty() => {
                 let mut names = known.clone();
                 names.sort();
-                let shown = names.iter().take(24).cloned().collect::<Vec<_>>();
+                names.dedup();
+                // Options are few enough to be read, and one that is left out may be the one that is sought.
+                let most = if *what == "option" { names.len() } else { 24 };
+                let shown = names.iter().take(most).cloned().collect::<Vec<_>>();
                 let more = names.len().saturating_sub(shown.len());
                 let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
                 Some(format!("known {what}s: {}{tail}", shown.join(", ")))

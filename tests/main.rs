@@ -25,6 +25,7 @@ mod model_scores;
 mod models;
 mod notebook;
 mod ops;
+mod options;
 mod plots;
 mod prompt;
 mod random;

@@ -154,6 +154,8 @@ fn help_tells_of_a_function_and_of_one_of_the_script() {
     terminal.enter("help(\"run_dir\")");
     terminal.sees("run_dir() -> string");
     terminal.enter("help(run_dir)");
+    terminal.enter("?str_split");
+    terminal.sees("Parts keep the separator at their end");
     terminal.enter(":clear");
     terminal.enter("/// Doubles a number.\nfn doubled(n) { n * 2 }");
     terminal.enter("?doubled");

@@ -11,7 +11,7 @@ use crate::script::failure::{At, ScriptResult};
 use crate::script::host::Host;
 use crate::script::messages::Passage;
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 
 pub const RECORDS: &[Record] = &[Record::new(
     "Model.chat",
@@ -37,9 +37,14 @@ pub const RECORDS: &[Record] = &[Record::new(
      A message goes to the template whole: `name`, `tool_calls`, reasoning and what else it has; a key of it whose value is \
      () counts as absent. Maps within a message keep the order of their keys where they come from a frame; a map written in \
      the script has none. A `content` that is a list of parts becomes their text where the template wants text. \
-     Options: `generation_prompt` (true: the text ends where the assistant begins to speak), `template` (another than the \
-     model's). `generate` with `chat: true` does this by itself.",
-)];
+     `generate` with `chat: true` does this by itself.",
+)
+.options(&[
+    &[
+        option("generation_prompt", "true or false", "true", "The text ends where the assistant begins to speak"),
+        option("template", "string", "", "Another template than the model's"),
+    ],
+])];
 
 fn chat(host: &Host, model: &Model, messages: &Dynamic, options: Options) -> Result<String> {
     let prompt = options.boolean("generation_prompt")?.unwrap_or(true);

@@ -7,7 +7,7 @@ use polars::prelude::{DataFrame, DataType};
 use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
 use super::frame::Frame;
-use super::model::{kept_folders, log_frame, stored_as};
+use super::model::{SAVING, kept_folders, log_frame, stored_as};
 use super::texts;
 use super::toxicity::Scorer;
 use crate::error::{Context, Error, Result};
@@ -17,11 +17,91 @@ use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host};
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{OptionDoc, Record, option};
 use crate::toxicity::{self, Fresh, Rows, Settings, Start};
 use crate::train::options::{Duration, Options as Plain, Schedule};
 
 const NAME: &str = "train_classifier";
+
+/// What `train_classifier` takes.
+const OPTIONS: &[OptionDoc] = &[
+    option(
+        "labels",
+        "string or array of strings",
+        "",
+        "The columns to learn; else the labels of the Scorer",
+    ),
+    option("text", "column, template or closure", r#""text""#, "Where the texts are"),
+    option("steps", "whole number", "", "How many steps are taken, instead of `epochs`"),
+    option("max_steps", "whole number", "", "Another name of `steps`"),
+    option("epochs", "number", "3", "How often every row is taken"),
+    option("batch_size", "whole number", "32", "Texts of a batch"),
+    option(
+        "learning_rate",
+        "number",
+        "",
+        "The highest learning rate of the schedule; else 5e-4 from nothing, 5e-5 from a Scorer",
+    ),
+    option("lr", "number", "", "Another name of `learning_rate`"),
+    option(
+        "schedule",
+        "string",
+        r#""linear""#,
+        r#"How the learning rate goes down: "linear", "cosine" or "constant""#,
+    ),
+    option("warmup_steps", "whole number", "0", "Steps over which the learning rate goes up first"),
+    option("weight_decay", "number", "0", "The weight decay of AdamW"),
+    option("clip", "number", "1.0", "The largest norm of a gradient; 0 is off"),
+    option(
+        "dropout",
+        "number",
+        "0.1",
+        "The share of hidden states that are left out at random; not of attention",
+    ),
+    option(
+        "max_length",
+        "whole number",
+        "",
+        "Tokens of a text, which is cut behind them; else the window",
+    ),
+    option("seed", "whole number", "", "The seed of all that is random; else that of the run"),
+    option(
+        "shuffle",
+        "true or false",
+        "true",
+        "Takes the texts in a random order; batches hold texts of about one length",
+    ),
+    option(
+        "class_weights",
+        "string or map",
+        "",
+        r#""balanced", or a map from a label to what the loss of its positives is multiplied by"#,
+    ),
+    option(
+        "validation",
+        "frame",
+        "",
+        "A frame like the data, which is not trained on and whose loss is logged",
+    ),
+    option(
+        "validate_every",
+        "whole number",
+        "",
+        "Steps between validations, for `best` and `patience`; else there is one at the end",
+    ),
+    option(
+        "best",
+        "true or false",
+        "false",
+        "Gives the weights with the lowest validation loss; needs `validate_every`",
+    ),
+    option(
+        "patience",
+        "whole number",
+        "",
+        "Stops after so many validations without a lower loss; needs `validate_every`",
+    ),
+];
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -39,14 +119,9 @@ train_classifier(small, rows, #{ labels: "toxicity", steps: 2, batch_size: 4, se
          `num_attention_heads` (4), `intermediate_size` (4 times the hidden size), `max_position_embeddings` (128), `vocab_size` (8192, of \
          a byte-level BPE tokenizer that is trained on the texts), `lowercase` (true), and the rest with transformers' defaults. \
          Labels: columns with numbers from 0 to 1, or booleans; a missing value is not known and gives no loss. The loss is the mean \
-         binary cross-entropy over what is known. Options: `labels` (columns; default those of the Scorer), `text` (column, \
-         template or closure; default the column `text`), `steps` (also `max_steps`) or `epochs` (3), `batch_size` (32), `learning_rate` or `lr` \
-         (5e-4 from nothing, 5e-5 from a Scorer), `schedule` (\"linear\", \"cosine\", \"constant\"), `warmup_steps` (0), `weight_decay` (0), \
-         `clip` (1.0), `dropout` (0.1; on hidden states, not on attention), `max_length` (the window), `seed`, `shuffle` (true; batches \
-         hold texts of about one length), `class_weights` (\"balanced\", or a map from a label to what the loss of its \
-         positives is multiplied by), `validation` (a frame like the data), `validate_every` (steps), `best` (true gives the weights \
-         with the lowest loss), `patience` (stop after so many validations without a lower one).",
-    ),
+         binary cross-entropy over what is known.",
+    )
+    .options(&[OPTIONS]),
     Record::new(
         "Scorer.save",
         &["d.save(folder) -> Scorer", "d.save(folder, opts) -> Scorer"],
@@ -54,7 +129,8 @@ train_classifier(small, rows, #{ labels: "toxicity", steps: 2, batch_size: 4, se
         r#"load_detoxify("classifier").save("copy")"#,
         register_save,
     )
-    .doc("Options: `dtype` (\"f32\", \"f16\", \"bf16\"): how the weights are stored. The folder appears whole or not at all."),
+    .doc("The folder appears whole or not at all.")
+    .options(&[SAVING]),
     Record::new(
         "Scorer.log",
         &["d.log() -> Frame", "d.lineage() -> map"],

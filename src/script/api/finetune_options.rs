@@ -4,11 +4,115 @@ use crate::error::{Error, Result};
 use crate::model::{Model, adapter};
 use crate::script::host::Host;
 use crate::script::options::Options;
+use crate::script::record::{OptionDoc, option};
 use crate::train::checkpoint::Keeping;
 use crate::train::options::{
     Duration, LossAverage, Method, Options as Settings, Precision, Schedule,
 };
 use crate::train::outputs::Outputs;
+
+/// What `finetune` takes beside the options that say where texts are.
+pub const OPTIONS: &[OptionDoc] = &[
+    option(
+        "method",
+        "string",
+        r#""full""#,
+        r#"What is trained: "full", "lora", "last_block" or "head""#,
+    ),
+    option("rank", "whole number", "8", "The rank of LoRA's matrices"),
+    option("alpha", "number", "16", "What LoRA's matrices are scaled by, over the rank"),
+    option("dropout", "number", "0.05", "The share of LoRA's inputs that are left out at random"),
+    option(
+        "targets",
+        "string or array of strings",
+        "",
+        r#"The modules that LoRA adapts, named as PEFT has them, or "all-linear"; else the family's usual ones, such as ["q_proj", "v_proj"]"#,
+    ),
+    option("steps", "whole number", "", "How many steps are taken, instead of `epochs`"),
+    option(
+        "epochs",
+        "number",
+        "1",
+        "How often every row is taken; the last batch of each may be short",
+    ),
+    option(
+        "stop_after",
+        "whole number",
+        "",
+        "Stops after so many of these steps with the model on the way, from which a call with the same `dir`, `resume: true` and a later `stop_after` goes on",
+    ),
+    option("batch_size", "whole number", "4", "Rows of a batch"),
+    option("gradient_accumulation", "whole number", "1", "Batches of a step"),
+    option(
+        "max_length",
+        "whole number",
+        "",
+        "Tokens of a row, which is cut behind them; else the model's context",
+    ),
+    option("shuffle", "true or false", "true", "Takes the rows in a random order"),
+    option("seed", "whole number", "", "The seed of all that is random; else that of the run"),
+    option("learning_rate", "number", "2e-4", "The highest learning rate of the schedule"),
+    option("lr", "number", "", "Another name of `learning_rate`"),
+    option(
+        "schedule",
+        "string",
+        r#""linear""#,
+        r#"How the learning rate goes down: "linear", "cosine" or "constant""#,
+    ),
+    option("warmup_steps", "whole number", "0", "Steps over which the learning rate goes up first"),
+    option("weight_decay", "number", "0", "The weight decay of AdamW"),
+    option("beta1", "number", "0.9", "The decay of AdamW's mean of gradients"),
+    option("beta2", "number", "0.999", "The decay of AdamW's mean of squared gradients"),
+    option("epsilon", "number", "1e-8", "What AdamW adds to its divisor"),
+    option("clip", "number", "1.0", "The largest norm of a gradient; 0 is off"),
+    option(
+        "loss_average",
+        "string",
+        r#""token""#,
+        r#"What a step's loss is the mean of: "token", all its tokens alike, or "batch", the means of its batches"#,
+    ),
+    option(
+        "precision",
+        "string",
+        r#""model""#,
+        r#"What is computed in: "model" as the model is, "f32" or "bf16"; trained weights are f32 in any case"#,
+    ),
+    option("recompute", "true or false", "false", "Keeps less in memory and takes longer"),
+    option(
+        "validation",
+        "frame or array",
+        "",
+        "Rows like the data, which are not trained on and whose loss is logged",
+    ),
+    option(
+        "validate_every",
+        "whole number",
+        "",
+        "Steps between validations, for `best` and `patience`; else there is one at the end",
+    ),
+    option(
+        "best",
+        "true or false",
+        "false",
+        "Gives the weights with the lowest validation loss; needs `validate_every`",
+    ),
+    option(
+        "patience",
+        "whole number",
+        "",
+        "Stops after so many validations without a lower loss; needs `validate_every`",
+    ),
+    option("dir", "string", "", "The folder of checkpoints and of the log"),
+    option("save_every", "whole number", "100", "Steps between checkpoints"),
+    option("keep", "whole number", "2", "How many checkpoints are kept"),
+    option(
+        "resume",
+        "true or false",
+        "false",
+        "Goes on from the latest checkpoint in `dir`, to the same bytes",
+    ),
+    option("tensorboard", "string", "", "A folder for the event files of TensorBoard"),
+];
 
 /// The settings of a finetuning of `model`; `seed` where none is given.
 pub fn settings(options: &Options, seed: u64, model: &Model) -> Result<Settings> {

@@ -18,7 +18,7 @@ use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host};
 use crate::script::messages::Passage;
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 
 pub const RECORDS: &[Record] = &[Record::new(
     "Model.generate",
@@ -28,13 +28,24 @@ pub const RECORDS: &[Record] = &[Record::new(
     register,
 )
 .doc(
-    "A frame's prompts are its column `prompt`, or what `prompt` says: a column, template or closure. Options: \
-     `max_new_tokens` (100), `stop` (strings that end a row), `batch_size` (32; it never changes a text), `temperature` (0: \
-     the likeliest token), `top_k`, `top_p`, `repetition_penalty`, `seed`, `chat` (true: a prompt is what the user says, or \
-     a conversation #{ role, content }…, and goes through the model's chat template), `ids` (true: token ids instead of \
-     text), `draft` (what each row is expected to say: a column, template or closure of the frame, or a text for each prompt. \
-     It changes no text; rows that say it take one pass instead of one for each token). Prompts may be arrays of token ids.",
-)];
+    "A frame's prompts are its column `prompt` unless the option says otherwise. Prompts may be arrays of token ids.",
+)
+.options(&[
+    &[
+        option("prompt", "column, template or closure", r#""prompt""#, "Where the prompts of a frame are"),
+        option("max_new_tokens", "whole number", "100", "The most tokens that are written"),
+        option("stop", "string or array of strings", "[]", "Texts that end a row"),
+        option("batch_size", "whole number", "32", "Rows that are written at once; it never changes a text"),
+        option("temperature", "number", "0", "How freely tokens are drawn; 0 takes the likeliest"),
+        option("top_k", "whole number", "0", "Draws from the so many likeliest tokens; 0 from all"),
+        option("top_p", "number", "1", "Draws from the likeliest tokens that have this probability together"),
+        option("repetition_penalty", "number", "1", "Divides the logits of tokens that stand there already; 1 is off"),
+        option("seed", "whole number", "", "The seed of the draws; else that of the run"),
+        option("chat", "true or false", "false", "A prompt is what the user says, or a conversation #{ role, content }…, and goes through the model's chat template"),
+        option("ids", "true or false", "false", "Gives token ids instead of text"),
+        option("draft", "column, template, closure, string or array of strings", "", "What each row is expected to say: of the frame, or a text for each prompt; it changes no text, and rows that say it take one pass instead of one for each token"),
+    ],
+])];
 
 fn register(engine: &mut Engine, host: &Rc<Host>) {
     let plain = host.clone();

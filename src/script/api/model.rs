@@ -26,7 +26,15 @@ use crate::script::convert;
 use crate::script::failure::At;
 use crate::script::host::{Event, Host};
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{OptionDoc, Record, option};
+
+/// The options of saving a model or a classifier.
+pub const SAVING: &[OptionDoc] = &[option(
+    "dtype",
+    "string",
+    r#""f32""#,
+    r#"How the weights are stored: "f32", "f16" or "bf16""#,
+)];
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -39,9 +47,17 @@ pub const RECORDS: &[Record] = &[
     .doc(
         "`ebb/NAME` is bundled; a folder has save_pretrained layout or is a PEFT adapter folder; a `.gguf` file holds everything, \
          and its matrices stay in their blocks; `org/name@revision` is a Hub \
-         repository. Options: `device` (\"auto\", \"cpu\", \"cuda:0\"), `dtype` (\"f32\", \"bf16\", \"f16\"), `revision`, `adapter` \
-         (a PEFT folder to put over the model), `quantize` (\"q8_0\", \"q4_0\", …: the matrices in GGUF blocks).",
-    ),
+         repository.",
+    )
+    .options(&[
+        &[
+            option("device", "string", "", r#"What it runs on: "auto", "cpu" or "cuda:0"; else what the run is told"#),
+            option("dtype", "string", r#""f32""#, r#"What the weights are held in: "f32", "bf16" or "f16""#),
+            option("revision", "string", "", "The branch, tag or commit of a Hub repository"),
+            option("adapter", "string", "", "A PEFT folder to put over the model"),
+            option("quantize", "string", "", r#"Packs the matrices into GGUF blocks: "q8_0", "q6_k", "q5_k", "q5_1", "q5_0", "q4_k", "q4_1" or "q4_0""#),
+        ],
+    ]),
     Record::new(
         "train_tokenizer",
         &["train_tokenizer(texts, opts) -> Tokenizer"],
@@ -49,7 +65,13 @@ pub const RECORDS: &[Record] = &[
         r#"train_tokenizer(["the cat sat on the mat"], #{ vocab_size: 270, special_tokens: ["<end>"], spaces: "apart" })"#,
         register_tokenizer,
     )
-    .doc("Options: `vocab_size` (2048), `special_tokens` ([\"<end>\"]); they take the first ids, and the first of them ends a text; `spaces` (\"joined\" with the word behind them as GPT-2 has it, or \"apart\" as tokens of their own)."),
+    .options(&[
+        &[
+            option("vocab_size", "whole number", "2048", "How many tokens it has"),
+            option("special_tokens", "string or array of strings", r#"["<end>"]"#, "They take the first ids, and the first of them ends a text"),
+            option("spaces", "string", r#""joined""#, r#""joined" with the word behind them as GPT-2 has it, or "apart" as tokens of their own"#),
+        ],
+    ]),
     Record::new(
         "new_model",
         &["new_model(config, tokenizer, seed) -> Model"],
@@ -66,7 +88,8 @@ new_model(#{ hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_a
         r#"load_model("ebb/tiny").save("copy")"#,
         register_save,
     )
-    .doc("Options: `dtype` (\"f32\"): how the weights are stored. The folder appears whole or not at all."),
+    .doc("The folder appears whole or not at all.")
+    .options(&[SAVING]),
     Record::new(
         "Model.merge",
         &["m.merge() -> Model"],
@@ -136,9 +159,13 @@ new_model(#{ hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_a
         },
     )
     .doc(
-        "Options: `add_special` (true; false gives the text's own tokens alone, as for a rendered chat). A text that begins with \
-         the begin token gets no second one.",
-    ),
+        "A text that begins with the begin token gets no second one.",
+    )
+    .options(&[
+        &[
+            option("add_special", "true or false", "true", "Puts a begin token in front where the model has one; false gives the text's own tokens alone, as for a rendered chat"),
+        ],
+    ]),
     Record::new(
         "Model.logits",
         &["m.logits(text) -> array"],

@@ -7,7 +7,7 @@ use polars::prelude::{DataFrame, DataType};
 use rhai::{Engine, Map, NativeCallContext};
 
 use super::frame::Frame;
-use super::plot_options::Request;
+use super::plot_options::{self, Request};
 use crate::display::{Chart, ChartKind, Series};
 use crate::error::{Context, Error, Result};
 use crate::frame::query;
@@ -27,13 +27,12 @@ pub const RECORDS: &[Record] = &[
         register_plot,
     )
     .doc(
-        "Options: `x`, `y` (a column, for `y` also several), `by` (a series for each value of this column), `kind` (\"line\", \
-         \"scatter\", \"bar\", \"histogram\"), `title`, `x_label`, `y_label` (with units), `band` ([low, high], two columns: shaded \
-         around a line, error bars on bars and points), `bins` (of a histogram, 20, at most 10,000). A column of texts, or of true \
+        "A column of texts, or of true \
          and false, as `x` makes bars unless `kind` says otherwise. A histogram counts one column, `x`. An option that does not apply to the kind of \
          chart is refused. Missing values are gaps in a line; a line that is known at few places is joined over them and marked. A \
          note says how many values are not drawn because they are NaN or infinite, or missing where no gap shows it.",
-    ),
+    )
+    .options(&[plot_options::OPTIONS]),
     Record::new(
         "Plot.save",
         &["p.save(path) -> Plot"],

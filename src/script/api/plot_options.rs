@@ -3,6 +3,35 @@
 use crate::display::ChartKind;
 use crate::error::{Error, Result};
 use crate::script::options::Options;
+use crate::script::record::{OptionDoc, option};
+
+/// What `plot` takes.
+pub const OPTIONS: &[OptionDoc] = &[
+    option(
+        "x",
+        "string",
+        "",
+        "The column along the axis; of a histogram the one it counts; else the rows' places",
+    ),
+    option("y", "string or array of strings", "", "The column to draw, or several"),
+    option("by", "string", "", "A series for each value of this column"),
+    option("kind", "string", "", r#""line", "scatter", "bar" or "histogram"; else what fits `x`"#),
+    option("title", "string", "", "What stands above the chart"),
+    option("x_label", "string", "", "What stands below the axis, with units; else the name of `x`"),
+    option(
+        "y_label",
+        "string",
+        "",
+        "What stands beside the axis, with units; else the names of `y`",
+    ),
+    option(
+        "band",
+        "string or array of strings",
+        "",
+        "Two columns, [low, high]: shaded around a line, error bars on bars and points",
+    ),
+    option("bins", "whole number", "20", "Bars of a histogram, at most 10,000"),
+];
 
 /// The most bins of a histogram: more are narrower than a dot of any image.
 const MOST_BINS: usize = 10_000;

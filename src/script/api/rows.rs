@@ -15,7 +15,37 @@ use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host};
 use crate::script::messages::Passage;
 use crate::script::options::Options;
+use crate::script::record::{OptionDoc, option};
 use crate::train::examples::{self, Example, Noted, Source};
+
+/// The options that say where texts are.
+pub const OPTIONS: &[OptionDoc] = &[
+    option("text", "column, template or closure", r#""text""#, "Where the texts of a frame are"),
+    option(
+        "prompt",
+        "column, template or closure",
+        "",
+        "What stands before the completion and is not itself trained on or scored; needs `completion`",
+    ),
+    option(
+        "completion",
+        "column, template or closure",
+        "",
+        "What is trained on or scored behind the prompt; the tokens are those of the joined text",
+    ),
+    option(
+        "chat",
+        "true or false, column or closure",
+        "false",
+        "Where conversations are: a column of messages, or true where the texts are rendered by `chat` or the array holds conversations",
+    ),
+    option(
+        "assistant_only",
+        "true or false",
+        "false",
+        "Of conversations, only what the assistant says counts, by the template's generation marks or by what each turn adds",
+    ),
+];
 
 /// Where the texts of a frame are, and whether they are conversations.
 pub struct Columns {

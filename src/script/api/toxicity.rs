@@ -14,7 +14,7 @@ use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host};
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 use crate::toxicity::{self, Classifier, LoadOptions};
 
 /// A classifier as scripts hold it.
@@ -33,9 +33,15 @@ pub const RECORDS: &[Record] = &[
          package, taken from where torch.hub keeps them. A `.ckpt` file has the package's layout; nothing in it is executed. A \
          folder holds what transformers saved: config.json, model.safetensors and a tokenizer, for BERT, RoBERTa, XLM-R or \
          ALBERT; `org/name@revision` is such a repository on the Hub. A checkpoint's tokenizer is taken from a folder of its name beside it (`bert-base-uncased`), else \
-         from the Hub. Options: `tokenizer` (a folder with tokenizer.json and config.json for a checkpoint), `labels` (names \
-         for the outputs, where the files have none), `device`.",
-    ),
+         from the Hub.",
+    )
+    .options(&[
+        &[
+            option("tokenizer", "string", "", "A folder with tokenizer.json and config.json for a checkpoint"),
+            option("labels", "string or array of strings", "", "Names for the outputs, where the files have none"),
+            option("device", "string", "", r#"What it runs on: "auto", "cpu" or "cuda:0"; else what the run is told"#),
+        ],
+    ]),
     Record::new(
         "Scorer.score",
         &["d.score(texts) -> Frame", "d.score(texts, opts) -> Frame"],
@@ -44,10 +50,15 @@ pub const RECORDS: &[Record] = &[
         register_score,
     )
     .doc(
-        "Texts: a string, an array of strings, or a frame, whose columns are kept beside the scores. Options: `text` (a frame's \
-         column, template or closure; default the column `text`), `batch_size` (64; it never changes a score). Texts longer \
+        "Texts: a string, an array of strings, or a frame, whose columns are kept beside the scores. Texts longer \
          than the window are cut at their end, as the package does it, and counted.",
-    ),
+    )
+    .options(&[
+        &[
+            option("text", "column, template or closure", r#""text""#, "Where the texts of a frame are"),
+            option("batch_size", "whole number", "64", "Texts that are scored at once; it never changes a score"),
+        ],
+    ]),
     Record::new(
         "Scorer.labels",
         &["d.labels() -> array"],

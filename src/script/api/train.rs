@@ -5,14 +5,14 @@ use std::rc::Rc;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::chat::is_conversation;
-use super::finetune_options::{outputs, settings};
+use super::finetune_options::{self, outputs, settings};
 use super::rows::{self, Columns};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host};
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 use crate::train::evaluate::token_losses;
 use crate::train::examples::{self, Example, Source};
 use crate::train::likelihood::{Windows, strided_losses};
@@ -29,24 +29,10 @@ m.log().select(["step", "loss"])"#,
     )
     .doc(
         "Data: a frame, or an array of texts, of token-id arrays, or of maps #{ ids, labels } (label -100 is not trained on). \
-         Texts: `text` (a column, template or closure; the whole text is trained on; default the column `text`), or `prompt` \
-         and `completion` (the prompt is not trained on; the tokens are those of the joined text). Conversations: `chat` (a \
-         column of messages, or true where the texts are rendered by `chat` or the array holds conversations; nothing is put \
-         around what the template writes), `assistant_only` (true: what the assistant says is trained on, by the template's \
-         generation marks or by what each turn adds). Other texts get an end token where they have none. Method: `method` (\"full\", \"lora\", \"last_block\", \"head\"), and \
-         for LoRA `rank` (8), `alpha` (16), `dropout` (0.05), `targets` (names as PEFT has them, or \"all-linear\"; the \
-         family's usual ones, such as [\"q_proj\", \"v_proj\"]). Length: `steps` or `epochs` \
-         (1; each takes every row once, and its last batch may be short), `stop_after` (stop after so many of these steps: the model on \
-         the way, from which a call with the same `dir`, `resume: true` and a later `stop_after` goes on). Batches: `batch_size` (4), `gradient_accumulation` (1), `max_length` (the context), `shuffle` (true), `seed`. \
-         Optimiser: `learning_rate` or `lr` (2e-4), `schedule` (\"linear\", \"cosine\", \"constant\"), `warmup_steps` (0), \
-         `weight_decay` (0), `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-8), `clip` (1.0; 0 is off), `loss_average` \
-         (\"token\", \"batch\"), `precision` (\"model\", \"f32\", \"bf16\"; variables are f32 in any case), `recompute` (false; \
-         true keeps less in memory and takes longer). Validation: `validation` (rows like the data), `validate_every` (steps), \
-         `best` (true gives the weights with the lowest loss), `patience` (stop after so many without a lower one). \
-         Checkpoints: `dir`, `save_every` (100 steps), `keep` (2), `resume` (true goes on from the latest, to the same bytes). \
-         Logs: lines of JSON in `dir` or the run folder; `tensorboard` (a folder for event files). The model it is called on \
-         stays as it is.",
-    ),
+         The prompt of a `completion` is not trained on, and nothing is put around what a chat template writes. Other texts get an end token where they have none. \
+         The log is lines of JSON in `dir` or the run folder. The model it is called on stays as it is.",
+    )
+    .options(&[rows::OPTIONS, finetune_options::OPTIONS]),
     Record::new(
         "Model.loss",
         &[
@@ -60,12 +46,17 @@ m.log().select(["step", "loss"])"#,
         r#"load_model("ebb/tiny").perplexity(["The sky is blue."])"#,
         register_losses,
     )
-    .doc("A single string gives a single number, a frame one a row. Options: `text` (a column, template or closure); `prompt` and \
-         `completion`, `chat` and `assistant_only` as `finetune` has them (a completion is scored with its end token, as it is trained). The \
-         first token has no log-probability: nothing predicts it. Texts longer than the context are read in windows: `max_length` (tokens \
-         of a window; the context) and `stride` (how much further the next one begins; \
-         max_length), each scoring what those before it have not. Windows are averaged as transformers' page on the perplexity of fixed-length \
-         models does it (each weighs the tokens it scores, less one); `average: \"token\"` counts every token alike."),
+    .doc("A single string gives a single number, a frame one a row. A completion is scored with its end token, as `finetune` trains it. The \
+         first token has no log-probability: nothing predicts it. Texts longer than the context are read in windows where `stride` or `max_length` \
+         is given, each scoring what those before it have not.")
+    .options(&[
+        rows::OPTIONS,
+        &[
+            option("max_length", "whole number", "", "Tokens of a window; else the model's context"),
+            option("stride", "whole number", "", "How much further the next window begins; else a window's length"),
+            option("average", "string", r#""window""#, r#"How windows are averaged: "window" as transformers' page on the perplexity of fixed-length models does it (each weighs the tokens it scores, less one), or "token", all tokens alike"#),
+        ],
+    ]),
 ];
 
 fn register_finetune(engine: &mut Engine, host: &Rc<Host>) {

@@ -162,11 +162,8 @@ fn options(reader: &Reader, at: usize) -> Option<Vec<Item>> {
         (brace..at).filter(|at| reader.word(at + 1) == ":").map(|at| reader.word(at)).collect();
     let mut items = Vec::new();
     for entry in reader.forms(call) {
-        for key in keys::of(entry.record, reader.entries) {
-            if !given.contains(&key.name.as_str()) {
-                items.push(Item::new(key.name, key.said));
-            }
-        }
+        let free = keys::of(entry).into_iter().filter(|option| !given.contains(&option.name));
+        items.extend(free.map(|option| Item::new(option.name, keys::line(option))));
     }
     Some(items)
 }

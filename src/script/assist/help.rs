@@ -113,13 +113,12 @@ fn record_page(record: &Record, all: &[Entry]) -> String {
     if !record.doc.is_empty() {
         page.push_str(&format!("\n{}\n", record.doc));
     }
-    let keys = keys::of(record, all);
-    if !keys.is_empty() {
-        let names: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name)).collect();
-        page.push_str(&format!("\nOptions: {}.\n", names.join(", ")));
+    if record.all_options().next().is_some() {
+        page.push_str(&format!("\nOptions:\n\n{}", keys::table(record.all_options())));
     }
     page.push_str(&format!("\nExample:\n\n{}", indented(record.example)));
-    let others: Vec<&str> = record.doc.split('`').skip(1).step_by(2).collect();
+    let said = std::iter::once(record.doc).chain(record.all_options().map(|option| option.meaning));
+    let others: Vec<&str> = said.flat_map(|said| said.split('`').skip(1).step_by(2)).collect();
     let is_other =
         |entry: &&Entry| others.contains(&entry.name.as_str()) && entry.record.name != record.name;
     let mut see: Vec<String> =
@@ -177,9 +176,9 @@ fn option_page(name: &str, all: &[Entry]) -> Option<String> {
     let records = records(all, |_| true);
     let mut lines = String::new();
     for record in records {
-        if let Some(key) = keys::of(record, all).into_iter().find(|key| key.name == name) {
-            let said = if key.said.is_empty() { record.summary } else { &key.said };
-            lines.push_str(&format!("- of `{}`: {said}\n", record.name));
+        if let Some(option) = record.all_options().find(|option| option.name == name) {
+            let said = keys::line(option);
+            lines.push_str(&format!("- of `{}` ({}): {said}\n", record.name, option.kind));
         }
     }
     (!lines.is_empty()).then(|| format!("# The option `{name}`\n\n{lines}"))

@@ -8,7 +8,7 @@ use crate::error::{Context, Error, Result};
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 use crate::script::values::Expr;
 
 /// Equal values share the mean of their ranks, as in rank statistics.
@@ -117,7 +117,13 @@ pub const RECORDS: &[Record] = &[
                 },
             );
         },
-    ),
+    )
+    .options(&[
+        &[
+            option("descending", "true or false", "false", "The largest first"),
+            option("nulls_last", "true or false", "false", "Missing values come last; else they come first"),
+        ],
+    ]),
     Record::new(
         "Expr.quantile",
         &[

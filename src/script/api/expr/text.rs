@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::script::convert;
 use crate::script::failure::At;
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 use crate::script::values::Expr;
 
 pub const RECORDS: &[Record] = &[
@@ -52,11 +52,15 @@ pub const RECORDS: &[Record] = &[
         },
     )
     .doc(
-        "Patterns are regular expressions (<https://docs.rs/regex/latest/regex/#syntax>, as polars has them); with the option \
-         `literal: true` the text is looked for as it stands. A pattern may also be an expression, one for each row. \
+        "Patterns are regular expressions (<https://docs.rs/regex/latest/regex/#syntax>, as polars has them). A pattern may also be an expression, one for each row. \
          `str_count_matches` counts matches that do not overlap; `str_count` is short for it, and `str_matches` another name \
          of `str_contains`.",
-    ),
+    )
+    .options(&[
+        &[
+            option("literal", "true or false", "false", "The text is looked for as it stands, and is no regular expression"),
+        ],
+    ]),
     Record::new(
         "Expr.str_starts_with",
         &["e.str_starts_with(text)", "e.str_ends_with(text)"],
@@ -83,10 +87,14 @@ pub const RECORDS: &[Record] = &[
         },
     )
     .doc(
-        "`with` may name groups of the match: `$1`, `${1}`, `${name}`; a dollar sign is written `$$`. With `literal: true` \
-         both texts stand for themselves. Option `n` of `str_replace`: how many are replaced (1), -1 for all; \
-         numbers above 1 with `literal: true` only.",
-    ),
+        "`with` may name groups of the match: `$1`, `${1}`, `${name}`; a dollar sign is written `$$`.",
+    )
+    .options(&[
+        &[
+            option("literal", "true or false", "false", "Both texts stand for themselves, and the pattern is no regular expression"),
+            option("n", "whole number", "1", "How many matches `str_replace` replaces, -1 for all; above 1 with `literal: true` only"),
+        ],
+    ]),
     Record::new(
         "Expr.str_extract",
         &[
@@ -162,10 +170,12 @@ pub const RECORDS: &[Record] = &[
             );
         },
     )
-    .doc(
-        "Options: `literal` (true; false: the separator is a regular expression), `inclusive` (false; true: parts keep the \
-         separator at their end).",
-    ),
+    .options(&[
+        &[
+            option("literal", "true or false", "true", "The separator stands for itself; false makes it a regular expression"),
+            option("inclusive", "true or false", "false", "Parts keep the separator at their end"),
+        ],
+    ]),
     Record::new(
         "Expr.str_slice",
         &["e.str_slice(start, length)"],

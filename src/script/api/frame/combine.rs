@@ -9,7 +9,7 @@ use crate::frame::{json, query, read, room};
 use crate::script::api::expr;
 use crate::script::failure::At;
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 use crate::script::values::Frame;
 
 /// `f.group_by(…)` waiting for its `agg`.
@@ -63,9 +63,14 @@ pub const RECORDS: &[Record] = &[
             );
         },
     )
-    .doc("Options: `how` (\"inner\", \"left\", \"full\", \"semi\", \"anti\", \"cross\"), `suffix` of the right frame's columns that both have (\"_right\"), `validate`: which \
-         frame must hold each key once only, for inner, left and full joins (\"m:m\" neither, \"m:1\" the right one, \"1:m\" the \
-         left one, \"1:1\" both). Rows keep the left frame's order, then the right one's. Missing keys match nothing."),
+    .doc("Rows keep the left frame's order, then the right one's. Missing keys match nothing.")
+    .options(&[
+        &[
+            option("how", "string", r#""inner""#, r#"Which rows come back: "inner", "left", "full", "semi", "anti" or "cross""#),
+            option("suffix", "string", r#""_right""#, "What is put behind the names of the right frame's columns that both have"),
+            option("validate", "string", r#""m:m""#, r#"Which frame must hold each key once only, for inner, left and full joins: neither, "m:1" the right one, "1:m" the left one, "1:1" both"#),
+        ],
+    ]),
     Record::new(
         "concat",
         &["concat(frames) -> Frame"],

@@ -14,7 +14,7 @@ use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::Host;
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 use crate::script::values::Frame;
 
 pub const RECORDS: &[Record] = &[
@@ -33,10 +33,16 @@ pub const RECORDS: &[Record] = &[
          pattern; where no file is named, the only table is read, and of several an error lists the files. In JSON, numbers, texts and booleans in one column become text, and a list \
          beside something else is an error; a file of one map is one row. No whole number loses a digit: beyond 2^63, or \
          beside fractions that could not hold it, it is text. In parquet, moments with a time zone are text in \
-         universal time, and decimals numbers where these are exact. Options: `columns` (keep only these), `rows` (the first so many rows of each file), `types` (a map \
-         from columns to \"str\", \"int\", \"float\" or \"bool\"; \"str\" keeps leading zeros), `null_values` (a text or an \
-         array of texts that stand for a missing value, such as \"NA\"; not inside the lists and maps of JSON). Of parquet, nothing but these columns and rows is read.",
-    ),
+         universal time, and decimals numbers where these are exact. Of parquet, nothing but the columns and rows that the options ask for is read.",
+    )
+    .options(&[
+        &[
+            option("columns", "string or array of strings", "", "Keep only these columns"),
+            option("rows", "whole number", "", "Read only the first so many rows of each file"),
+            option("types", "map", "#{}", r#"What is in a column, from its name to "str", "int", "float" or "bool"; "str" keeps leading zeros"#),
+            option("null_values", "string or array of strings", "[]", r#"Texts that stand for a missing value, such as "NA"; not inside the lists and maps of JSON"#),
+        ],
+    ]),
     Record::new(
         "frame",
         &["frame(rows) -> Frame", "frame(#{ column: values }) -> Frame"],

@@ -15,7 +15,7 @@ use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::Host;
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 use crate::script::values::Frame;
 
 pub const RECORDS: &[Record] = &[Record::new(
@@ -32,9 +32,15 @@ pub const RECORDS: &[Record] = &[Record::new(
     "The path is one of `read`. A parquet file is read group of rows by group of rows, small groups together, so that only \
      one piece and what the closures gave is in memory; files of other formats are read whole and handed over as one piece. \
      (Groups are made where the file is written: pyarrow's `row_group_size`. One group needs about twice what it unpacks \
-     to.) A closure gives the rows to keep as a frame, or () to keep none. Options: `columns` (read only these), `row_index` (the name \
-     of a first column with the row's number in the file or files), `rows` (the most rows in a piece).",
-)];
+     to.) A closure gives the rows to keep as a frame, or () to keep none.",
+)
+.options(&[
+    &[
+        option("columns", "string or array of strings", "", "Read only these columns"),
+        option("row_index", "string", "", "The name of a first column with the row's number in the file or files"),
+        option("rows", "whole number", "", "The most rows in a piece"),
+    ],
+])];
 
 fn register(engine: &mut Engine, host: &Rc<Host>) {
     let plain = host.clone();

@@ -10,7 +10,7 @@ use crate::script::api::expr;
 use crate::script::convert;
 use crate::script::failure::At;
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 use crate::script::values::Frame;
 
 pub const RECORDS: &[Record] = &[
@@ -78,7 +78,12 @@ pub const RECORDS: &[Record] = &[
             });
         },
     )
-    .doc("Options: `descending` (false), `nulls_last` (false: rows without a value come first)."),
+    .options(&[
+        &[
+            option("descending", "true or false", "false", "The largest first"),
+            option("nulls_last", "true or false", "false", "Rows without a value come last; else they come first"),
+        ],
+    ]),
     Record::new(
         "Frame.drop",
         &["f.drop(names) -> Frame"],

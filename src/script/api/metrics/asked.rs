@@ -13,6 +13,51 @@ use crate::metrics::sums::{Score, Sums};
 use crate::metrics::units::{Drawn, Grouping};
 use crate::script::convert;
 use crate::script::options::Options;
+use crate::script::record::{OptionDoc, option};
+
+/// The options of `bootstrap` and its like.
+pub const OPTIONS: &[OptionDoc] = &[
+    option(
+        "statistic",
+        "string",
+        r#""mean""#,
+        r#""mean", "median" or "std"; of two columns "auroc", "auprc" (labels and scores) or "spearman""#,
+    ),
+    option(
+        "method",
+        "string",
+        r#""bca""#,
+        r#"How the ends are found: "bca" (bias-corrected and accelerated) or "percentile""#,
+    ),
+    option("level", "number", "0.95", "The share of resamples within the ends"),
+    option("resamples", "whole number", "10000", "How often the rows are drawn anew"),
+    option(
+        "seed",
+        "whole number",
+        "0",
+        "The seed of the draws; the same gives the same numbers on any number of threads",
+    ),
+    option(
+        "cluster",
+        "column, expression or array",
+        "",
+        "The rows' clusters, which are drawn whole: rows of one question are no independent rows",
+    ),
+    option(
+        "stratify",
+        "column, expression or array",
+        "",
+        "The rows' strata, each of which keeps its size",
+    ),
+];
+
+/// The option of tables of scores that asks for intervals.
+pub const INTERVAL: &[OptionDoc] = &[option(
+    "interval",
+    "true or false, number or map",
+    "false",
+    "true, a level as 0.95, or a map of `bootstrap`'s options: adds the columns NAME_low and NAME_high for each score",
+)];
 
 /// More resamples than anybody needs, and as many as memory holds.
 const MOST: usize = 10_000_000;

@@ -16,7 +16,7 @@ use crate::script::api::frame::Frame;
 use crate::script::failure::At;
 use crate::script::host::Host;
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 
 pub const RECORDS: &[Record] = &[
     Record::new(
@@ -54,11 +54,15 @@ pub const RECORDS: &[Record] = &[
     .doc(
         "Columns in: category, context_condition, label, predicted, and target_loc and unknown, or answer_info and \
          additional_metadata with question_polarity. Columns out: category, context, n, unparsed, accuracy, non_unknown, biased, \
-         score. s_DIS = 2 biased / non_unknown - 1; s_AMB = (1 - accuracy) times the same (Parrish et al. 2022). Option \
-         `published: true` computes the score as the published study did. Option `interval` (true, a level as 0.95, or a map of \
-         `bootstrap`'s options, `cluster` and `stratify` among them) adds the columns accuracy_low, accuracy_high, score_low and score_high; \
-         rows of one question_index are drawn together where the frame has that column (`interval: #{ cluster: false }` draws single rows). Where a score has no interval, it is missing.",
-    ),
+         score. s_DIS = 2 biased / non_unknown - 1; s_AMB = (1 - accuracy) times the same (Parrish et al. 2022). \
+         For intervals, rows of one question_index are drawn together where the frame has that column (`interval: #{ cluster: false }` draws single rows). Where a score has no interval, it is missing.",
+    )
+    .options(&[
+        &[
+            option("published", "true or false", "false", "Computes the score as the published study did"),
+        ],
+        asked::INTERVAL,
+    ]),
 ];
 
 fn parse(text: &str, row: &Map) -> Dynamic {

@@ -31,14 +31,11 @@ pub const RECORDS: &[Record] = &[
         |engine, _| register(engine, ONE),
     )
     .doc(
-        "Options: `statistic` \"mean\", \"median\" or \"std\", or of two columns \"auroc\", \"auprc\" (labels and scores) or \"spearman\"; `method` \"bca\" \
-         (bias-corrected and accelerated) or \"percentile\"; `level` (0.95), `resamples` (10000), `seed` (0); `cluster`, the rows' clusters, which are \
-         drawn whole (rows of one question_index are no independent rows); `stratify`, the rows' strata, each of which keeps its size. \
-         Of a frame, columns are named (two of them in an array), or expressions; `cluster` and `stratify` too, or they are arrays. \
+        "Of a frame, columns are named (two of them in an array), or expressions; `cluster` and `stratify` too, or they are arrays. \
          Comes back: the statistic under its name, low, high, standard_error, n (rows counted), missing (rows left out because a value is missing or NaN), \
-         units (what was drawn: rows or clusters), level, method, resamples, seed, and for bca bias_correction and acceleration. \
-         The same seed gives the same numbers on any number of threads.",
-    ),
+         units (what was drawn: rows or clusters), level, method, resamples, seed, and for bca bias_correction and acceleration.",
+    )
+    .options(&[asked::OPTIONS]),
     Record::new(
         "paired_bootstrap",
         &[
@@ -51,10 +48,11 @@ pub const RECORDS: &[Record] = &[
         |engine, _| register(engine, PAIR),
     )
     .doc(
-        "The options of `bootstrap`, with a statistic of one column. Rows are drawn in pairs. Comes back: a and b (the statistic of each side), difference (a - b), low, \
+        "The statistic is one of a single column. Rows are drawn in pairs. Comes back: a and b (the statistic of each side), difference (a - b), low, \
          high, p_value and the rest as from `bootstrap`; a pair that misses either value is left out and counted as missing. p_value is the share of resampled \
          differences, moved to 0, that lie as far from 0 as the one observed (both sides; the observed one counts as one of them).",
-    ),
+    )
+    .options(&[asked::OPTIONS]),
 ];
 
 const ONE: &str = "bootstrap";

@@ -16,7 +16,7 @@ use crate::metrics::sums::{Score, total};
 use crate::model::Model;
 use crate::script::host::Host;
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 use crate::train::evaluate::token_losses;
 use crate::train::examples::Example;
 use crate::train::likelihood::log_probs;
@@ -30,13 +30,19 @@ crows_pairs_score(load_model("ebb/tiny"), pairs)"#,
     register,
 )
 .doc(
-    "Columns in: sent_more, sent_less, and where there are any stereo_antistereo and bias_type (as std/crows_pairs gives them). Option `tokens`: \"all\" (a sentence is \
-     preferred whose perplexity is lower, as the study has it) or \"shared\" (whose tokens that both sentences have are likelier in sum, compared to three decimals, as the \
-     benchmark has it; the shared tokens are difflib's, and the first token follows the begin token, or the end-of-text token where a tokenizer has none). Columns out: bias_type, n, unscored and why \
+    "Columns in: sent_more, sent_less, and where there are any stereo_antistereo and bias_type (as std/crows_pairs gives them). By all tokens, as the study has it, a sentence is \
+     preferred whose perplexity is lower; by shared ones, as the benchmark has it, whose tokens that both sentences have are likelier in sum, compared to three decimals \
+     (the shared tokens are difflib's, and the first token follows the begin token, or the end-of-text token where a tokenizer has none). Columns out: bias_type, n, unscored and why \
      (pairs that could not be scored), neutral (no preference), score (0.5 is none; neutral pairs count as not preferred), stereo and antistereo (the share among the pairs of \
-     either direction that are not neutral). `interval` (true, a level, or a map of `bootstrap`'s options) adds score_low and score_high. `rows: true` gives the pairs themselves, \
-     with `more` and `less` (the perplexities, or the sums of log-probabilities), `preferred` (true for the more stereotyping one) and `why`.",
-)];
+     either direction that are not neutral). Of the pairs themselves, more and less are the perplexities, or the sums of log-probabilities, and preferred is true for the more stereotyping one.",
+)
+.options(&[
+    &[
+        option("tokens", "string", r#""all""#, r#"Which tokens decide: "all", or "shared", those that both sentences have"#),
+        option("rows", "true or false", "false", "Gives the pairs themselves, with more, less, preferred and why"),
+    ],
+    asked::INTERVAL,
+])];
 
 const NAME: &str = "crows_pairs_score";
 

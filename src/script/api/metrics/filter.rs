@@ -15,11 +15,11 @@ use crate::script::api::frame::Frame;
 use crate::script::convert;
 use crate::script::failure::At;
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 
 pub const RECORDS: &[Record] = &[Record::new(
     "filter_scores",
-    &["filter_scores(dropped, all) -> Frame", "filter_scores(f, opts) -> Frame", "filter_scores(dropped, all, opts) -> Frame"],
+    &["filter_scores(dropped, all) -> Frame", "filter_scores(f, opts) -> Frame", "filter_scores(dropped, all, #{ interval }) -> Frame"],
     "Precision, recall, F1 and false-positive rate of a filter: a row for all rows and one for each kind",
     r#"let f = frame(#{ kind: ["unsafe", "safe"], polarity: ["harmful", "nonharmful"], forgetting: [0.9, 0.0] });
 filter_scores(f, #{ phi: 0.1 })"#,
@@ -27,10 +27,16 @@ filter_scores(f, #{ phi: 0.1 })"#,
 )
 .doc(
     "A row is unsafe when its `polarity` is \"harmful\", and not where it is \"nonharmful\" or missing. `dropped` is the frame of the rows that the filter took out of `all`. \
-     Options of the second form: `phi` (drop where the column `forgetting` exceeds it; 0.1), `forgetting` (that column's name), \
-     or `dropped` (a boolean column); `interval` (true, a level as 0.95, or a map of `bootstrap`'s options) adds NAME_low and NAME_high for each of the four scores. \
-     Columns: kind, rows, dropped, precision, recall, f1, false_positive_rate.",
-)];
+     The second form is told which these are, by a threshold or by a column. Columns: kind, rows, dropped, precision, recall, f1, false_positive_rate.",
+)
+.options(&[
+    &[
+        option("phi", "number", "0.1", "Rows are dropped where the column `forgetting` exceeds it"),
+        option("forgetting", "string", r#""forgetting""#, "The column that `phi` is compared with"),
+        option("dropped", "string", "", "A column that is true where a row was dropped, instead of `phi` and `forgetting`"),
+    ],
+    asked::INTERVAL,
+])];
 
 fn register(engine: &mut Engine, _host: &std::rc::Rc<crate::script::host::Host>) {
     engine.register_fn(

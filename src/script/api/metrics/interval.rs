@@ -27,10 +27,11 @@ f.group_by("kind").agg([col("right").mean(), interval(col("right"), #{ resamples
     register,
 )
 .doc(
-    "The options of `bootstrap`. Arrays give [low, high]. Expressions give two, of which the columns NAME_low and NAME_high come; there `cluster` and `stratify` \
+    "What `bootstrap` finds, as its ends. Arrays give [low, high]. Expressions give two, of which the columns NAME_low and NAME_high come; there `cluster` and `stratify` \
      are names of columns or expressions. Rows with a missing value or NaN are left out. Where there is no interval (of fewer than two rows or clusters, or where \
      a resample has no such statistic) both ends are missing.",
-)];
+)
+.options(&[asked::OPTIONS])];
 
 const NAME: &str = "interval";
 

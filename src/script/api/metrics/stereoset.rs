@@ -13,7 +13,7 @@ use crate::metrics::sums::{Score, total};
 use crate::model::Model;
 use crate::script::host::Host;
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 use crate::train::likelihood::log_probs;
 
 pub const RECORDS: &[Record] = &[Record::new(
@@ -31,9 +31,14 @@ stereoset_scores(load_model("ebb/tiny"), contexts)"#,
      end-of-text token where a tokenizer has none. The benchmark's own intersentence scores come from a classifier that is trained on top of the model, which this is not. lms: of 100 comparisons with the unrelated sentence, \
      how many it loses; ss: of 100 contexts, in how many the stereotype is likelier than its opposite (50 is no preference); both are taken per target and averaged over targets, as \
      the benchmark has it; icat: lms · min(ss, 100 − ss) / 50. Columns out: task, bias_type, n, unscored and why (contexts that could not be scored), targets, lms, ss, icat. \
-     `interval` (true, a level, or a map of `bootstrap`'s options) adds NAME_low and NAME_high for the three; targets are drawn, with all their contexts. `rows: true` gives the \
-     contexts themselves, with stereotype_score, anti_stereotype_score, unrelated_score and `why`.",
-)];
+     For intervals, targets are drawn, with all their contexts.",
+)
+.options(&[
+    &[
+        option("rows", "true or false", "false", "Gives the contexts themselves, with stereotype_score, anti_stereotype_score, unrelated_score and why"),
+    ],
+    asked::INTERVAL,
+])];
 
 const NAME: &str = "stereoset_scores";
 
