@@ -35,6 +35,7 @@ fn table(rows: usize, text: &str) -> Item {
         columns: vec![column("n", true), column(text, false), column("none", false)],
         rows: (0..rows).map(row).collect(),
         caption: format!("{rows} rows of {text}"),
+        ..Table::default()
     }))
 }
 

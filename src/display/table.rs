@@ -8,13 +8,15 @@ pub struct Table {
     pub rows: Vec<Vec<Option<String>>>,
     /// "240 rows × 5 columns; 8 rows shown".
     pub caption: String,
+    /// Every column is wanted, also where they do not fit beside each other.
+    pub all_columns: bool,
 }
 
 /// A table's column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
     pub name: String,
-    /// The column's type in a word: "text", "integer", "number", "boolean", "list", "struct".
+    /// The column's type in a word: "text", "integer", "number", "boolean", "list", "struct". Empty where the table is no frame.
     pub kind: String,
     /// Numbers are set flush right.
     pub numeric: bool,

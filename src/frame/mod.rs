@@ -5,6 +5,7 @@ pub mod checked;
 pub mod compact;
 pub mod describe;
 pub mod json;
+pub mod look;
 pub mod nested;
 pub mod query;
 pub mod read;

@@ -100,7 +100,7 @@ fn file<'a>(name: &str, rest: &'a str) -> Result<&'a str> {
 fn variables(prompt: &Prompt) -> Table {
     let held = prompt.session.borrow().held();
     let column =
-        |name: &str| Column { name: name.to_string(), kind: "text".to_string(), numeric: false };
+        |name: &str| Column { name: name.to_string(), kind: String::new(), numeric: false };
     let rows: Vec<Vec<Option<String>>> = held
         .into_iter()
         .map(|held| vec![Some(held.name), Some(held.kind), Some(held.size)])
@@ -109,7 +109,12 @@ fn variables(prompt: &Prompt) -> Table {
         1 => "1 variable".to_string(),
         count => format!("{count} variables"),
     };
-    Table { columns: ["name", "kind", "size"].map(column).to_vec(), rows, caption }
+    Table {
+        columns: ["name", "kind", "size"].map(column).to_vec(),
+        rows,
+        caption,
+        ..Table::default()
+    }
 }
 
 /// Writes the inputs that worked. A file that is there already is kept, unless this prompt wrote it.

@@ -89,6 +89,7 @@ mod tests {
             columns: vec![column("<i>", false), column("n", true)],
             rows: vec![vec![Some("</table>".into()), None]],
             caption: "1 row".into(),
+            ..Table::default()
         };
         let html = table(&shown);
         assert!(html.contains("&lt;i&gt;") && html.contains("&lt;/table&gt;"), "{html}");

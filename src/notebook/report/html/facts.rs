@@ -33,6 +33,7 @@ pub fn metrics(facts: &Value) -> String {
         columns: vec![column("metric", false), column("last value", true), column("logged", true)],
         rows: metrics.iter().map(row).collect(),
         caption: String::new(),
+        ..Table::default()
     };
     format!("<section id=\"metrics\">\n<h2>Logged metrics</h2>\n{}</section>\n", table(&shown, ""))
 }
@@ -63,6 +64,7 @@ pub fn finetunings(facts: &Value) -> String {
         columns: std::iter::once(column("setting", false)).chain(numbers).collect(),
         rows: names.iter().map(row).collect(),
         caption: String::new(),
+        ..Table::default()
     };
     format!("<section id=\"finetunings\">\n<h2>Finetunings</h2>\n{}</section>\n", table(&shown, ""))
 }
