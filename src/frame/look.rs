@@ -10,9 +10,9 @@ use crate::error::{Context, Error, Result};
 
 /// First values of a column that a glimpse shows, and the characters that they may take together.
 const VALUES: usize = 8;
-const WIDTH: usize = 60;
+const WIDTH: usize = 50;
 /// Characters of a text, and items of a list or map, within a glimpse.
-const TEXT: usize = 24;
+const TEXT: usize = 20;
 const ITEMS: usize = 3;
 
 /// A row a column: its name, its type in the words of scripts, and polars' type.
@@ -56,13 +56,13 @@ pub fn glimpse(frame: &DataFrame) -> Result<DataFrame> {
     DataFrame::new(frame.width(), made).during("glimpse")
 }
 
-/// "1, 2, –, …": as many as fit, the first one always.
+/// "1, 2, –, …": as many as fit, and the beginning of the first one always.
 fn first_values(column: &Column) -> Result<String> {
     let mut parts: Vec<String> = Vec::new();
     let mut taken = 0;
     for row in 0..column.len().min(VALUES) {
         aside::check()?;
-        let part = brief(&column.get(row).during("glimpse")?, 0);
+        let part = cut(&brief(&column.get(row).during("glimpse")?, 0), WIDTH);
         taken += part.chars().count() + 2;
         if taken > WIDTH && !parts.is_empty() {
             break;
@@ -94,7 +94,7 @@ fn brief(value: &AnyValue, depth: usize) -> String {
             enclosed("{", first, fields.len(), "}", depth)
         }
         other => match json::value(other) {
-            serde_json::Value::String(text) => cut(&text),
+            serde_json::Value::String(text) => cut(&text, TEXT),
             plain => plain.to_string(),
         },
     }
@@ -119,12 +119,11 @@ fn enclosed(
 
 /// A text as a script would write it, its end cut off where it is long.
 fn quoted(text: &str) -> String {
-    let short: String = text.chars().take(TEXT).collect();
-    if short.len() == text.len() { format!("{text:?}") } else { format!("{:?}", short + "…") }
+    format!("{:?}", cut(text, TEXT))
 }
 
-fn cut(text: &str) -> String {
-    let short: String = text.chars().take(TEXT).collect();
+fn cut(text: &str, most: usize) -> String {
+    let short: String = text.chars().take(most).collect();
     if short.len() == text.len() { short } else { short + "…" }
 }
 

@@ -36,7 +36,8 @@ fn the_schema_names_types_as_scripts_and_as_polars_do() {
         json!(["empty", "empty"])
     );
     // A word of the schema is one that `cast` takes.
-    let cast = r#"f.select(col("id").cast(f.schema().row(1).type)).schema()["type"]"#;
+    let cast =
+        r#"f.select(col("id").cast(f.select("score").schema().row(0).type)).schema()["type"]"#;
     assert_eq!(looked(cast), json!(["number"]));
 }
 
@@ -70,9 +71,11 @@ fn a_glimpse_keeps_long_texts_many_rows_and_deep_values_short() {
     assert_eq!(first("range(9)"), "0, 1, 2, 3, 4, 5, 6, 7, …");
     assert_eq!(first("[0 / 0, 1 / 0, -1 / 0, 1e-9]"), "NaN, inf, -inf, 1.000e-9");
     let texts = first(r#"range(5).map(|i| "a sentence of more than twenty characters")"#);
-    assert_eq!(texts, r#""a sentence of more than …", "a sentence of more than …", …"#);
+    assert_eq!(texts, r#""a sentence of more t…", "a sentence of more t…", …"#);
     assert_eq!(first("[[[[1, 2]]], [[[3]]]]"), "[[[…]]], [[[…]]]");
     assert_eq!(first("[range(1000)]"), "[0, 1, 2, …]");
+    let wide = first(r#"[#{ a: "twenty characters ..", b: "twenty characters ..", c: 3 }]"#);
+    assert_eq!(wide, r#"{a: "twenty characters ..", b: "twenty characters …"#);
     assert_eq!(first(r#"["\u001b[31m\n"]"#), r#""\u{1b}[31m\n""#);
 }
 
