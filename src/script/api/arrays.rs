@@ -71,7 +71,10 @@ pub const RECORDS: &[Record] = &[
             });
         },
     )
-    .doc("`for i in 0..n` walks through the same numbers without an array, however many there are."),
+    .doc(
+        "`for i in 0..n` walks through the same numbers without an array, however many there are; a part of a text or an array is \
+         taken by `a..b` too.",
+    ),
 ];
 
 fn reductions(engine: &mut Engine) {
