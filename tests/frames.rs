@@ -5,6 +5,7 @@ mod exact;
 mod files;
 mod footers;
 mod hostile;
+mod look;
 mod parquet;
 mod pieces;
 mod shown;

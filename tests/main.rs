@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod adapters;
+mod arrays;
 mod cached;
 mod chat;
 mod classifiers;
@@ -36,6 +37,7 @@ mod shipped;
 mod statistics;
 mod stdlib;
 mod support;
+mod tables;
 mod tensorboard;
 mod together;
 mod tokenizers;

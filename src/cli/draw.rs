@@ -18,6 +18,10 @@ const CHART_WIDTH: usize = 100;
 const NARROWEST: usize = 12;
 /// A heading up to this long stays on one line.
 const WIDEST_HEADING: usize = 20;
+/// Where all columns are shown, one is not squeezed below this to stand beside another.
+const ROOMY: usize = 36;
+/// What stands between two columns.
+const GAP: usize = 3;
 
 /// How to draw.
 #[derive(Clone, Copy, Debug)]
@@ -50,9 +54,30 @@ impl Style {
         }
     }
 
-    /// A table fitted to the width. Columns that do not fit are named below it.
+    /// A table fitted to the width. Columns that do not fit are named below it, or drawn below the first ones where all are
+    /// wanted.
     pub fn table(&self, table: &Table) -> String {
-        let shown = fitting(table, self.width);
+        let blocks = if table.all_columns {
+            blocks(table, self.width)
+        } else {
+            vec![fitting(table, self.width)]
+        };
+        let drawn: Vec<String> = blocks.iter().map(|shown| self.block(table, shown)).collect();
+        let hidden: Vec<String> = (0..table.columns.len())
+            .filter(|index| !blocks.iter().any(|shown| shown.contains(index)))
+            .filter_map(|index| table.columns.get(index))
+            .map(|column| one_line(&column.name))
+            .collect();
+        let mut caption = table.caption.clone();
+        if !hidden.is_empty() {
+            caption.push_str(&format!("; not shown: {}", hidden.join(", ")));
+        }
+        let caption = wrapped(&printable(&caption), self.width);
+        format!("{}\n{}\n", drawn.join("\n\n"), self.dim(&caption))
+    }
+
+    /// These columns of a table, side by side, their types under their names.
+    fn block(&self, table: &Table, shown: &[usize]) -> String {
         let mut drawn = comfy_table::Table::new();
         drawn
             .load_preset(comfy_table::presets::NOTHING)
@@ -61,7 +86,11 @@ impl Style {
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(u16::try_from(self.width).unwrap_or(u16::MAX));
         let columns = || shown.iter().filter_map(|index| table.columns.get(*index));
-        drawn.set_header(columns().map(|column| one_line(&column.name)));
+        let typed = columns().any(|column| !column.kind.is_empty());
+        drawn.set_header(columns().map(|column| {
+            let name = one_line(&column.name);
+            if typed { format!("{name}\n{}", one_line(&column.kind)) } else { name }
+        }));
         for row in &table.rows {
             let cells = shown.iter().filter_map(|index| row.get(*index));
             drawn.add_row(cells.map(|cell| cell.as_deref().map_or("–".to_string(), one_line)));
@@ -71,17 +100,7 @@ impl Style {
                 drawn.set_cell_alignment(CellAlignment::Right);
             }
         }
-        let hidden: Vec<String> = (0..table.columns.len())
-            .filter(|index| !shown.contains(index))
-            .filter_map(|index| table.columns.get(index))
-            .map(|column| one_line(&column.name))
-            .collect();
-        let mut caption = table.caption.clone();
-        if !hidden.is_empty() {
-            caption.push_str(&format!("; not shown: {}", hidden.join(", ")));
-        }
-        let caption = wrapped(&printable(&caption), self.width);
-        format!("{}\n{}\n", drawn.trim_fmt(), self.dim(&caption))
+        drawn.trim_fmt()
     }
 
     /// An error of a script: the sentence, the line it is about, and what to try.
@@ -158,20 +177,43 @@ fn wrapped(text: &str, width: usize) -> String {
     lines.join("\n")
 }
 
+/// How wide the longest heading of a column is, and its longest cell.
+fn natural(table: &Table, index: usize) -> usize {
+    let cells = table.rows.iter().filter_map(|row| row.get(index)?.as_deref());
+    cells.map(UnicodeWidthStr::width).fold(heading(table, index), usize::max)
+}
+
+fn heading(table: &Table, index: usize) -> usize {
+    table.columns.get(index).map_or(0, |column| column.name.width().max(column.kind.width()))
+}
+
+/// All columns in their order, in as many blocks below each other as it takes for none to be squeezed below its width or
+/// [`ROOMY`].
+fn blocks(table: &Table, width: usize) -> Vec<Vec<usize>> {
+    let mut blocks: Vec<Vec<usize>> = Vec::new();
+    let mut left = 0;
+    for index in 0..table.columns.len() {
+        let least = natural(table, index).min(ROOMY) + GAP;
+        match blocks.last_mut().filter(|_| least <= left) {
+            Some(block) => {
+                block.push(index);
+                left -= least;
+            }
+            None => {
+                blocks.push(vec![index]);
+                left = width.saturating_sub(least);
+            }
+        }
+    }
+    blocks
+}
+
 /// The columns that fit side by side without squeezing any below its width or [`NARROWEST`]: from both ends inwards, as
 /// the first columns name a row and the last ones are what was just added.
 fn fitting(table: &Table, width: usize) -> Vec<usize> {
     let count = table.columns.len();
-    let heading = |index: usize| {
-        let column = table.columns.get(index);
-        column.map_or(0, |column| column.name.width())
-    };
-    let natural = |index: usize| {
-        let cells = table.rows.iter().filter_map(|row| row.get(index)?.as_deref());
-        cells.map(UnicodeWidthStr::width).fold(heading(index), usize::max)
-    };
-    let enough = |index: usize| heading(index).clamp(NARROWEST, WIDEST_HEADING);
-    let least = |index: usize| natural(index).min(enough(index)) + 3;
+    let enough = |index: usize| heading(table, index).clamp(NARROWEST, WIDEST_HEADING);
+    let least = |index: usize| natural(table, index).min(enough(index)) + GAP;
     let mut left = width;
     let mut chosen = Vec::new();
     let (mut low, mut high) = (0, count);

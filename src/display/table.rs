@@ -20,13 +20,16 @@ pub struct Table {
     /// Where they are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<KeptRows>,
+    /// Every column is wanted, also where they do not fit beside each other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all_columns: bool,
 }
 
 /// A table's column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Column {
     pub name: String,
-    /// The column's type in a word: "text", "integer", "number", "boolean", "list", "struct".
+    /// The column's type in a word: "text", "integer", "number", "boolean", "list", "struct". Empty where the table is no frame.
     pub kind: String,
     /// Numbers are set flush right.
     pub numeric: bool,

@@ -6,6 +6,7 @@ pub mod compact;
 pub mod compare;
 pub mod describe;
 pub mod json;
+pub mod look;
 pub mod nested;
 pub mod query;
 pub mod read;

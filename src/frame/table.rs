@@ -4,24 +4,41 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 
-use super::{json, write};
+use super::{json, room, write};
+use crate::aside;
 use crate::display::number::number;
 use crate::display::table::{Rows, Whole};
 use crate::display::{Column as Heading, Table};
 use crate::error::Result;
 
-/// Characters of a cell that are kept.
-const WIDEST: usize = 120;
+/// How much of a frame a table shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Rows at most.
+    pub rows: usize,
+    /// Characters of a cell that are kept.
+    pub cell: usize,
+    /// Every column is wanted, also where they do not fit beside each other.
+    pub all_columns: bool,
+}
 
-/// At most `limit` rows of a frame: the first ones, and where some are left out the last two as well.
-pub fn table(frame: &DataFrame, limit: usize) -> Result<Table> {
+impl Default for Extent {
+    fn default() -> Self {
+        Self { rows: 20, cell: 120, all_columns: false }
+    }
+}
+
+/// The first rows of a frame, and where some are left out the last two as well.
+pub fn table(frame: &DataFrame, extent: &Extent) -> Result<Table> {
     let height = frame.height();
-    let shown: Vec<Option<usize>> = if height <= limit.max(3) {
+    let limit = extent.rows.max(3);
+    let shown: Vec<Option<usize>> = if height <= limit {
         (0..height).map(Some).collect()
     } else {
-        let head = limit.max(3) - 2;
+        let head = limit - 2;
         (0..head).map(Some).chain([None]).chain((height - 2..height).map(Some)).collect()
     };
+    room::for_cells(shown.len(), frame.width())?;
     let columns = frame.columns().iter().map(|column| Heading {
         name: column.name().to_string(),
         kind: kind(column.dtype()),
@@ -29,11 +46,14 @@ pub fn table(frame: &DataFrame, limit: usize) -> Result<Table> {
     });
     let mut rows = Vec::with_capacity(shown.len());
     for index in &shown {
+        aside::check()?;
         rows.push(match index {
             None => vec![Some("…".to_string()); frame.width()],
             Some(index) => {
                 let cells = frame.columns().iter();
-                cells.map(|column| Ok(cell(&column.get(*index)?))).collect::<Result<_>>()?
+                cells
+                    .map(|column| Ok(cell(&column.get(*index)?, extent.cell)))
+                    .collect::<Result<_>>()?
             }
         });
     }
@@ -47,7 +67,8 @@ pub fn table(frame: &DataFrame, limit: usize) -> Result<Table> {
         some => format!("{size}; {some} shown"),
     };
     let whole = Whole(Some(Arc::new(Shown(frame.clone()))));
-    Ok(Table { columns: columns.collect(), rows, caption, whole, kept: None })
+    let all_columns = extent.all_columns;
+    Ok(Table { columns: columns.collect(), rows, caption, whole, kept: None, all_columns })
 }
 
 /// The frame behind a table.
@@ -77,7 +98,7 @@ pub fn kind(dtype: &DataType) -> String {
     }
 }
 
-fn cell(value: &AnyValue) -> Option<String> {
+fn cell(value: &AnyValue, widest: usize) -> Option<String> {
     let text = match value {
         AnyValue::Null => return None,
         AnyValue::Float32(x) => number(f64::from(*x)),
@@ -87,16 +108,17 @@ fn cell(value: &AnyValue) -> Option<String> {
             other => other.to_string(),
         },
     };
-    Some(shorten(&text))
+    Some(shorten(&text, widest))
 }
 
 /// Cuts the middle out of a long text: beginnings and ends tell rows apart.
-fn shorten(text: &str) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    if characters.len() <= WIDEST {
+fn shorten(text: &str, widest: usize) -> String {
+    let is_short = text.len() <= widest || text.chars().count() <= widest;
+    if is_short {
         return text.to_string();
     }
-    let (head, tail) = (WIDEST * 2 / 3, WIDEST / 3);
+    let characters: Vec<char> = text.chars().collect();
+    let (head, tail) = (widest * 2 / 3, widest / 3);
     let start: String = characters.iter().take(head).collect();
     let end: String = characters.iter().skip(characters.len() - tail).collect();
     format!("{start} … {end}")

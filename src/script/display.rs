@@ -6,18 +6,53 @@ use super::api::expr::Expr;
 use super::api::frame::Frame;
 use super::api::toxicity::Scorer;
 use super::convert;
+use super::options::Options;
 use crate::display::{Chart, Output};
 use crate::error::Result;
-use crate::frame::{nested, table};
+use crate::frame::nested;
+use crate::frame::table::{self, Extent};
 use crate::model::Model;
 
-/// Rows of a frame that are shown.
-const ROWS: usize = 20;
-/// Elements of an array that are shown, and characters that fit on a line.
-const ELEMENTS: usize = 20;
+/// Characters that fit on a line.
 const LINE: usize = 100;
-/// Characters of a text inside an array or map that are shown.
-const TEXT: usize = 400;
+
+/// How much of a value is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Amount {
+    /// Of a frame.
+    pub extent: Extent,
+    /// Elements of an array.
+    pub elements: usize,
+    /// Characters of a text inside an array or map.
+    pub text: usize,
+}
+
+impl Default for Amount {
+    fn default() -> Self {
+        Self { extent: Extent::default(), elements: 20, text: 400 }
+    }
+}
+
+impl Amount {
+    /// The options of `show`.
+    pub fn read(options: Options) -> Result<Self> {
+        let mut amount = Self::default();
+        if options.boolean("all")?.unwrap_or(false) {
+            amount.extent = Extent { rows: usize::MAX, all_columns: true, ..amount.extent };
+            amount.elements = usize::MAX;
+        }
+        if let Some(rows) = options.count("rows", 1)? {
+            amount.extent.rows = rows;
+            amount.elements = rows;
+        }
+        if !options.boolean("cut")?.unwrap_or(true) {
+            amount.extent.cell = usize::MAX;
+            amount.text = usize::MAX;
+        }
+        options.finish()?;
+        Ok(amount)
+    }
+}
 
 /// A cell's last value, for those who need not know what values are made of.
 #[derive(Clone, Debug, Default)]
@@ -42,11 +77,16 @@ impl CellValue {
 
 /// A value to show; `()` shows nothing.
 pub fn output(value: &Dynamic) -> Result<Option<Output>> {
+    output_of(value, &Amount::default())
+}
+
+/// So much of a value to show; `()` shows nothing.
+pub fn output_of(value: &Dynamic, amount: &Amount) -> Result<Option<Output>> {
     if value.is_unit() {
         return Ok(None);
     }
     if let Some(frame) = value.read_lock::<Frame>() {
-        return table::table(&frame.0, ROWS).map(|table| Some(Output::Table(table)));
+        return table::table(&frame.0, &amount.extent).map(|table| Some(Output::Table(table)));
     }
     if let Some(chart) = value.read_lock::<Chart>() {
         return Ok(Some(Output::Chart(chart.clone())));
@@ -54,36 +94,37 @@ pub fn output(value: &Dynamic) -> Result<Option<Output>> {
     if let Ok(text) = value.clone().into_string() {
         return Ok(Some(Output::Text(text)));
     }
-    Ok(Some(Output::Text(literal(value, 0))))
+    Ok(Some(Output::Text(literal(value, 0, amount))))
 }
 
 /// A value within a line of prose: a text as it is, anything else as it is shown.
 pub fn in_prose(value: &Dynamic) -> String {
     let value = value.flatten_clone();
-    value.clone().into_string().unwrap_or_else(|_| literal(&value, 0))
+    value.clone().into_string().unwrap_or_else(|_| literal(&value, 0, &Amount::default()))
 }
 
 /// A value as text for one who reads it, nested values on lines of their own where they do not fit on one.
-fn literal(value: &Dynamic, indent: usize) -> String {
+fn literal(value: &Dynamic, indent: usize, amount: &Amount) -> String {
     if indent > 2 * nested::DEEPEST && (value.is_array() || value.is_map()) {
         return "…".to_string();
     }
     if let Some(array) = value.read_lock::<Array>() {
-        let shown = array.iter().take(ELEMENTS);
-        let mut parts: Vec<String> = shown.map(|item| literal(item, indent + 2)).collect();
-        if array.len() > ELEMENTS {
-            parts.push(format!("… {} more", array.len() - ELEMENTS));
+        let shown = array.iter().take(amount.elements);
+        let mut parts: Vec<String> = shown.map(|item| literal(item, indent + 2, amount)).collect();
+        if array.len() > parts.len() {
+            parts.push(format!("… {} more", array.len() - parts.len()));
         }
         return enclose("[", &parts, "]", indent);
     }
     if let Some(map) = value.read_lock::<Map>() {
         let entries = map.iter();
-        let parts: Vec<String> =
-            entries.map(|(name, item)| format!("{name}: {}", literal(item, indent + 2))).collect();
+        let parts: Vec<String> = entries
+            .map(|(name, item)| format!("{name}: {}", literal(item, indent + 2, amount)))
+            .collect();
         return enclose("#{ ", &parts, " }", indent);
     }
     if let Ok(text) = value.clone().into_string() {
-        return quoted(&text);
+        return quoted(&text, amount.text);
     }
     if let Some(frame) = value.read_lock::<Frame>() {
         return format!("Frame({} × {})", frame.0.height(), frame.0.width());
@@ -119,8 +160,8 @@ fn enclose(open: &str, parts: &[String], close: &str, indent: usize) -> String {
 }
 
 /// A string as one would write it, cut where it is long.
-fn quoted(text: &str) -> String {
-    let short: String = text.chars().take(TEXT).collect();
+fn quoted(text: &str, most: usize) -> String {
+    let short: String = text.chars().take(most).collect();
     if short.len() == text.len() { format!("{text:?}") } else { format!("{short:?}…") }
 }
 

@@ -100,7 +100,7 @@ fn file<'a>(name: &str, rest: &'a str) -> Result<&'a str> {
 fn variables(prompt: &Prompt) -> Table {
     let held = prompt.session.borrow().held();
     let column =
-        |name: &str| Column { name: name.to_string(), kind: "text".to_string(), numeric: false };
+        |name: &str| Column { name: name.to_string(), kind: String::new(), numeric: false };
     let rows: Vec<Vec<Option<String>>> = held
         .into_iter()
         .map(|held| vec![Some(held.name), Some(held.kind), Some(held.size)])

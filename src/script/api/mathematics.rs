@@ -1,13 +1,9 @@
-//! Functions of numbers, also for whole ones, which rhai's own leave out, and sums over arrays of numbers.
+//! Functions of numbers, also for whole ones, which rhai's own leave out.
 
-use std::cmp::Ordering;
+use rhai::{Engine, NativeCallContext};
 
-use rhai::{Array, Dynamic, Engine, NativeCallContext};
-
-use super::comparisons;
 use crate::error::{Error, Result};
-use crate::script::convert;
-use crate::script::failure::{At, ScriptResult};
+use crate::script::failure::At;
 use crate::script::record::Record;
 
 pub const RECORDS: &[Record] = &[
@@ -25,29 +21,18 @@ pub const RECORDS: &[Record] = &[
         |engine, _| functions(engine),
     )
     .doc(
-        "sin, cos, tan, their inverses and hyperbolic forms, floor, ceiling and round work alike. round() takes halves away from \
+        "abs, sin, cos, tan, their inverses (asin, atan, atan(y, x), …) and hyperbolic forms, hypot(x, y), to_degrees, to_radians, \
+         floor, ceil and round work alike, as methods and as functions: sqrt(2). round() takes halves away from \
          zero and gives a number with a fraction, 3.0; to_int() makes a whole number of it. round(digits) gives the nearest \
          number with so many digits behind the point. log wants its base, as logarithms are natural in some languages and to \
          the base of 10 in others.",
     ),
-    Record::new(
-        "Array.sum",
-        &[
-            "numbers.sum() -> number",
-            "numbers.mean()",
-            "numbers.min()",
-            "numbers.max()",
-        ],
-        "The sum, mean, smallest and largest of an array of numbers",
-        "let losses = [2.5, 1.5, 2]; [losses.sum(), losses.mean(), losses.min(), losses.max()]",
-        |engine, _| reductions(engine),
-    )
-    .doc("An empty array has the sum 0 and no mean, smallest or largest. Where one is not a number (0 / 0), so is the result."),
 ];
 
 type Function = fn(f64) -> f64;
+type FunctionOfTwo = fn(f64, f64) -> f64;
 
-const FUNCTIONS: [(&str, Function); 15] = [
+const FUNCTIONS: [(&str, Function); 17] = [
     ("sqrt", f64::sqrt),
     ("exp", f64::exp),
     ("ln", f64::ln),
@@ -63,16 +48,28 @@ const FUNCTIONS: [(&str, Function); 15] = [
     ("asinh", f64::asinh),
     ("acosh", f64::acosh),
     ("atanh", f64::atanh),
+    ("to_degrees", f64::to_degrees),
+    ("to_radians", f64::to_radians),
 ];
+
+/// Functions of two numbers: the angle of the point (x, y), called with y first as everywhere, and its distance from (0, 0).
+const OF_TWO: [(&str, FunctionOfTwo); 2] = [("atan", f64::atan2), ("hypot", f64::hypot)];
 
 fn functions(engine: &mut Engine) {
     for (name, function) in FUNCTIONS {
         engine.register_fn(name, move |n: i64| function(n as f64));
     }
-    for name in ["round", "floor", "ceiling", "int"] {
+    for (name, function) in OF_TWO {
+        engine
+            .register_fn(name, move |a: i64, b: i64| function(a as f64, b as f64))
+            .register_fn(name, move |a: i64, b: f64| function(a as f64, b))
+            .register_fn(name, move |a: f64, b: i64| function(a, b as f64));
+    }
+    for name in ["round", "floor", "ceiling", "ceil", "int"] {
         engine.register_fn(name, |n: i64| n);
     }
     engine
+        .register_fn("ceil", f64::ceil)
         .register_fn("is_nan", |_: i64| false)
         .register_fn("is_infinite", |_: i64| false)
         .register_fn("is_finite", |_: i64| true)
@@ -107,76 +104,9 @@ fn baseless() -> Result<f64> {
 }
 
 /// By way of the decimal text, which is rounded correctly.
-fn round(x: f64, digits: i64) -> Result<f64> {
+pub fn round(x: f64, digits: i64) -> Result<f64> {
     let digits = usize::try_from(digits).ok().filter(|digits| *digits <= 300);
     let digits = digits
         .ok_or_else(|| Error::invalid("round", "from 0 to 300 digits", "another number of them"))?;
     Ok(format!("{x:.digits$}").parse().unwrap_or(x))
-}
-
-fn reductions(engine: &mut Engine) {
-    engine
-        .register_fn("sum", |context: NativeCallContext, array: &mut Array| sum(array).at(&context))
-        .register_fn("mean", |context: NativeCallContext, array: &mut Array| {
-            mean(array).at(&context)
-        });
-    for (name, wanted) in [("min", Ordering::Less), ("max", Ordering::Greater)] {
-        engine.register_fn(
-            name,
-            move |context: NativeCallContext, array: &mut Array| -> ScriptResult<Dynamic> {
-                extreme(name, wanted, array).at(&context)
-            },
-        );
-    }
-}
-
-fn number(name: &str, value: &Dynamic) -> Result<f64> {
-    let whole = || value.as_int().map(|whole| whole as f64);
-    value.as_float().or_else(|_| whole()).map_err(|_| {
-        Error::invalid(name, "an array of numbers", format!("{} in it", convert::describe(value)))
-    })
-}
-
-fn empty(name: &str) -> Error {
-    Error::invalid(name, "at least one number", "an empty array")
-}
-
-fn sum(array: &Array) -> Result<Dynamic> {
-    if let Some(whole) = array.iter().map(|value| value.as_int().ok()).collect::<Option<Vec<i64>>>()
-    {
-        let sum = whole.iter().try_fold(0_i64, |sum, n| sum.checked_add(*n));
-        let sum = sum.ok_or_else(|| {
-            Error::failed_with_hint(
-                "sum: the sum of the whole numbers does not fit into 64 bits",
-                "numbers with a fraction, as n.to_float(), go on",
-            )
-        });
-        return sum.map(Dynamic::from);
-    }
-    let mut sum = 0.0;
-    for value in array {
-        sum += number("sum", value)?;
-    }
-    Ok(Dynamic::from(sum))
-}
-
-fn mean(array: &Array) -> Result<f64> {
-    let mut sum = 0.0;
-    for value in array {
-        sum += number("mean", value)?;
-    }
-    if array.is_empty() { Err(empty("mean")) } else { Ok(sum / array.len() as f64) }
-}
-
-fn extreme(name: &'static str, wanted: Ordering, array: &Array) -> Result<Dynamic> {
-    let mut best = array.first().ok_or_else(|| empty(name))?;
-    for value in array {
-        if number(name, value)?.is_nan() {
-            return Ok(value.clone());
-        }
-        if comparisons::numbers(value, best).flatten() == Some(wanted) {
-            best = value;
-        }
-    }
-    Ok(best.clone())
 }

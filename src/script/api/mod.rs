@@ -1,5 +1,6 @@
 //! The script functions, one file per noun. [`all`] is the whole surface.
 
+mod arrays;
 mod cached;
 pub mod chat;
 mod classify;
@@ -19,6 +20,7 @@ pub mod plot;
 mod plot_options;
 pub mod random;
 mod rows;
+mod several;
 pub mod texts;
 pub mod tokenizer;
 mod tokens;
@@ -44,6 +46,7 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         numbers::RECORDS,
         comparisons::RECORDS,
         mathematics::RECORDS,
+        arrays::RECORDS,
         parts::RECORDS,
         in_place::RECORDS,
         notebook::RECORDS,

@@ -10,9 +10,10 @@ use crate::error::{Error, Result};
 use crate::memory;
 use crate::model::load;
 use crate::script::convert;
-use crate::script::display;
+use crate::script::display::{self, Amount};
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host, Parameter};
+use crate::script::options::Options;
 use crate::script::record::Record;
 use crate::script::typed;
 
@@ -30,10 +31,14 @@ pub const RECORDS: &[Record] = &[
     ),
     Record::new(
         "show",
-        &["show(value)"],
+        &["show(value)", "show(value, opts)"],
         "Shows a value in the middle of a cell, as a cell's last value is shown",
-        "show(#{ rows: 3 })",
+        r#"show(read("ebb/tasks-sample"), #{ rows: 5 })"#,
         register_show,
+    )
+    .doc(
+        "Options: `rows` (20: rows of a frame, or elements of an array, at the most), `all` (false: every row and every column, those \
+         that do not fit beside the first ones below them), `cut` (true: long texts are cut; false shows them whole).",
     ),
     Record::new(
         "markdown",
@@ -166,16 +171,22 @@ fn param(host: &Host, name: &str, default: &Dynamic, doc: &str) -> Result<Dynami
 }
 
 fn register_show(engine: &mut Engine, host: &Rc<Host>) {
+    let plain = host.clone();
+    engine.register_fn("show", move |context: NativeCallContext, value: Dynamic| {
+        show(&plain, &value, Options::none("show")).at(&context)
+    });
     let host = host.clone();
-    engine.register_fn(
-        "show",
-        move |context: NativeCallContext, value: Dynamic| -> ScriptResult<()> {
-            if let Some(output) = display::output(&value).at(&context)? {
-                host.tell(Event::Shown(output));
-            }
-            Ok(())
-        },
-    );
+    engine.register_fn("show", move |context: NativeCallContext, value: Dynamic, options: Map| {
+        show(&host, &value, Options::new("show", options)).at(&context)
+    });
+}
+
+fn show(host: &Host, value: &Dynamic, options: Options) -> Result<()> {
+    let amount = Amount::read(options)?;
+    if let Some(output) = display::output_of(value, &amount)? {
+        host.tell(Event::Shown(output));
+    }
+    Ok(())
 }
 
 fn register_seed(engine: &mut Engine, host: &Rc<Host>) {

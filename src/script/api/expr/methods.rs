@@ -336,6 +336,12 @@ fn round(e: pl::Expr, decimals: i64, mode: &str) -> Result<pl::Expr> {
 }
 
 fn quantile(e: pl::Expr, q: &Dynamic, interpolation: &str) -> Result<pl::Expr> {
+    let (share, method) = quantile_asked(q, interpolation)?;
+    Ok(e.quantile(pl::lit(share), method))
+}
+
+/// Which quantile is meant: its share, and what lies between two values, by polars' names.
+pub fn quantile_asked(q: &Dynamic, interpolation: &str) -> Result<(f64, pl::QuantileMethod)> {
     let method = match interpolation {
         "nearest" => pl::QuantileMethod::Nearest,
         "higher" => pl::QuantileMethod::Higher,
@@ -349,10 +355,9 @@ fn quantile(e: pl::Expr, q: &Dynamic, interpolation: &str) -> Result<pl::Expr> {
         }
     };
     let share = q.as_float().ok().or_else(|| q.as_int().ok().map(|q| q as f64));
-    match share.filter(|share| (0.0..=1.0).contains(share)) {
-        Some(share) => Ok(e.quantile(pl::lit(share), method)),
-        None => Err(Error::invalid("quantile", "a number from 0 to 1", convert::describe(q))),
-    }
+    let share = share.filter(|share| (0.0..=1.0).contains(share));
+    let refuse = || Error::invalid("quantile", "a number from 0 to 1", convert::describe(q));
+    Ok((share.ok_or_else(refuse)?, method))
 }
 
 fn is_in(e: pl::Expr, values: &[Dynamic]) -> Result<pl::Expr> {

@@ -9,6 +9,7 @@ mod text;
 use crate::script::record::Record;
 pub use crate::script::values::Expr;
 pub use given::{bounded, list, literal, names, value};
+pub use methods::quantile_asked;
 
 /// Records of every file of this folder.
 pub fn records() -> impl Iterator<Item = &'static Record> {

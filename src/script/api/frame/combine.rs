@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, Map, NativeCallContext};
 use super::files::frames_of;
 use crate::error::{Context, Error, Result};
 use crate::frame::{json, query, read, room};
-use crate::script::api::expr;
+use crate::script::api::{expr, several};
 use crate::script::failure::At;
 use crate::script::options::Options;
 use crate::script::record::{Record, option};
@@ -22,30 +22,28 @@ struct Groups {
 pub const RECORDS: &[Record] = &[
     Record::new(
         "Frame.group_by",
-        &["f.group_by(columns).agg(exprs) -> Frame"],
+        &[
+            "f.group_by(columns).agg(exprs) -> Frame",
+            "f.group_by(column, column, …).agg(expr, expr, …) -> Frame",
+        ],
         "A row for each group, in the order in which the groups appear",
         r#"frame(#{ k: ["a", "b", "a"], x: [1, 2, 3] }).group_by("k").agg(col("x").mean())"#,
         |engine, _| {
             engine.register_type_with_name::<Groups>("Groups");
-            engine.register_fn("group_by", |context: NativeCallContext, f: Frame, by: Dynamic| {
-                let run = || {
-                    let by = expr::list("group_by", &by)?;
-                    query::check_columns(&f.0, &by)?;
-                    Ok::<_, Error>(Groups { frame: f.0, by })
-                };
-                run().at(&context)
+            several::register(engine, "group_by", expr::list, |f: Frame, by| {
+                query::check_columns(&f.0, &by)?;
+                Ok(Groups { frame: f.0, by })
             });
-            engine.register_fn("agg", |context: NativeCallContext, groups: Groups, exprs: Dynamic| {
-                let run = || {
-                    let exprs = expr::list("agg", &exprs)?;
-                    query::run(&groups.frame, "agg", &exprs, |lazy, exprs| {
-                        lazy.group_by_stable(&groups.by).agg(&exprs)
-                    })
-                };
-                run().map(Frame).at(&context)
+            several::register(engine, "agg", expr::list, |groups: Groups, exprs| {
+                let by = &groups.by;
+                let made = query::run(&groups.frame, "agg", &exprs, |lazy, exprs| {
+                    lazy.group_by_stable(by).agg(&exprs)
+                });
+                made.map(Frame)
             });
         },
-    ),
+    )
+    .doc("Columns and expressions stand in an array each, or up to 8 of them one after another."),
     Record::new(
         "Frame.join",
         &["f.join(g, on) -> Frame", "f.join(g, on, opts) -> Frame"],

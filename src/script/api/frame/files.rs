@@ -9,6 +9,7 @@ use super::sources;
 use crate::aside::aside;
 use crate::error::{Context, Error, Result};
 use crate::frame::read::{Kind, ReadOptions};
+use crate::frame::table::Extent;
 use crate::frame::{read, table, write};
 use crate::script::convert;
 use crate::script::failure::{At, ScriptResult};
@@ -169,7 +170,7 @@ fn whole(host: &Host, path: &str, told: &ReadOptions) -> Result<DataFrame> {
 
 /// A frame as plain lines of text, for `print` and string interpolation.
 fn text(frame: &DataFrame) -> String {
-    let Ok(table) = table::table(frame, 10) else {
+    let Ok(table) = table::table(frame, &Extent { rows: 10, ..Extent::default() }) else {
         return "Frame".to_string();
     };
     let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();

@@ -2,6 +2,7 @@
 
 mod combine;
 mod files;
+mod look;
 mod pieces;
 mod rows;
 mod sources;
@@ -12,7 +13,14 @@ pub use crate::script::values::Frame;
 
 /// Records of every file of this folder.
 pub fn records() -> impl Iterator<Item = &'static Record> {
-    [files::RECORDS, pieces::RECORDS, rows::RECORDS, verbs::RECORDS, combine::RECORDS]
-        .into_iter()
-        .flatten()
+    [
+        files::RECORDS,
+        pieces::RECORDS,
+        look::RECORDS,
+        rows::RECORDS,
+        verbs::RECORDS,
+        combine::RECORDS,
+    ]
+    .into_iter()
+    .flatten()
 }

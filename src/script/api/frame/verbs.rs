@@ -1,14 +1,17 @@
 //! What is done to one frame: polars' verbs under polars' names.
 
+use std::rc::Rc;
+
 use polars::prelude::{self as pl, DataFrame, SortMultipleOptions, UniqueKeepStrategy};
-use rhai::{Dynamic, Map, NativeCallContext};
+use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
 use crate::aside::aside;
 use crate::error::{Context, Error, Result};
 use crate::frame::{describe, query, room, sample};
-use crate::script::api::expr;
+use crate::script::api::{expr, several};
 use crate::script::convert;
 use crate::script::failure::At;
+use crate::script::host::Host;
 use crate::script::options::Options;
 use crate::script::record::{Record, option};
 use crate::script::values::Frame;
@@ -16,34 +19,30 @@ use crate::script::values::Frame;
 pub const RECORDS: &[Record] = &[
     Record::new(
         "Frame.select",
-        &["f.select(exprs) -> Frame"],
+        &["f.select(exprs) -> Frame", "f.select(expr, expr, …) -> Frame"],
         "A frame of the given columns and expressions",
         r#"frame(#{ x: [1, 2], y: [3, 4] }).select(["x", (col("x") + col("y")).alias("sum")])"#,
         |engine, _| {
-            engine.register_fn("select", |context: NativeCallContext, f: Frame, exprs: Dynamic| {
-                let run = || {
-                    let exprs = expr::list("select", &exprs)?;
-                    query::run(&f.0, "select", &exprs, |lazy, exprs| lazy.select(&exprs))
-                };
-                run().map(Frame).at(&context)
+            several::register(engine, "select", expr::list, |f: Frame, exprs| {
+                let selected = query::run(&f.0, "select", &exprs, |lazy, exprs| lazy.select(&exprs));
+                selected.map(Frame)
             });
         },
-    ),
+    )
+    .doc("One array of columns and expressions, or up to 8 of them one after another."),
     Record::new(
         "Frame.with_columns",
-        &["f.with_columns(exprs) -> Frame"],
+        &["f.with_columns(exprs) -> Frame", "f.with_columns(expr, expr, …) -> Frame"],
         "Adds columns, or replaces those of the same name",
         r#"frame(#{ x: [1, 2] }).with_columns((col("x") * 2).alias("double"))"#,
         |engine, _| {
-            engine.register_fn("with_columns", |context: NativeCallContext, f: Frame, exprs: Dynamic| {
-                let run = || {
-                    let exprs = expr::list("with_columns", &exprs)?;
-                    query::run(&f.0, "with_columns", &exprs, |lazy, exprs| lazy.with_columns(&exprs))
-                };
-                run().map(Frame).at(&context)
+            several::register(engine, "with_columns", expr::list, |f: Frame, exprs| {
+                let wider = query::run(&f.0, "with_columns", &exprs, |lazy, exprs| lazy.with_columns(&exprs));
+                wider.map(Frame)
             });
         },
-    ),
+    )
+    .doc("One array of expressions, or up to 8 of them one after another; each sees the columns as they were before."),
     Record::new(
         "Frame.filter",
         &["f.filter(condition) -> Frame"],
@@ -86,19 +85,17 @@ pub const RECORDS: &[Record] = &[
     ]),
     Record::new(
         "Frame.drop",
-        &["f.drop(names) -> Frame"],
+        &["f.drop(names) -> Frame", "f.drop(name, name, …) -> Frame"],
         "The frame without these columns",
         r#"frame(#{ x: [1], y: [2] }).drop("y")"#,
         |engine, _| {
-            engine.register_fn("drop", |context: NativeCallContext, f: Frame, names: Dynamic| {
-                let run = || {
-                    let names = known_names("drop", &f.0, &names)?;
-                    Ok::<_, Error>(f.0.drop_many(names))
-                };
-                run().map(Frame).at(&context)
+            several::register(engine, "drop", expr::names, |f: Frame, names| {
+                check_names(&f.0, &names)?;
+                Ok(Frame(f.0.drop_many(names)))
             });
         },
-    ),
+    )
+    .doc("One array of names, or up to 8 of them one after another."),
     Record::new(
         "Frame.rename",
         &["f.rename(#{ old: new }) -> Frame"],
@@ -112,16 +109,13 @@ pub const RECORDS: &[Record] = &[
     ),
     Record::new(
         "Frame.unique",
-        &["f.unique(columns) -> Frame", "f.unique() -> Frame"],
+        &["f.unique(columns) -> Frame", "f.unique(column, column, …) -> Frame", "f.unique() -> Frame"],
         "The first row of each distinct combination, in order",
         r#"frame(#{ x: [1, 1, 2] }).unique("x")"#,
         |engine, _| {
-            engine.register_fn("unique", |context: NativeCallContext, f: Frame, names: Dynamic| {
-                let run = || {
-                    let names = known_names("unique", &f.0, &names)?;
-                    unique(&f.0, Some(names))
-                };
-                run().map(Frame).at(&context)
+            several::register(engine, "unique", expr::names, |f: Frame, names| {
+                check_names(&f.0, &names)?;
+                unique(&f.0, Some(names)).map(Frame)
             });
             engine.register_fn("unique", |context: NativeCallContext, f: Frame| {
                 unique(&f.0, None).map(Frame).at(&context)
@@ -148,23 +142,20 @@ pub const RECORDS: &[Record] = &[
     ),
     Record::new(
         "Frame.sample",
-        &["f.sample(n, seed) -> Frame", "f.shuffle(seed) -> Frame"],
+        &[
+            "f.sample(n) -> Frame",
+            "f.sample(n, seed) -> Frame",
+            "f.shuffle() -> Frame",
+            "f.shuffle(seed) -> Frame",
+        ],
         "Random rows without replacement; all rows in random order",
         r#"frame(#{ x: [1, 2, 3, 4] }).sample(2, 0).len()"#,
-        |engine, _| {
-            engine.register_fn("sample", |context: NativeCallContext, f: Frame, n: i64, seed: i64| {
-                let asked = usize::try_from(n).map_err(|_| {
-                    Error::invalid("sample", "a number of rows", n.to_string())
-                });
-                let drawn = asked.and_then(|n| aside(move || sample::sample(&f.0, n, seed as u64)));
-                drawn.map(Frame).at(&context)
-            });
-            engine.register_fn("shuffle", |context: NativeCallContext, f: Frame, seed: i64| {
-                aside(move || sample::shuffle(&f.0, seed as u64)).map(Frame).at(&context)
-            });
-        },
+        register_sample,
     )
-    .doc("The same seed gives the same rows on every machine. Asking for more rows than there are is an error."),
+    .doc(
+        "The same seed gives the same rows on every machine, and where none is given it is the session's, `seed()`: the same call \
+         gives the same rows again. Asking for more rows than there are is an error.",
+    ),
     Record::new(
         "Frame.explode",
         &["f.explode(column) -> Frame", "f.explode(columns) -> Frame"],
@@ -193,11 +184,38 @@ pub const RECORDS: &[Record] = &[
     ),
 ];
 
+/// Without a seed it is that of the session, so that a script that sets it once draws the same rows in every run.
+fn register_sample(engine: &mut Engine, host: &Rc<Host>) {
+    engine.register_fn("sample", |context: NativeCallContext, f: Frame, n: i64, seed: i64| {
+        drawn(f.0, n, seed as u64).map(Frame).at(&context)
+    });
+    engine.register_fn("shuffle", |context: NativeCallContext, f: Frame, seed: i64| {
+        aside(move || sample::shuffle(&f.0, seed as u64)).map(Frame).at(&context)
+    });
+    let session = host.clone();
+    engine.register_fn("sample", move |context: NativeCallContext, f: Frame, n: i64| {
+        drawn(f.0, n, session.seed.get()).map(Frame).at(&context)
+    });
+    let session = host.clone();
+    engine.register_fn("shuffle", move |context: NativeCallContext, f: Frame| {
+        let seed = session.seed.get();
+        aside(move || sample::shuffle(&f.0, seed)).map(Frame).at(&context)
+    });
+}
+
+fn drawn(frame: DataFrame, n: i64, seed: u64) -> Result<DataFrame> {
+    let asked = usize::try_from(n)
+        .map_err(|_| Error::invalid("sample", "a number of rows", n.to_string()))?;
+    aside(move || sample::sample(&frame, asked, seed))
+}
+
+fn check_names(frame: &DataFrame, names: &[String]) -> Result<()> {
+    names.iter().try_for_each(|name| query::known(frame, name))
+}
+
 fn known_names(operation: &str, frame: &DataFrame, given: &Dynamic) -> Result<Vec<String>> {
     let names = expr::names(operation, given)?;
-    for name in &names {
-        query::known(frame, name)?;
-    }
+    check_names(frame, &names)?;
     Ok(names)
 }
 
