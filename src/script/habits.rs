@@ -27,8 +27,8 @@ pub fn at(place: &Place) -> Option<Habit> {
         printing,
         increment,
         colon,
-        equals,
         loop_head,
+        equals,
     ]
     .into_iter()
     .find_map(|habit| habit(place))
@@ -295,7 +295,10 @@ fn colon(place: &Place) -> Option<Habit> {
             "there are no slices with a colon",
             "of a frame f.head(n), f.tail(n) and f.slice(start, n); of an array xs.extract(0..3), of a text text[0..3]",
         ),
-        Some("{") if place.is_text(place.at.checked_sub(1)?) || place.word(place.at - 2) == "{" => {
+        Some("{")
+            if place.is_text(place.at.checked_sub(1)?)
+                || place.word(place.at.saturating_sub(2)) == "{" =>
+        {
             habit(
                 place.at,
                 "a map begins with `#{`",
@@ -353,7 +356,8 @@ fn equals(place: &Place) -> Option<Habit> {
 fn loop_head(place: &Place) -> Option<Habit> {
     let first = place.first_of_line();
     let is_for = place.word(first) == "for" || place.here() == "for";
-    let is_head = matches!(place.here(), "let" | "var") && place.before() == "(";
+    let is_head =
+        place.here() == "=" || matches!(place.here(), "let" | "var") && place.before() == "(";
     (is_for && is_head).then_some(())?;
     habit(
         place.at,

@@ -32,12 +32,13 @@ pub fn model<T>(host: &Host, source: &str, result: Result<T>) -> Result<T> {
 /// What stands near a path that leads nowhere: a name in its folder, or as far as its folders exist.
 pub fn near(host: &Host, path: &str) -> String {
     let full = host.absolute(path);
-    let mut sought: &Path = &full;
-    while let (Some(folder), Some(name)) = (sought.parent(), sought.file_name()) {
+    let sought = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut way: &Path = &full;
+    while let (Some(folder), Some(name)) = (way.parent(), way.file_name()) {
         if let Some(names) = names_in(host, path, folder) {
-            return told(folder, &name.to_string_lossy(), &names);
+            return told(folder, &sought, &name.to_string_lossy(), &names);
         }
-        sought = folder;
+        way = folder;
     }
     format!("it was looked for at {}", full.display())
 }
@@ -50,19 +51,14 @@ fn names_in(host: &Host, path: &str, folder: &Path) -> Option<Vec<String>> {
     )
 }
 
-fn told(folder: &Path, name: &str, names: &[String]) -> String {
+fn told(folder: &Path, sought: &str, name: &str, names: &[String]) -> String {
     let searched = format!("{} was searched", folder.display());
-    if let Some(near) = nearest(name, names.iter().map(String::as_str)) {
+    // The name itself in a folder above, or the same one with another ending.
+    let stem = |name: &str| PathBuf::from(name).file_stem().map(|stem| stem.to_os_string());
+    let mut alike = names.iter().filter(|known| stem(known) == stem(sought));
+    let near = || nearest(name, names.iter().map(String::as_str));
+    if let Some(near) = alike.next().map(String::as_str).or_else(near) {
         return format!("{searched}: did you mean {near}?");
-    }
-    // The same name with another ending.
-    let stem = |name: &str| {
-        PathBuf::from(name).file_stem().map(|stem| stem.to_string_lossy().into_owned())
-    };
-    let alike: Vec<&str> =
-        names.iter().filter(|known| stem(known) == stem(name)).map(String::as_str).collect();
-    if !alike.is_empty() {
-        return format!("{searched}: it has {}", alike.join(", "));
     }
     let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
     match names.len() {

@@ -9,15 +9,17 @@ pub struct Place<'a> {
     pub tokens: Vec<Token>,
     /// The token at which the parser stopped; beyond the last where the text ended.
     pub at: usize,
+    /// Lines of the script in front of the text.
+    pub lines_before: usize,
 }
 
 impl<'a> Place<'a> {
     /// The place at a byte of a text.
-    pub fn new(text: &'a str, byte: usize) -> Self {
+    pub fn new(text: &'a str, byte: usize, lines_before: usize) -> Self {
         let mut tokens = tokens(text);
         tokens.retain(|token| token.kind != Kind::Comment);
         let at = tokens.iter().position(|token| token.range.end > byte).unwrap_or(tokens.len());
-        Self { text, tokens, at }
+        Self { text, tokens, at, lines_before }
     }
 
     /// The words of a token; none beyond the ends.
@@ -55,6 +57,12 @@ impl<'a> Place<'a> {
     pub fn line(&self, at: usize) -> usize {
         let start = self.tokens.get(at).map_or(self.text.len(), |token| token.range.start);
         self.text.get(..start).unwrap_or_default().matches('\n').count()
+    }
+
+    /// Whether a token stands at the very beginning of a line.
+    pub fn starts_line(&self, at: usize) -> bool {
+        let start = self.tokens.get(at).map_or(0, |token| token.range.start);
+        self.text.get(..start).is_some_and(|before| before.is_empty() || before.ends_with('\n'))
     }
 
     /// The first token of the line in which the parser ran aground: that of what came before it.

@@ -14,7 +14,7 @@ pub fn taught(error: ParseError, source: &str, lines_before: usize) -> Box<EvalA
     let skipped: usize = source.split_inclusive('\n').take(lines_before).map(str::len).sum();
     let text = source.get(skipped..).unwrap_or_default();
     let byte = byte_of(text, *position, lines_before);
-    let place = Place::new(text, byte);
+    let place = Place::new(text, byte, lines_before);
     let Some(said) = said(kind, &place) else {
         return error.into();
     };
@@ -67,8 +67,8 @@ fn said(kind: &ParseErrorType, place: &Place) -> Option<Said> {
 
 /// What the parser found in the wrong place.
 fn structure(kind: &ParseErrorType, place: &Place) -> Option<Said> {
-    if let Some(habit) = habits::at(place) {
-        return told(At::Start(habit.at), habit.message, habit.hint);
+    if let Some(said) = habitual(place) {
+        return Some(said);
     }
     let missing = match kind {
         ParseErrorType::MissingToken(token, _) => token.as_str(),
@@ -81,40 +81,51 @@ fn structure(kind: &ParseErrorType, place: &Place) -> Option<Said> {
         .or_else(|| other(kind, place))
 }
 
+fn habitual(place: &Place) -> Option<Said> {
+    let habit = habits::at(place)?;
+    told(At::Start(habit.at), habit.message, habit.hint)
+}
+
 /// A bracket that is still open where the text ends, or where something stands that no bracket holds.
 fn unclosed(place: &Place, missing: &str) -> Option<Said> {
     let open = place.open()?;
-    let bracket = place.word(open);
-    let here = place.word(place.at);
-    let closing = match bracket {
-        "(" => ")",
-        "[" => "]",
-        _ => "}",
+    let is_block = place.word(open) == "{";
+    let here = place.here();
+    let ends = match here {
+        "" => true,
+        ")" | "]" | "}" => here != closing(place, open),
+        "else" if is_block => missing == ";",
+        ";" => !is_block,
+        word => !is_block && LANGUAGE.contains(&word) && missing != ";",
     };
-    let is_block = bracket == "{";
-    let ends = here.is_empty()
-        || (!is_block && (here == ";" || LANGUAGE.contains(&here) && missing != ";"))
-        || (matches!(here, ")" | "]" | "}") && here != closing)
-        || (is_block && here == "else" && missing == ";");
-    if !ends {
-        return None;
+    ends.then_some(())?;
+    match here {
+        "" => Some(not_closed(place, outermost_by_lines(place).unwrap_or(open))),
+        _ => Some(not_closed(place, open)),
     }
-    let open = if here.is_empty() { outermost_by_lines(place).unwrap_or(open) } else { open };
-    let bracket = place.word(open);
-    let closing = match bracket {
+}
+
+fn not_closed(place: &Place, open: usize) -> Said {
+    let before = match place.here() {
+        "" => "before the end".to_string(),
+        here => {
+            format!("before `{here}` in line {}", place.lines_before + place.line(place.at) + 1)
+        }
+    };
+    Said {
+        message: format!("this `{}` is not closed", place.word(open)),
+        hint: Some(format!("`{}` is missing {before}", closing(place, open))),
+        at: At::Start(open),
+    }
+}
+
+/// What closes a bracket.
+fn closing(place: &Place, open: usize) -> &'static str {
+    match place.word(open) {
         "(" => ")",
         "[" => "]",
         _ => "}",
-    };
-    let before = match here {
-        "" => "before the end".to_string(),
-        here => format!("before `{here}` in line {}", place.line(place.at) + 1),
-    };
-    told(
-        At::Start(open),
-        format!("this `{bracket}` is not closed"),
-        format!("`{closing}` is missing {before}"),
-    )
+    }
 }
 
 /// The brace that is not closed, as the lines are indented: its `}` would stand as far in as its line.
@@ -170,8 +181,14 @@ fn unended(place: &Place, missing: &str) -> Option<Said> {
     }
     let (one, next) = (place.word(last), place.word(place.at));
     let is_call = place.tokens.get(last).is_some_and(|token| token.kind == Kind::Word);
+    if next == "," {
+        return told(
+            At::Start(place.at),
+            "a statement does not go on behind `,`",
+            "one `let` declares one variable: let a = 1; let b = 2;",
+        );
+    }
     let hint = match (is_call, next) {
-        (_, ",") => "one `let` declares one variable: let a = 1; let b = 2;".to_string(),
         (true, _) => format!(
             "a function is called with brackets: {one}({next}); statements are divided by `;`"
         ),
@@ -255,7 +272,7 @@ fn other(kind: &ParseErrorType, place: &Place) -> Option<Said> {
             "write value.name or value.method(…); texts are put together with +",
         ),
         ParseErrorType::FnMissingBody(name) => told(
-            At::Parser,
+            At::End(place.at.saturating_sub(1)),
             format!("the function `{name}` has no body"),
             format!("write fn {name}(…) {{ … }}"),
         ),
@@ -263,6 +280,14 @@ fn other(kind: &ParseErrorType, place: &Place) -> Option<Said> {
             At::Parser,
             format!("`{here}` stands outside of a loop"),
             "`return` leaves a function; a script ends with its last line",
+        ),
+        ParseErrorType::WrongFnDefinition if place.starts_line(place.at) => {
+            Some(not_closed(place, outermost_by_lines(place).or_else(|| place.open())?))
+        }
+        ParseErrorType::BadInput(LexError::UnexpectedInput(_)) => told(
+            At::Parser,
+            format!("expected a value or a statement, got `{here}`"),
+            "an operator has a value on either side, and a bracket closes the one that was opened last",
         ),
         ParseErrorType::WrongFnDefinition => told(
             At::Parser,
@@ -285,16 +310,16 @@ fn lexical(error: &LexError, place: &Place) -> Option<Said> {
             };
             told(At::Parser, "the text that begins here is not closed", hint)
         }
-        LexError::MalformedEscapeSequence(sequence) => told(
+        LexError::MalformedEscapeSequence(sequence) => habitual(place).or_else(|| told(
             At::Parser,
             format!("`{sequence}` is no escape sequence"),
             format!(
                 "write \\{sequence} for a backslash, or the text between backticks, where it stands for itself"
-            ),
+            )),
         ),
         LexError::ImproperSymbol(symbol, _) => {
-            if let Some(habit) = habits::at(place) {
-                return told(At::Start(habit.at), habit.message, habit.hint);
+            if let Some(said) = habitual(place) {
+                return Some(said);
             }
             let write = match symbol.as_str() {
                 "===" => "==",

@@ -26,7 +26,9 @@ const TEXT_HINT: &str = "parse_float(text) and parse_int(text) make a number of 
 pub fn column_or_function(failure: &Failure, around: &Around) -> Option<String> {
     let rest = failure.message.strip_prefix("unknown column `")?;
     let (name, _) = rest.split_once('`')?;
-    let is_property = around.behind.starts_with('.') || around.before.ends_with('.');
+    let behind =
+        around.behind.strip_prefix('.').or(around.before.ends_with('.').then_some(around.behind));
+    let is_property = behind.is_some_and(|behind| behind.starts_with(name));
     is_property.then_some(())?;
     let known = entries::entries();
     let said = match names::elsewhere(Kind::Property, name) {
@@ -154,6 +156,7 @@ pub fn unknown_function(signature: &str, known: &Known, around: &Around) -> Said
     }
     if known.scope.get(name).is_some_and(|value| value.is::<rhai::FnPtr>()) {
         let handed = around.behind.strip_prefix(name).and_then(|rest| rest.split_once(')'));
+        let handed = handed.filter(|(inside, _)| inside.matches('(').count() == 1);
         let handed = handed.map_or("(…", |(handed, _)| handed);
         return with_hint(
             format!("`{name}` is a variable that holds a closure, not a function"),
@@ -169,6 +172,8 @@ fn operator(name: &str, types: &str) -> Said {
     let texts = types.contains("string") && (types.contains("integer") || types.contains("number"));
     let hint = if name == "%" && types.starts_with("string") {
         Some("a text between backticks takes values in: `got ${x}`")
+    } else if name == "+" && types.starts_with("map") {
+        Some("map.key = value sets a key, and map.mixin(other) takes in those of another map")
     } else if texts {
         Some(TEXT_HINT)
     } else {
@@ -188,7 +193,9 @@ fn wrongly_called(name: &str, types: &str, known: &Known) -> Said {
     let is_own = known.library.iter_functions().any(|function| function.name == name);
     let fits = is_own || called.iter().any(|entry| entry.on == on || entry.on.is_empty());
     if !fits && let Some(said) = names::elsewhere(Kind::Call(first), name) {
-        let message = if called.is_empty() {
+        let is_there =
+            !called.is_empty() || function_names(known).iter().any(|known| known == name);
+        let message = if !is_there {
             format!("there is no function `{name}` for ({types})")
         } else {
             wrongly

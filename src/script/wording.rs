@@ -121,7 +121,7 @@ fn indexing(text: &str) -> Said {
 fn mismatch(expected: &str, got: &str) -> Said {
     let hint = match (expected, got) {
         ("i64", "f64") => Some(WHOLE_HINT),
-        ("i64", got) if got.contains("range::Range") => {
+        ("i64", got) if got.to_lowercase().contains("range") => {
             Some("xs.extract(0..3) takes some items of an array, xs.extract(start, n) as well")
         }
         ("i64", got) if got.to_lowercase().contains("string") => Some(
