@@ -131,7 +131,10 @@ pub fn run(
         });
         match result {
             Ok(value) => outcome.last = value,
-            Err(error) => {
+            Err(mut error) => {
+                if !cell.title.is_empty() && !error.interrupted {
+                    error.notes.insert(0, format!("while the cell `{}` ran", cell.title));
+                }
                 outcome.error = Some(error);
                 return outcome;
             }
