@@ -9,29 +9,38 @@ pub enum Kind<'a> {
     /// A function or a method, and the type of its first argument as errors call it ("" where there is none).
     Call(&'a str),
     Variable,
-    /// A property of a value.
-    Property,
+    /// A property of a value of a type, as errors call it.
+    Property(&'a str),
     /// A key of an option map.
     Option,
 }
 
 /// What to write in place of another tool's name, in a sentence. Of an option it is the key.
 pub fn elsewhere(kind: Kind, name: &str) -> Option<&'static str> {
-    let listed = |names: &str| names.split(' ').any(|listed| listed == name);
     let plain = |table: &'static [(&str, &'static str)]| {
-        table.iter().find(|(names, _)| listed(names)).map(|(_, said)| *said)
+        table.iter().find(|(names, _)| is_listed(names, name)).map(|(_, said)| *said)
     };
     match kind {
-        Kind::Call(on) => {
-            let fits = |types: &str| types.is_empty() || types.split(' ').any(|kind| kind == on);
-            let mut all = CALLS.iter();
-            let found = all.find(|(names, types, _)| listed(names) && fits(types));
-            found.map(|(_, _, said)| *said)
-        }
+        Kind::Call(on) => typed(CALLS, on, name),
+        Kind::Property(on) => typed(PROPERTIES, on, name),
         Kind::Variable => plain(VARIABLES),
-        Kind::Property => plain(PROPERTIES),
         Kind::Option => plain(OPTIONS),
     }
+}
+
+fn is_listed(names: &str, name: &str) -> bool {
+    names.split(' ').any(|listed| listed == name)
+}
+
+fn typed(
+    table: &'static [(&str, &str, &'static str)],
+    on: &str,
+    name: &str,
+) -> Option<&'static str> {
+    let fits = |types: &str| types.is_empty() || is_listed(types, on);
+    let mut all = table.iter();
+    let found = all.find(|(names, types, _)| is_listed(names, name) && fits(types));
+    found.map(|(_, _, said)| *said)
 }
 
 /// The error about an option that a call does not know: by its name here, where another tool's name was given for one of the
@@ -267,25 +276,33 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("pass", "an empty block is {}"),
 ];
 
-pub const PROPERTIES: &[(&str, &str)] = &[
-    ("shape height n_rows", "f.len() counts the rows, f.columns().len() the columns"),
-    ("width n_cols", "f.columns().len() counts the columns"),
+/// Properties, the types that they are asked of (any, where none is named), and what to write.
+pub const PROPERTIES: &[(&str, &str, &str)] = &[
+    ("shape height n_rows", "Frame", "f.len() counts the rows, f.columns().len() the columns"),
+    ("width n_cols", "Frame", "f.columns().len() counts the columns"),
     (
         "iloc loc",
+        "Frame",
         "f.row(i) is one row, f.slice(start, n) some, f.filter(col(\"a\") > 1) those for which an expression is true",
+    ),
+    ("dtypes", "Frame", "f.describe() tells about the columns"),
+    (
+        "T",
+        "Frame",
+        "there is no transposed frame; f.rows() and f.column(name) give rows and columns",
     ),
     (
         "str",
+        "Expr",
         "they are methods of the expression itself: col(\"a\").str_len(), .str_contains(…), .str_replace(…); help(\"str_len\")",
     ),
     (
-        "list struct",
+        "list struct arr",
+        "Expr",
         "they are methods of the expression itself: col(\"a\").list_len(), .item(i), .field(name)",
     ),
-    ("length size", "it is a function: x.len()"),
-    ("dtypes", "f.describe() tells about the columns"),
-    ("T", "there is no transposed frame; f.rows() and f.column(name) give rows and columns"),
-    ("tokenizer", "a model brings its own: m.tokenize(text), m.detokenize(ids)"),
+    ("tokenizer", "Model", "a model brings its own: m.tokenize(text), m.detokenize(ids)"),
+    ("length size", "", "it is a function: x.len()"),
 ];
 
 /// Keys, and the key that they are here.

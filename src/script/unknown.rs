@@ -31,7 +31,7 @@ pub fn column_or_function(failure: &Failure, around: &Around) -> Option<String> 
     let is_property = behind.is_some_and(|behind| behind.starts_with(name));
     is_property.then_some(())?;
     let known = entries::entries();
-    let said = match names::elsewhere(Kind::Property, name) {
+    let said = match names::elsewhere(Kind::Property("Frame"), name) {
         Some(said) => said.to_string(),
         None if known.iter().any(|entry| entry.on == "Frame" && entry.name == name) => {
             format!("`{name}` is a function: write f.{name}(…)")
@@ -45,8 +45,9 @@ pub fn column_or_function(failure: &Failure, around: &Around) -> Option<String> 
 }
 
 /// What to write where a function of a type was named without its brackets, or by another tool's name.
-pub fn as_a_call(on: &str, name: &str, known: &Known) -> Option<String> {
-    if let Some(said) = names::elsewhere(Kind::Property, name) {
+pub fn as_a_call(kind: &str, name: &str, known: &Known) -> Option<String> {
+    let on = owner_of(kind);
+    if let Some(said) = names::elsewhere(Kind::Property(kind), name) {
         return Some(said.to_string());
     }
     let mut methods = entries::entries().into_iter();
@@ -63,9 +64,6 @@ pub fn as_a_call(on: &str, name: &str, known: &Known) -> Option<String> {
 
 /// A variable that there is not.
 pub fn unknown_variable(name: &str, scope: &Scope, around: &Around) -> Said {
-    if let Some(hint) = undeclared(name, around) {
-        return with_hint(format!("there is no variable `{name}`"), hint);
-    }
     let known: Vec<&str> = scope.iter_raw().map(|(known, _, _)| known).collect();
     if known.contains(&name) {
         return with_hint(
@@ -76,6 +74,9 @@ pub fn unknown_variable(name: &str, scope: &Scope, around: &Around) -> Said {
                 "hand `{name}` over as an argument, or write a closure, which sees the variables around it: let f = |x| …"
             ),
         );
+    }
+    if let Some(hint) = undeclared(name, around) {
+        return with_hint(format!("there is no variable `{name}`"), hint);
     }
     plain(match nearest(name, known) {
         Some(near) => format!("there is no variable `{name}`, did you mean `{near}`?"),
@@ -334,7 +335,7 @@ pub fn property(text: &str, known: &Known) -> Said {
         [name, kind, ..] => {
             let kind = friendly_types(kind);
             let message = format!("there is no property `{name}` in {kind}");
-            Said { hint: as_a_call(owner_of(&kind), name, known), ..plain(message) }
+            Said { hint: as_a_call(&kind, name, known), ..plain(message) }
         }
         _ => plain(lower_first(text)),
     }

@@ -41,7 +41,7 @@ pub fn of(error: &EvalAltResult, known: &Known, around: &Around) -> Said {
         ErrorIndexingType(text, _) => indexing(text),
         ErrorPropertyNotFound(name, _) => with_hint(
             format!("there is no property `{name}`"),
-            match as_a_call("Map", name, known) {
+            match as_a_call("map", name, known) {
                 Some(hint) => hint,
                 None => format!("where it may be missing: map[key] ?? 0 takes another value, and {name:?} in map asks"),
             },
