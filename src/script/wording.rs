@@ -138,7 +138,7 @@ fn mismatch(expected: &str, got: &str) -> Said {
 
 fn bounds(what: &str, parts: &str, length: usize, index: i64) -> Said {
     let message =
-        format!("expected an index within the {length} {parts} of this {what}, got {index}");
+        format!("{what} index {index} is out of bounds: this {what} has {length} {parts}");
     let hint = match length {
         0 => format!("the {what} is empty; len() counts its {parts}"),
         _ => format!(
