@@ -226,9 +226,11 @@ fn the_screens_of_errors() {
     ];
     let mut screens = String::new();
     for script in scripts {
-        let ran = run(script, &[]);
+        let desk = Desk::new(script);
+        let ran = desk.run(&[]);
         assert_eq!(ran.code, 1, "{script}");
-        screens.push_str(&ran.err);
+        let folder = desk.path().canonicalize().unwrap();
+        screens.push_str(&ran.err.replace(folder.to_str().unwrap(), "FOLDER"));
         screens.push_str("\n\n");
     }
     insta::assert_snapshot!(screens);

@@ -273,6 +273,22 @@ fn an_error_names_its_cell_and_line_and_what_to_try() {
 }
 
 #[test]
+fn an_error_says_what_it_says_in_a_run() {
+    with_kernel(async |kernel| {
+        for script in ["let x = 1 if true else 2;", "read_csv(\"rows.csv\")", "let y = True;"] {
+            let folder = tempfile::tempdir().unwrap();
+            let expected = crate::support::script_in(folder.path(), script).unwrap_err();
+            let ran = kernel.run(script).await;
+            let error = ran.reply.error.unwrap();
+            assert!(error.evalue.contains(&expected.message), "{}", error.evalue);
+            let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let screen = words(&error.traceback.join("\n"));
+            assert!(screen.contains(&words(&expected.hint.unwrap())), "{screen}");
+        }
+    });
+}
+
+#[test]
 fn a_console_learns_whether_a_cell_is_complete() {
     with_kernel(async |kernel| {
         let mut status =

@@ -168,7 +168,10 @@ pub fn run(
                     break;
                 }
             }
-            Err(error) => {
+            Err(mut error) => {
+                if !cell.title.is_empty() && !error.interrupted {
+                    error.notes.insert(0, format!("while the cell `{}` ran", cell.title));
+                }
                 outcome.error = Some(error);
                 break;
             }

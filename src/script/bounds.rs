@@ -55,7 +55,10 @@ fn padded(length: i64, most: usize, unit: &str) -> Result<usize> {
     let length = usize::try_from(length).unwrap_or(0);
     if length > most {
         let expected = format!("at most {most} {unit}");
-        return Err(Error::invalid("pad", expected, length.to_string()));
+        let error = Error::invalid("pad", expected, length.to_string());
+        return Err(error.with_hint(
+            "one value may take an eighth of the run's memory; ebb run --memory SIZE gives it more",
+        ));
     }
     Ok(length)
 }

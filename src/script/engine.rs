@@ -27,8 +27,9 @@ use super::parser::{EXPRESSION_DEPTH, hash_alike};
 use super::places;
 use super::report::{self, ScriptError};
 use super::rewrite;
+use super::said::Known;
+use super::syntax;
 use super::unfinished;
-use super::wording::Known;
 use crate::aside;
 use crate::display::Output;
 use crate::memory;
@@ -135,7 +136,8 @@ impl Session {
             let mut functions = self.library.iter_functions();
             functions.any(|function| function.name == name)
         };
-        let (ast, edits) = rewrite::compile(&self.engine, &source, &own)?;
+        let (ast, edits) = rewrite::compile(&self.engine, &source, &own)
+            .map_err(|error| syntax::taught(error, &source, before))?;
         self.edits.extend(edits);
         let merged = self.library.merge(&ast);
         calls::check(&self.engine, &merged, &self.closures())?;

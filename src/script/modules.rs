@@ -13,7 +13,9 @@ use super::calls;
 use super::captures;
 use super::failure::raise_at;
 use super::host::{Event, Host, ModuleFile};
+use super::lost;
 use super::rewrite;
+use super::syntax;
 use crate::doorway::{Opened, Roots};
 use crate::error::{Error, Result};
 
@@ -99,7 +101,12 @@ impl Library {
             Some(Ok(opened)) => Ok(opened),
             _ => self.host.roots(&file).open(&self.host.absolute(&file)),
         };
-        self.file_text(opened.map_err(|error| error.about(&file))?)
+        let searched = match &self.host.script_folder {
+            Some(folder) => folder.join(&file).display().to_string(),
+            None => file.clone(),
+        };
+        let opened = opened.map_err(|error| error.about(&file));
+        self.file_text(lost::file(&self.host, &searched, opened)?)
     }
 
     /// A module's text; the run's record learns of it.
@@ -133,6 +140,14 @@ pub fn standard_names() -> Vec<String> {
     stems.map(|stem| format!("std/{}", stem.to_string_lossy())).collect()
 }
 
+/// How the functions of a module of the standard library are called: "prompt(row)".
+pub fn standard_forms(path: &str) -> Vec<String> {
+    let file = format!("{}.rhai", path.trim_start_matches("std/"));
+    let text = STANDARD.get_file(file).and_then(|file| file.contents_utf8()).unwrap_or_default();
+    let heads = text.lines().filter_map(|line| line.strip_prefix("fn "));
+    heads.filter_map(|head| Some(format!("{})", head.split_once(')')?.0))).collect()
+}
+
 impl ModuleResolver for Library {
     fn resolve(
         &self,
@@ -150,8 +165,8 @@ impl ModuleResolver for Library {
         let text = self.check_chain(path).and_then(|()| self.text(path)).map_err(raise)?;
         let in_module =
             |error| Box::new(EvalAltResult::ErrorInModule(path.to_string(), error, position));
-        let (mut ast, _) =
-            rewrite::compile(engine, &text, &|_| false).map_err(|error| in_module(error.into()))?;
+        let (mut ast, _) = rewrite::compile(engine, &text, &|_| false)
+            .map_err(|error| in_module(syntax::taught(error, &text, 0)))?;
         calls::check(engine, &ast, &[]).map_err(in_module)?;
         captures::check(&ast, &[]).map_err(in_module)?;
         ast.set_source(path);

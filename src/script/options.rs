@@ -91,7 +91,7 @@ impl Options {
         let asked = self.asked.into_inner();
         match self.map.keys().find(|key| !asked.contains(&key.as_str())) {
             None => Ok(()),
-            Some(key) => Err(Error::unknown("option", key.as_str(), asked)),
+            Some(key) => Err(super::names::option(Error::unknown("option", key.as_str(), asked))),
         }
     }
 }

@@ -6,8 +6,9 @@ use serde_json::Value;
 use super::edits::Edits;
 use super::parser::parser;
 use super::report::{self, ScriptError};
+use super::said::Known;
+use super::syntax;
 use super::typed::default_value;
-use super::wording::Known;
 use crate::error::Error;
 
 /// A parameter as the script declares it.
@@ -69,7 +70,9 @@ fn is_word(name: &str) -> bool {
 
 fn of_cell(engine: &Engine, cell: &Code) -> Result<Vec<Declared>, Box<rhai::EvalAltResult>> {
     let padded = format!("{}{}", "\n".repeat(cell.lines_before), cell.text);
-    let ast = engine.compile(&padded)?;
+    let ast = engine
+        .compile(&padded)
+        .map_err(|error| syntax::taught(error, &padded, cell.lines_before))?;
     let mut found = Vec::new();
     let mut wrong = None;
     ast.walk(&mut |nodes: &[ASTNode]| {

@@ -3,7 +3,8 @@
 use rhai::{EvalAltResult, Position};
 
 use super::edits::Edits;
-use super::wording::{self, Known};
+use super::said::{Around, Known};
+use super::wording;
 
 /// An error of a script, ready to be drawn by a door.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,8 @@ struct Found<'a> {
     innermost: &'a EvalAltResult,
     position: Position,
     notes: Vec<String>,
+    /// The cause is in a module, the position at its door.
+    is_elsewhere: bool,
 }
 
 /// Explains an error of `text`, which is called `name` and was compiled with `edits`.
@@ -56,9 +59,10 @@ pub fn explain(
     edits: &Edits,
 ) -> Box<ScriptError> {
     let found = locate(error, name);
-    let said = wording::of(found.innermost, known);
     let position = edits.original(found.position);
     let line = position.line();
+    let around = if found.is_elsewhere { Around::default() } else { around(text, position) };
+    let said = wording::of(found.innermost, known, &around);
     Box::new(ScriptError {
         message: said.message,
         hint: said.hint,
@@ -74,8 +78,12 @@ pub fn explain(
 /// Goes down to the cause. The position is the deepest one that still lies in the script itself; below a module's door,
 /// places become notes.
 fn locate<'a>(error: &'a EvalAltResult, name: &str) -> Found<'a> {
-    let mut found = Found { innermost: error, position: error.position(), notes: Vec::new() };
-    let mut module: Option<String> = None;
+    let mut found = Found {
+        innermost: error,
+        position: error.position(),
+        notes: Vec::new(),
+        is_elsewhere: false,
+    };
     loop {
         let (inner, source, function) = match found.innermost {
             EvalAltResult::ErrorInFunctionCall(function, source, inner, _) => {
@@ -87,7 +95,7 @@ fn locate<'a>(error: &'a EvalAltResult, name: &str) -> Found<'a> {
         found.innermost = inner;
         let position = inner.position();
         if source.is_empty() || source == name {
-            if module.is_none() && !position.is_none() {
+            if !found.is_elsewhere && !position.is_none() {
                 found.notes.extend(call_note(function, found.position, position));
                 found.position = position;
             }
@@ -96,7 +104,7 @@ fn locate<'a>(error: &'a EvalAltResult, name: &str) -> Found<'a> {
         if let Some(line) = position.line() {
             found.notes.push(format!("in {source}, line {line}"));
         }
-        module = Some(source.clone());
+        found.is_elsewhere = true;
     }
 }
 
@@ -109,4 +117,15 @@ fn call_note(function: &str, call: Position, cause: Position) -> Option<String> 
         format!("in `{function}`")
     };
     Some(format!("{what}, called at line {line}"))
+}
+
+/// What stands before and behind a place of the script.
+fn around(text: &str, position: Position) -> Around<'_> {
+    let lines = position.line().and_then(|line| text.lines().nth(line - 1));
+    let Some((line, column)) = lines.zip(position.position()) else {
+        return Around::default();
+    };
+    let byte = line.char_indices().nth(column - 1).map_or(line.len(), |(byte, _)| byte);
+    let (before, behind) = line.split_at_checked(byte).unwrap_or((line, ""));
+    Around { text, before, behind }
 }

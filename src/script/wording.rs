@@ -1,56 +1,20 @@
 //! rhai's errors in sentences: what went wrong, what was expected and got, and what to try.
 
-use std::any::TypeId;
+use rhai::{EvalAltResult, ParseErrorType};
 
-use rhai::{AST, Engine, EvalAltResult, ParseErrorType, Scope};
-
-use super::api;
 use super::failure::Failure;
-use super::operators;
 use super::options::WHOLE_HINT;
-use crate::error::nearest;
-
-/// What a name in a script could have meant.
-pub struct Known<'a> {
-    pub engine: &'a Engine,
-    pub scope: &'a Scope<'a>,
-    /// The script's own functions.
-    pub library: &'a AST,
-}
-
-/// What to try where `()` came in place of a value.
-const NOTHING_HINT: &str = "a value is `()`, nothing: push, insert, append and clear change what they are called on and give \
-     nothing, and so does a function whose last line ends with a semicolon; a frame's missing value is `()` too, and so is a \
-     key that a map does not have yet: counts[word] = (counts[word] ?? 0) + 1";
-
-/// What to try where a text stands beside a number.
-const TEXT_HINT: &str = "parse_float(text) and parse_int(text) make a number of a text, number.to_string() a text of a number";
-
-/// What is said about an error.
-#[derive(Default)]
-pub struct Said {
-    pub message: String,
-    pub hint: Option<String>,
-    /// The user asked to stop.
-    pub interrupted: bool,
-}
-
-fn plain(message: String) -> Said {
-    Said { message, ..Said::default() }
-}
-
-fn with_hint(message: String, hint: String) -> Said {
-    Said { message, hint: Some(hint), interrupted: false }
-}
+use super::said::{Around, Known, Said, friendly_types, lower_first, plain, with_hint};
+use super::unknown::{as_a_call, column_or_function, property, unknown_function, unknown_variable};
 
 /// The sentence about the innermost error.
-pub fn of(error: &EvalAltResult, known: &Known) -> Said {
+pub fn of(error: &EvalAltResult, known: &Known, around: &Around) -> Said {
     use EvalAltResult::*;
     match error {
         ErrorRuntime(value, _) => match value.clone().try_cast::<Failure>() {
             Some(failure) => Said {
+                hint: column_or_function(&failure, around).or(failure.hint),
                 message: failure.message,
-                hint: failure.hint,
                 interrupted: failure.interrupted,
             },
             None => plain(thrown(value)),
@@ -67,8 +31,8 @@ pub fn of(error: &EvalAltResult, known: &Known) -> Said {
             interrupted: true,
             ..plain("stopped".to_string())
         },
-        ErrorFunctionNotFound(signature, _) => unknown_function(signature, known),
-        ErrorVariableNotFound(name, _) => unknown_variable(name, known.scope),
+        ErrorFunctionNotFound(signature, _) => unknown_function(signature, known, around),
+        ErrorVariableNotFound(name, _) => unknown_variable(name, known.scope, around),
         ErrorDataRace(..) => with_hint(
             "a closure reads what it is handed to while that is being worked on".to_string(),
             "take what the closure needs out of it first: let n = values.len(); values.for_each(|| … n …)".to_string(),
@@ -77,17 +41,23 @@ pub fn of(error: &EvalAltResult, known: &Known) -> Said {
         ErrorIndexingType(text, _) => indexing(text),
         ErrorPropertyNotFound(name, _) => with_hint(
             format!("there is no property `{name}`"),
-            format!("where it may be missing: map[key] ?? 0 takes another value, and {name:?} in map asks"),
+            match as_a_call("map", name, known) {
+                Some(hint) => hint,
+                None => format!("where it may be missing: map[key] ?? 0 takes another value, and {name:?} in map asks"),
+            },
         ),
-        ErrorDotExpr(text, _) => plain(property(text)),
-        ErrorMismatchDataType(expected, got, _) => {
-            let whole = expected == "i64" && got == "f64";
-            let (expected, got) = (friendly_types(expected), friendly_types(got));
-            Said {
-                hint: whole.then(|| WHOLE_HINT.to_string()),
-                ..plain(format!("expected {expected}, got {got}"))
-            }
-        }
+        ErrorDotExpr(text, _) => property(text, known),
+        ErrorMismatchDataType(expected, got, _) => mismatch(expected, got),
+        ErrorFor(_) => with_hint(
+            "a `for` loop goes over an array, a range, a text or the keys of a map, not over this".to_string(),
+            "of a frame: for row in f.rows() { … }; of a map: for key in map.keys() { … }; n times: for i in 0..n { … }".to_string(),
+        ),
+        ErrorArrayBounds(length, index, _) => bounds("array", "items", *length, *index),
+        ErrorStringBounds(length, index, _) => bounds("string", "characters", *length, *index),
+        ErrorAssignmentToConstant(name, _) => with_hint(
+            format!("`{name}` is a constant and cannot be assigned to"),
+            format!("declare it with `let {name} = …` where it is to change"),
+        ),
         ErrorParsing(kind, _) => plain(parse_sentence(kind)),
         ErrorStackOverflow(_) => with_hint(
             "functions call each other too deeply".to_string(),
@@ -108,14 +78,6 @@ fn thrown(value: &rhai::Dynamic) -> String {
     match value.clone().into_string() {
         Ok(text) => text,
         Err(_) => format!("the script threw {value}"),
-    }
-}
-
-fn lower_first(text: &str) -> String {
-    let mut characters = text.chars();
-    match characters.next() {
-        Some(first) => first.to_lowercase().chain(characters).collect(),
-        None => String::new(),
     }
 }
 
@@ -150,168 +112,41 @@ fn indexing(text: &str) -> Said {
             WHOLE_HINT.to_string(),
         );
     }
-    plain(format!("{} cannot be indexed with {}", friendly_types(indexed), friendly_types(index)))
+    let message =
+        format!("{} cannot be indexed with {}", friendly_types(indexed), friendly_types(index));
+    let hint = "f[\"a\"] is a column as an array, f.select([\"a\", \"b\"]) some columns, f.row(i) a row, f.slice(start, n) some";
+    Said { hint: (indexed == "Frame").then(|| hint.to_string()), ..plain(message) }
 }
 
-fn unknown_variable(name: &str, scope: &Scope) -> Said {
-    let known: Vec<&str> = scope.iter_raw().map(|(known, _, _)| known).collect();
-    if known.contains(&name) {
-        return with_hint(
-            format!(
-                "`{name}` is not known inside the function: functions see only their arguments"
-            ),
-            format!(
-                "hand `{name}` over as an argument, or write a closure, which sees the variables around it: let f = |x| …"
-            ),
-        );
-    }
-    plain(match nearest(name, known) {
-        Some(near) => format!("there is no variable `{name}`, did you mean `{near}`?"),
-        None => format!("there is no variable `{name}`"),
-    })
-}
-
-/// "name (type, type)" → what was called wrongly: a known name with other arguments, or an unknown name.
-fn unknown_function(signature: &str, known: &Known) -> Said {
-    let (name, arguments) = match signature.split_once(" (") {
-        Some((name, rest)) => (name, rest.strip_suffix(')').unwrap_or(rest)),
-        None => (signature, ""),
-    };
-    let name = operators::written(name);
-    let types = friendly_types(arguments);
-    if arguments.contains("f64") && wants_whole(name, arguments, known.engine) {
-        return with_hint(
-            format!("`{name}`: expected a whole number, got a number with a fraction"),
-            WHOLE_HINT.to_string(),
-        );
-    }
-    if arguments.split(", ").any(|kind| kind == "()") {
-        let work = if name.starts_with(|first: char| first.is_alphabetic() || first == '_') {
-            format!("`{name}` cannot be called with ({types})")
-        } else {
-            format!("the operator `{name}` does not work on {types}")
-        };
-        return with_hint(work, NOTHING_HINT.to_string());
-    }
-    if !name.starts_with(|first: char| first.is_alphabetic() || first == '_') {
-        let message = format!("the operator `{name}` does not work on {types}");
-        let texts =
-            types.contains("string") && (types.contains("integer") || types.contains("number"));
-        return Said { hint: texts.then(|| TEXT_HINT.to_string()), ..plain(message) };
-    }
-    if known.scope.get(name).is_some_and(|value| value.is::<rhai::FnPtr>()) {
-        return with_hint(
-            format!("`{name}` is a variable that holds a closure, not a function"),
-            format!("call it as {name}.call(…)"),
-        );
-    }
-    let wrongly = format!("`{name}` cannot be called with ({types})");
-    let forms = forms_of(name, known.library);
-    if !forms.is_empty() {
-        return with_hint(wrongly, format!("it is called as {}", forms.join(" or ")));
-    }
-    let names = function_names(known);
-    plain(match nearest(name, names.iter().map(String::as_str)) {
-        Some(near) if near == name => wrongly,
-        Some(near) => format!("there is no function `{name}`, did you mean `{near}`?"),
-        None => format!("there is no function `{name}` for ({types})"),
-    })
-}
-
-/// Whether a function of this name takes whole numbers where floats were given.
-fn wants_whole(name: &str, arguments: &str, engine: &Engine) -> bool {
-    if !name.starts_with(|first: char| first.is_alphabetic()) {
-        return matches!(name, ".." | "..=");
-    }
-    let given: Vec<&str> = arguments.split(", ").collect();
-    let fits = |info: rhai::FuncInfo| {
-        let function = info.metadata;
-        let whole = TypeId::of::<i64>();
-        let expected = function.param_types.iter().zip(&given);
-        let mut floats = expected.filter(|(_, kind)| **kind == "f64").peekable();
-        let all = floats.peek().is_some() && floats.all(|(expected, _)| *expected == whole);
-        let first = given.first().copied().unwrap_or_default();
-        let first_fits = first == "f64" || takes(function.param_types.first(), first);
-        (function.name == name && function.param_types.len() == given.len() && all && first_fits)
-            .then_some(())
-    };
-    !engine.collect_fn_metadata(None, fits, true).is_empty()
-}
-
-/// Whether a parameter is of the type that the first argument has; unknown types pass.
-fn takes(parameter: Option<&TypeId>, kind: &str) -> bool {
-    let expected = match kind {
-        "Frame" => TypeId::of::<api::frame::Frame>(),
-        "Expr" => TypeId::of::<api::expr::Expr>(),
-        "array" => TypeId::of::<rhai::Array>(),
-        "map" => TypeId::of::<rhai::Map>(),
-        "i64" => TypeId::of::<i64>(),
-        kind if kind.contains("ImmutableString") => TypeId::of::<rhai::ImmutableString>(),
-        _ => return true,
-    };
-    parameter == Some(&expected) || parameter == Some(&TypeId::of::<rhai::Dynamic>())
-}
-
-/// "Frame.head" is called as "head".
-fn short(full: &'static str) -> &'static str {
-    full.rsplit('.').next().unwrap_or(full)
-}
-
-/// The forms in which a function is called: the script's own, else the reference's.
-fn forms_of(name: &str, library: &AST) -> Vec<String> {
-    let own = library.iter_functions().filter(|function| function.name == name);
-    let own: Vec<String> =
-        own.map(|function| format!("{name}({})", function.params.join(", "))).collect();
-    if !own.is_empty() {
-        return own;
-    }
-    api::all()
-        .filter(|record| short(record.name) == name)
-        .flat_map(|record| record.signatures.iter())
-        .filter(|form| form.contains(&format!("{name}(")))
-        .map(|form| form.to_string())
-        .collect()
-}
-
-fn function_names(known: &Known) -> Vec<String> {
-    let records = api::all().map(|record| short(record.name).to_string());
-    let own = known.library.iter_functions();
-    let own = own.map(|function| function.name.to_string());
-    let builtin =
-        known.engine.collect_fn_metadata(None, |info| Some(info.metadata.name.to_string()), true);
-    records
-        .chain(own)
-        .chain(builtin)
-        .filter(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
-        .collect()
-}
-
-/// "Unknown property 'x' - a getter is not registered for type 'y'" in our words.
-fn property(text: &str) -> String {
-    let quoted: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
-    match quoted.as_slice() {
-        [name, kind, ..] => format!("there is no property `{name}` in {}", friendly_types(kind)),
-        _ => lower_first(text),
-    }
-}
-
-/// rhai's names of types in the words of the reference.
-fn friendly_types(arguments: &str) -> String {
-    let friendly = |name: &str| match name.trim() {
-        "i64" => "integer".to_string(),
-        "bool" => "boolean".to_string(),
-        "f64" => "number".to_string(),
-        "&str | ImmutableString | String" | "ImmutableString" => "string".to_string(),
-        "()" => "nothing".to_string(),
-        "Fn" => "closure".to_string(),
-        "core::ops::range::Range<i64>" | "core::ops::range::RangeInclusive<i64>" => {
-            "range".to_string()
+fn mismatch(expected: &str, got: &str) -> Said {
+    let hint = match (expected, got) {
+        ("i64", "f64") => Some(WHOLE_HINT),
+        ("i64", got) if got.to_lowercase().contains("range") => {
+            Some("xs.extract(0..3) takes some items of an array, xs.extract(start, n) as well")
         }
-        other => other.to_string(),
+        ("i64", got) if got.to_lowercase().contains("string") => Some(
+            "the items of an array are counted from 0, as in xs[0]; names are the keys of maps and the columns of frames",
+        ),
+        ("bool", got) if got.ends_with("Expr") => Some(
+            "an expression says how to compute a column: it goes into filter(…), select(…), when(…).then(…); of a value write row.a > 1",
+        ),
+        _ => None,
     };
-    let parts: Vec<String> =
-        arguments.split(", ").filter(|part| !part.is_empty()).map(friendly).collect();
-    parts.join(", ")
+    let (expected, got) = (friendly_types(expected), friendly_types(got));
+    Said { hint: hint.map(str::to_string), ..plain(format!("expected {expected}, got {got}")) }
+}
+
+fn bounds(what: &str, parts: &str, length: usize, index: i64) -> Said {
+    let message =
+        format!("{what} index {index} is out of bounds: this {what} has {length} {parts}");
+    let hint = match length {
+        0 => format!("the {what} is empty; len() counts its {parts}"),
+        _ => format!(
+            "they are counted from 0 to {}, and from the end from -1 to -{length}",
+            length - 1
+        ),
+    };
+    with_hint(message, hint)
 }
 
 fn parse_sentence(kind: &ParseErrorType) -> String {

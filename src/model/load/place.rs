@@ -17,7 +17,10 @@ pub fn device_of(name: &str) -> Result<Device> {
         other => {
             let index = other.strip_prefix("cuda:").and_then(|index| index.parse().ok());
             let Some(index) = index else {
-                return Err(Error::unknown("device", other, ["auto", "cpu", "cuda:0"]));
+                return Err(Error::failed_with_hint(
+                    format!("unknown device `{other}`"),
+                    "write \"cpu\", \"cuda:0\" for the first NVIDIA GPU, or \"auto\" for that one where it can be used",
+                ));
             };
             Device::new_cuda(index).map_err(|error| {
                 Error::failed_with_hint(

@@ -25,6 +25,7 @@ use crate::model::{Model, save};
 use crate::script::convert;
 use crate::script::failure::At;
 use crate::script::host::{Event, Host};
+use crate::script::lost;
 use crate::script::options::Options;
 use crate::script::record::{OptionDoc, Record, option};
 
@@ -221,7 +222,8 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
     let folder = if source.starts_with("ebb/") { None } else { on_disk(host, source)? };
     let mut hub = host.hub.clone();
     hub.offline |= host.access.offline;
-    let model = load::open(source, folder.as_deref(), &settings, &hub)?;
+    let model = load::open(source, folder.as_deref(), &settings, &hub);
+    let model = lost::model(host, source, model)?;
     host.tell(Event::Input { name: source.to_string(), sha256: model.lineage().sha256.clone() });
     if !model.lineage().unused.is_empty() {
         let unused = model.lineage().unused.iter().cloned().collect();

@@ -5,9 +5,9 @@
 
 mod candidates;
 pub mod complete;
-mod entries;
+pub mod entries;
 pub mod help;
-mod keys;
+pub mod keys;
 mod kinds;
 mod pages;
 mod strings;

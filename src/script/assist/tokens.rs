@@ -71,6 +71,9 @@ fn piece(rest: &str, first: char) -> (Kind, usize) {
         let (length, closed) = quoted(rest, first);
         return (Kind::Text { closed }, length);
     }
+    if let Some(length) = character(rest) {
+        return (Kind::Text { closed: true }, length);
+    }
     if first.is_ascii_digit() {
         return (Kind::Number, number(rest));
     }
@@ -79,6 +82,15 @@ fn piece(rest: &str, first: char) -> (Kind, usize) {
     }
     let is_pair = PAIRS.iter().any(|pair| rest.starts_with(pair));
     (Kind::Mark, if is_pair { 2 } else { first.len_utf8() })
+}
+
+/// The length of a character between single quotes, `'a'` or `'\n'`, where a text begins with one.
+fn character(rest: &str) -> Option<usize> {
+    let inside = rest.strip_prefix('\'')?;
+    let first = inside.chars().next()?;
+    let length =
+        if first == '\\' { 1 + inside.chars().nth(1)?.len_utf8() } else { first.len_utf8() };
+    inside.get(length..)?.starts_with('\'').then_some(length + 2)
 }
 
 /// The length of a number: `1.5e-3`, but of `1.to_string()` and `0..9` only the first digit.

@@ -13,6 +13,7 @@ use crate::frame::read::{Format, ReadOptions};
 use crate::frame::{bundled, read};
 use crate::hub::{DataName, fetch_data};
 use crate::script::host::{Event, Host};
+use crate::script::lost;
 
 /// A file of the table that a name stands for.
 #[derive(Clone)]
@@ -45,7 +46,8 @@ pub fn parts(host: &Host, path: &str) -> Result<Vec<Part>> {
 
 fn of_disk(host: &Host, path: &str) -> Result<Vec<Part>> {
     let roots = host.roots(path);
-    let found = read::files_of(path, &host.working_folder, &roots, &host.control)?;
+    let found = read::files_of(path, &host.working_folder, &roots, &host.control);
+    let found = lost::file(host, path, found)?;
     let part = |file: &PathBuf| Part {
         name: file.display().to_string(),
         label: found.name_of(file),

@@ -53,7 +53,7 @@ pub const RECORDS: &[Record] = &[
                 let run = || {
                     let condition = match condition.clone().try_cast::<expr::Expr>() {
                         Some(condition) => condition.0,
-                        None => return Err(Error::invalid("filter", "an expression such as col(\"x\") > 1", convert::describe(&condition))),
+                        None => return Err(Error::invalid("filter", "an expression such as col(\"x\") > 1", convert::describe(&condition)).with_hint("write f.filter(col(\"x\") > 1), or f.filter_rows(|row| row.x > 1) with a closure")),
                     };
                     query::run(&f.0, "filter", &[condition], |lazy, conditions| {
                         conditions.into_iter().fold(lazy, |lazy, condition| lazy.filter(condition))
