@@ -6,7 +6,7 @@ pub mod chart;
 pub mod number;
 pub mod table;
 
-pub use chart::{Chart, ChartKind, Series};
+pub use chart::{Chart, ChartKind, Grid, Panel, Scale, Series};
 pub use table::{Column, Table};
 
 /// Something to show.
