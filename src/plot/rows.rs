@@ -53,6 +53,8 @@ fn both(name: &str, series: &str, most: usize) -> String {
 
 /// How long bars are, as a share of the longest.
 struct Length {
+    /// What values are divided by, so that all of them can be compared.
+    unit: f64,
     largest: f64,
     /// The ends of a logarithmic axis.
     ends: Option<(f64, f64)>,
@@ -61,9 +63,10 @@ struct Length {
 impl Length {
     fn new(chart: &Chart, fitted: &Fitted) -> Self {
         let ends = (chart.y_scale == Scale::Log).then_some((fitted.y.low, fitted.y.high));
-        let points = fitted.parts.iter().flat_map(|part| &part.series).flat_map(|s| &s.points);
-        let sizes = points.map(|(_, y)| (y * fitted.y_unit).abs());
-        Self { largest: sizes.filter(|y| y.is_finite()).fold(0.0, f64::max), ends }
+        let series = fitted.parts.iter().flat_map(|part| &part.series);
+        let sizes = series.flat_map(|series| &series.points).map(|(_, y)| y.abs());
+        let largest = sizes.filter(|y| y.is_finite()).fold(0.0, f64::max);
+        Self { unit: fitted.y_unit, largest, ends }
     }
 
     fn share(&self, y: f64) -> f64 {
@@ -71,7 +74,7 @@ impl Length {
             _ if !y.is_finite() => 0.0,
             Some(_) if y <= 0.0 => 0.0,
             Some((low, high)) => (y.log10() - low) / (high - low),
-            None if self.largest > 0.0 => y.abs() / self.largest,
+            None if self.largest > 0.0 => (y / self.unit).abs() / self.largest,
             None => 0.0,
         }
     }

@@ -15,7 +15,7 @@ pub struct Fitted {
     pub parts: Vec<Chart>,
     pub x: Axis,
     pub y: Axis,
-    /// What the numbers along y are to be multiplied with to be values again.
+    /// What values along y are divided by on an axis that is not logarithmic.
     pub y_unit: f64,
     /// The distance between neighbouring places of bars.
     pub bar_width: f64,

@@ -9,6 +9,9 @@ const MOST_POINTS: usize = 2000;
 /// Points of a line that are marked as well as joined.
 const MOST_MARKED: usize = 24;
 
+/// Marks of a line of more points, among other lines.
+const MARKS: usize = 8;
+
 pub enum Shape {
     Bar([(f64, f64); 2]),
     Band(Vec<(f64, f64)>),
@@ -36,12 +39,12 @@ pub fn shapes(chart: &Chart, series: &Series, place: usize, fitted: &Fitted) -> 
             let beside = place as f64 - (chart.series.len() as f64 - 1.0) / 2.0;
             let aside = beside * cap * 0.5;
             let mut shapes = whiskers(series, |x| x + aside, cap, floor);
-            shapes.extend(lines(series));
+            shapes.extend(lines(chart, series, place));
             shapes
         }
         ChartKind::Line => {
             let bands = bands(series, floor).into_iter().map(outline);
-            bands.chain(lines(series)).collect()
+            bands.chain(lines(chart, series, place)).collect()
         }
         ChartKind::HeatMap => Vec::new(),
     }
@@ -86,13 +89,19 @@ fn whiskers(series: &Series, place: impl Fn(f64) -> f64, cap: f64, floor: f64) -
     strokes
 }
 
-fn lines(series: &Series) -> Vec<Shape> {
+/// The stretches of a line, marked at every point, or where there are many at a few of them if there are other lines: at
+/// others than those, so that marks do not lie over each other.
+fn lines(chart: &Chart, series: &Series, place: usize) -> Vec<Shape> {
     let mut shapes = Vec::new();
     let parts = series.stretches();
     for run in parts.stretches {
         let run = thinned(&run, MOST_POINTS);
         if run.len() <= MOST_MARKED || (parts.sparse && run.len() <= 10 * MOST_MARKED) {
             shapes.push(Shape::Dots(run.clone()));
+        } else if chart.series.len() > 1 {
+            let every = run.len().div_ceil(MARKS);
+            let first = every * (place % 5) / 5;
+            shapes.push(Shape::Dots(run.iter().skip(first).step_by(every).copied().collect()));
         }
         if run.len() > 1 {
             shapes.push(Shape::Line(run));
