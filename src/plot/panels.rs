@@ -61,14 +61,10 @@ pub fn panels<B: DrawingBackend>(chart: &Chart, area: &Area<B>, zoom: f64) -> Dr
         if !chart.panels.is_empty() {
             title(area, &part.title, tile, zoom)?;
         }
-        curves(part, &fitted, area, tile, zoom)?;
+        let places = curves(part, &fitted, area, tile, zoom)?;
         if tile.lowest {
-            let place = |tick: &f64| {
-                let share = (tick - fitted.x.low) / (fitted.x.high - fitted.x.low);
-                let length = f64::from(tile.right - tile.left);
-                (tile.left + (length * share).round() as i32, tile.bottom + size(6.0))
-            };
-            let places: Vec<(i32, i32)> = fitted.x.ticks.iter().map(place).collect();
+            let below = size(6.0);
+            let places: Vec<(i32, i32)> = places.into_iter().map(|(x, y)| (x, y + below)).collect();
             names.draw(area, &style, &places)?;
         }
     }
@@ -85,14 +81,14 @@ pub fn title<B: DrawingBackend>(area: &Area<B>, text: &str, tile: &Tile, zoom: f
     area.draw(&Text::new(text, place, above))
 }
 
-/// Axes in a tile, and the series between them.
+/// Axes in a tile, and the series between them; gives the places of the ticks of x.
 fn curves<B: DrawingBackend>(
     chart: &Chart,
     fitted: &Fitted,
     area: &Area<B>,
     tile: &Tile,
     zoom: f64,
-) -> Drawing<B> {
+) -> Drawing<B, Vec<(i32, i32)>> {
     // Room for the labels of y, which plotters draws.
     let left = if tile.leftmost { tile.left } else { 0 };
     let part = area.clone().shrink(
@@ -118,7 +114,12 @@ fn curves<B: DrawingBackend>(
     for place in 0..chart.series.len() {
         series(chart, place, fitted, &mut context, zoom)?;
     }
-    Ok(())
+    let (left, top) = area.get_base_pixel();
+    let place = |tick: &f64| {
+        let (x, y) = context.backend_coord(&(*tick, fitted.y.low));
+        (x - left, y - top)
+    };
+    Ok(fitted.x.ticks.iter().map(place).collect())
 }
 
 /// Draws what a series is made of.
