@@ -73,24 +73,25 @@ pub fn draw<B: DrawingBackend>(chart: &Chart, area: &Area<B>, zoom: f64) -> Draw
         }
         if tile.leftmost {
             let style = style.pos(Pos::new(HPos::Right, VPos::Center));
-            for (row, label) in rows.ticks.iter().zip(&labels) {
-                let y = (edge(tile.top, tile.bottom, *row as usize, first.rows.len())
-                    + edge(tile.top, tile.bottom, *row as usize + 1, first.rows.len()))
-                    / 2;
+            let places = middles(&rows, (tile.top, tile.bottom), first.rows.len());
+            for (y, label) in places.into_iter().zip(&labels) {
                 area.draw(&Text::new(label.clone(), (tile.left - size(6.0), y), style.clone()))?;
             }
         }
         if tile.lowest {
-            let place = |column: &f64| {
-                let share = (column + 0.5) / chart.categories.len().max(1) as f64;
-                let length = f64::from(tile.right - tile.left);
-                (tile.left + (length * share).round() as i32, tile.bottom + size(6.0))
-            };
-            let places: Vec<(i32, i32)> = below.ticks.iter().map(place).collect();
-            names.draw(area, &style, &places)?;
+            let places = middles(&below, (tile.left, tile.right), chart.categories.len());
+            let places = places.into_iter().map(|x| (x, tile.bottom + size(6.0)));
+            names.draw(area, &style, &places.collect::<Vec<_>>())?;
         }
     }
     Ok(())
+}
+
+/// The middles of the cells that an axis names, of so many between two ends.
+fn middles(axis: &Axis, (from, to): (i32, i32), parts: usize) -> Vec<i32> {
+    let middle =
+        |part: usize| i32::midpoint(edge(from, to, part, parts), edge(from, to, part + 1, parts));
+    axis.ticks.iter().map(|tick| middle(*tick as usize)).collect()
 }
 
 /// Where one of so many equal parts begins.

@@ -39,6 +39,8 @@ pub fn draw(chart: &Chart, width: usize, height: usize, colour: bool) -> String 
         lines.extend(blocks::draw(chart, width));
         return lines.join("\n");
     }
+    // Panels that are a little lower stand on a screen together.
+    let height = if chart.panels.len() > 1 { (height * 2 / 3).max(7) } else { height };
     let fitted = fitted(chart, (width / 14).max(2), (height / 4).max(2));
     if chart.is_bars() {
         let paint = |place: usize, blocks: String| {

@@ -85,6 +85,11 @@ impl Places {
         Ok(Self { names: sorted.iter().map(name).collect(), rows, numbers: true })
     }
 
+    /// The place of a row.
+    pub fn at(&self, row: usize) -> Option<usize> {
+        self.rows.get(row).copied().flatten()
+    }
+
     fn named(texts: Vec<String>) -> Self {
         let mut names = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();

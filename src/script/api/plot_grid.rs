@@ -55,50 +55,57 @@ pub fn heat_map(frame: &DataFrame, mut chart: Chart, request: &Request) -> Resul
     let values = numbers(frame, &value)?;
     let (wide, high) = (columns.names.len(), rows.names.len());
     refuse_too_many(high, wide)?;
-    // Numbers grow upwards, as along any axis; names are read from above.
-    let from_above = |place: usize| if rows.numbers { high - 1 - place } else { place };
     let mut names = rows.names.clone();
     if rows.numbers {
         names.reverse();
     }
     let mut grids = Vec::new();
     for (title, part) in parts(frame, request)? {
-        let mut cells = vec![vec![None; wide]; high];
-        for row in part {
-            let place = |places: &Places| places.rows.get(row).copied().flatten();
-            let (Some(column), Some(line)) = (place(&columns), place(&rows)) else {
-                continue;
-            };
-            let cell = cells.get_mut(from_above(line)).and_then(|cells| cells.get_mut(column));
-            let Some(cell) = cell else { continue };
-            if cell.is_some() {
-                let name = |places: &Places, at: usize| places.names.get(at).cloned();
-                return Err(Error::failed_with_hint(
-                    format!(
-                        "a heat map has one value for each cell, and several rows are at `{x}` {} and `{y}` {}",
-                        name(&columns, column).unwrap_or_default(),
-                        name(&rows, line).unwrap_or_default()
-                    ),
-                    "bring the rows of a cell together first (`group_by`, `agg`)",
-                ));
-            }
-            *cell = values.get(row).copied();
-        }
-        let known =
-            |row: Vec<Option<f64>>| row.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect();
-        grids.push((
-            title,
-            Grid {
-                rows: names.clone(),
-                values: cells.into_iter().map(known).collect(),
-                counts: Vec::new(),
-                label: value.clone(),
-            },
-        ));
+        let grid = Grid {
+            rows: names.clone(),
+            values: filled(&part, (&columns, &rows), &values, (&x, &y))?,
+            counts: Vec::new(),
+            label: value.clone(),
+        };
+        grids.push((title, grid));
     }
     chart.y_label = request.y_label.clone().unwrap_or(y);
     chart.categories = columns.names;
     Ok(placed(chart, request, grids))
+}
+
+/// The values of some rows at their places, NaN elsewhere; one value a place.
+fn filled(
+    part: &[usize],
+    (columns, rows): (&Places, &Places),
+    values: &[f64],
+    (x, y): (&str, &str),
+) -> Result<Vec<Vec<f64>>> {
+    let (wide, high) = (columns.names.len(), rows.names.len());
+    // Numbers grow upwards, as along any axis; names are read from above.
+    let from_above = |place: usize| if rows.numbers { high - 1 - place } else { place };
+    let mut cells = vec![vec![None; wide]; high];
+    for row in part {
+        let (Some(column), Some(line)) = (columns.at(*row), rows.at(*row)) else {
+            continue;
+        };
+        let cell = cells.get_mut(from_above(line)).and_then(|cells| cells.get_mut(column));
+        let Some(cell) = cell else { continue };
+        if cell.is_some() {
+            let name = |places: &Places, at: usize| places.names.get(at).cloned();
+            return Err(Error::failed_with_hint(
+                format!(
+                    "a heat map has one value for each cell, and several rows are at `{x}` {} and `{y}` {}",
+                    name(columns, column).unwrap_or_default(),
+                    name(rows, line).unwrap_or_default()
+                ),
+                "bring the rows of a cell together first (`group_by`, `agg`)",
+            ));
+        }
+        *cell = values.get(*row).copied();
+    }
+    let known = |row: Vec<Option<f64>>| row.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect();
+    Ok(cells.into_iter().map(known).collect())
 }
 
 /// How often each truth was predicted as what: counted from rows, or summed from a column of counts.
@@ -118,44 +125,46 @@ pub fn confusion(frame: &DataFrame, mut chart: Chart, request: &Request) -> Resu
     refuse_too_many(size, size)?;
     let mut grids = Vec::new();
     for (title, part) in parts(frame, request)? {
-        let mut cells = vec![vec![0.0; size]; size];
-        for row in part {
-            let place = |places: &Places| places.rows.get(row).copied().flatten();
-            let (Some(line), Some(column)) = (place(&rows), place(&columns)) else {
-                continue;
-            };
-            let cell = cells.get_mut(line).and_then(|cells| cells.get_mut(column));
-            if let (Some(cell), Some(count)) = (cell, counts.get(row)) {
-                *cell += count;
-            }
-        }
+        let cells = tallied(&part, (&rows, &columns), &counts);
         let sums: Vec<f64> = cells.iter().map(|row| row.iter().sum()).collect();
-        let share = |row: &Vec<f64>| -> Vec<f64> {
-            let sum: f64 = row.iter().sum();
-            row.iter().map(|count| count / sum).collect()
-        };
-        let all: f64 = sums.iter().sum();
-        let faceted = request.facet.is_some();
         let named = rows.names.iter().zip(&sums);
-        grids.push((
-            if faceted { format!("{title} (n = {all})") } else { title },
-            Grid {
-                // Panels share the names of their rows, which then cannot say how many rows each has.
-                rows: if faceted {
-                    rows.names.clone()
-                } else {
-                    named.map(|(name, sum)| format!("{name} (n = {sum})")).collect()
-                },
-                values: cells.iter().map(share).collect(),
-                counts: cells,
-                label: "share of the row".to_string(),
+        let grid = Grid {
+            // Panels share the names of their rows, which then cannot say how many each has.
+            rows: if request.facet.is_some() {
+                rows.names.clone()
+            } else {
+                named.map(|(name, sum)| format!("{name} (n = {sum})")).collect()
             },
-        ));
+            values: cells.iter().zip(&sums).map(|(row, sum)| shares(row, *sum)).collect(),
+            counts: cells,
+            label: "share of the row".to_string(),
+        };
+        grids.push((format!("{title} (n = {})", sums.iter().sum::<f64>()), grid));
     }
     chart.x_label = request.x_label.clone().unwrap_or(predicted);
     chart.y_label = request.y_label.clone().unwrap_or(truth);
     chart.categories = rows.names;
     Ok(placed(chart, request, grids))
+}
+
+/// The counts of some rows, summed at their places.
+fn tallied(part: &[usize], (rows, columns): (&Places, &Places), counts: &[f64]) -> Vec<Vec<f64>> {
+    let mut cells = vec![vec![0.0; columns.names.len()]; rows.names.len()];
+    for row in part {
+        let (Some(line), Some(column)) = (rows.at(*row), columns.at(*row)) else {
+            continue;
+        };
+        let cell = cells.get_mut(line).and_then(|cells| cells.get_mut(column));
+        if let (Some(cell), Some(count)) = (cell, counts.get(*row)) {
+            *cell += count;
+        }
+    }
+    cells
+}
+
+/// What part of a sum each count is; NaN where nothing was counted.
+fn shares(counts: &[f64], sum: f64) -> Vec<f64> {
+    counts.iter().map(|count| count / sum).collect()
 }
 
 /// A column of counts, which are known and not below zero.
