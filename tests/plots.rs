@@ -1,5 +1,10 @@
 //! Charts: what they look like as text, and that no data breaks them.
 
+mod errors;
+mod grids;
+mod panels;
+mod scales;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -113,6 +118,56 @@ fn names_from_data_cannot_steer_a_terminal_or_a_page() {
     assert!(!svg.contains("<script"), "{svg}");
 }
 
+/// The image that a script saves as `chart.svg`.
+fn image(text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    script_in(folder.path(), &format!("{text}.save(\"chart.svg\"); 0")).unwrap();
+    std::fs::read_to_string(folder.path().join("chart.svg")).unwrap()
+}
+
+/// The texts of an image, each with its place.
+fn placed(svg: &str) -> Vec<(String, f64, f64)> {
+    let number = |element: &str, name: &str| -> f64 {
+        let (_, rest) = element.split_once(&format!(" {name}=\"")).unwrap();
+        rest.split_once('"').unwrap().0.parse().unwrap()
+    };
+    let texts = svg.split("<text").skip(1).map(|text| text.split_once("</text>").unwrap().0);
+    let read = |text: &str| {
+        let (element, inside) = text.split_once('>').unwrap();
+        (inside.trim().to_string(), number(element, "x"), number(element, "y"))
+    };
+    texts.map(read).collect()
+}
+
+/// Where a text of an image stands.
+#[track_caller]
+fn place(svg: &str, text: &str) -> (f64, f64) {
+    let texts = placed(svg);
+    let found = texts.iter().find(|(known, _, _)| known == text);
+    let found = found.unwrap_or_else(|| panic!("no {text:?} among {texts:?}"));
+    (found.1, found.2)
+}
+
+/// The points of every line in a colour.
+fn polylines(svg: &str, colour: &str) -> Vec<Vec<(f64, f64)>> {
+    let lines = svg.split('<').filter(|e| e.starts_with("polyline") && e.contains(colour));
+    let points = |line: &str| {
+        let (_, rest) = line.split_once("points=\"").unwrap();
+        let pairs = rest.split_once('"').unwrap().0.split_whitespace();
+        let pair = |pair: &str| {
+            let (x, y) = pair.split_once(',').unwrap();
+            (x.parse().unwrap(), y.parse().unwrap())
+        };
+        pairs.map(pair).collect()
+    };
+    lines.map(points).collect()
+}
+
+/// What the plot of these options over a frame says in its notes.
+fn noted(frame: &str, options: &str) -> Vec<String> {
+    notes(&format!("let f = {frame}; plot(f, #{{ {options} }});"))
+}
+
 /// The numbers of an attribute in every element of an SVG that holds all the given parts.
 fn attribute(svg: &str, parts: &[&str], name: &str) -> Vec<f64> {
     let elements = svg.split('<').filter(|element| parts.iter().all(|part| element.contains(part)));
@@ -207,28 +262,23 @@ fn the_legend_stands_above_the_data() {
         points: vec![(0.0, 4.0), (10.0, 5.0)],
         band: Vec::new(),
     });
+    let svg = chart.to_svg(640, 360).unwrap();
+    let legend = place(&svg, "loss").1;
+    let frame =
+        polylines(&svg, "#0072B2").concat().into_iter().chain(polylines(&svg, "#D55E00").concat());
+    // The line and the mark of each name, and below them the data.
+    let heights: BTreeSet<i64> = frame.map(|(_, y)| y as i64).collect();
+    let (above, below): (Vec<i64>, Vec<i64>) =
+        heights.into_iter().partition(|y| *y as f64 <= legend + 14.0);
+    assert!(!above.is_empty() && below.len() > 1, "{above:?} {below:?}");
+    let mut bars = bars();
+    bars.series.push(bars.series[0].clone());
+    let svg = bars.to_svg(640, 360).unwrap();
     for colour in ["#0072B2", "#D55E00"] {
-        let svg = chart.to_svg(640, 360).unwrap();
-        let swatch = attribute(&svg, &["rect", colour], "y");
-        let height = attribute(&svg, &["rect", colour], "height");
-        let points: Vec<f64> = svg
-            .split('<')
-            .filter(|element| element.starts_with("polyline") && element.contains("points"))
-            .filter_map(|element| {
-                element
-                    .split_once("points=\"")?
-                    .1
-                    .split_once('"')
-                    .map(|(points, _)| points.to_string())
-            })
-            .flat_map(|points| {
-                let pairs: Vec<String> = points.split_whitespace().map(str::to_string).collect();
-                pairs.into_iter().filter_map(|pair| pair.split_once(',')?.1.parse().ok())
-            })
-            .collect();
-        let highest = points.iter().copied().fold(f64::INFINITY, f64::min);
-        assert_eq!(swatch.len(), 1, "{svg}");
-        assert!(swatch[0] + height[0] <= highest, "{swatch:?} {highest}");
+        let tops = attribute(&svg, &["rect", colour], "y");
+        let heights = attribute(&svg, &["rect", colour], "height");
+        let (swatch, data) = (tops[0] + heights[0], &tops[1..]);
+        assert!(data.iter().all(|top| swatch < *top), "{tops:?}");
     }
 }
 
@@ -388,12 +438,13 @@ fn more_series_than_a_legend_holds_are_refused_and_few_are_told_apart() {
         })
         .collect();
     let svg = chart.to_svg(800, 450).unwrap();
-    let fills: BTreeSet<&str> = svg
+    let colours: BTreeSet<&str> = svg
         .split('<')
-        .filter(|element| element.starts_with("circle"))
-        .filter_map(|element| element.split_once("fill=\"")?.1.split('"').next())
+        .filter(|element| element.starts_with("polyline"))
+        .filter_map(|element| element.split_once("stroke=\"")?.1.split('"').next())
+        .filter(|colour| *colour != "#808690")
         .collect();
-    assert_eq!(fills.len(), 21, "{fills:?}");
+    assert_eq!(colours.len(), 21, "{colours:?}");
 }
 
 #[test]

@@ -3,10 +3,11 @@
 //! The script surface turns values into an [`Output`]; the terminal and the reports draw it.
 
 pub mod chart;
+mod gaps;
 pub mod number;
 pub mod table;
 
-pub use chart::{Chart, ChartKind, Series};
+pub use chart::{Chart, ChartKind, Grid, Panel, Scale, Series};
 pub use table::{Column, KeptRows, Table};
 
 use serde::{Deserialize, Serialize};

@@ -1,15 +1,16 @@
 //! The bars of a histogram: how many values lie in each of equal bins.
 
 /// Counts in equal bins, each from its lower edge on, the last with its upper one; a bar stands in the middle of its bin.
-/// Equal values lie in one bin; what is not finite is not counted.
-pub fn counted_in_bins(values: &[f64], bins: usize) -> Vec<(f64, f64)> {
+/// The bins lie over `all` values, of which these are some. Equal values lie in one bin; what is not finite is not counted.
+pub fn counted_in_bins(values: &[f64], all: &[f64], bins: usize) -> Vec<(f64, f64)> {
     let mut values = values.to_vec();
     values.retain(|value| value.is_finite());
     if values.is_empty() {
         return Vec::new();
     }
-    let mut low = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let mut high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let all = || all.iter().copied().filter(|value| value.is_finite());
+    let mut low = all().fold(f64::INFINITY, f64::min);
+    let mut high = all().fold(f64::NEG_INFINITY, f64::max);
     let bins = if high > low { bins.max(1) } else { 1 };
     if high <= low {
         (low, high) = around(low);

@@ -6,12 +6,22 @@ use plotters::prelude::*;
 use plotters::style::FontTransform;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::scale::Axis;
+use super::axis::Axis;
+use super::look::INK;
 
 type Area<B> = DrawingArea<B, Shift>;
 
+/// What drawing on a backend gives.
+pub type Drawing<B, T = ()> = Result<T, DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
+
 /// Characters of a text that are looked at: no image has room for more.
 const LONGEST: usize = 400;
+
+/// Letters of so many points.
+pub fn letters(points: f64, zoom: f64) -> TextStyle<'static> {
+    let size = (points * zoom).round();
+    ("sans-serif", size).into_font().color(&INK)
+}
 
 /// The width of a text in pixels.
 pub fn width<B: DrawingBackend>(area: &Area<B>, text: &str, style: &TextStyle) -> i32 {
@@ -82,20 +92,49 @@ impl Names {
         }
     }
 
-    /// Draws turned names, each with its end at its place.
+    /// Draws the names below their places: turned ones with their ends there, others in the middle.
     pub fn draw<B: DrawingBackend>(
         &self,
         area: &Area<B>,
         style: &TextStyle,
         places: &[(i32, i32)],
-    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        let (left, top) = area.get_base_pixel();
-        let style =
-            style.transform(FontTransform::Rotate270).pos(Pos::new(HPos::Right, VPos::Center));
-        for (name, (x, y)) in self.labels.iter().zip(places) {
-            let text = Text::new(name.clone(), (x - left, y - top), style.clone());
-            area.draw(&text)?;
+    ) -> Drawing<B> {
+        let style = if self.turned {
+            style.transform(FontTransform::Rotate270).pos(Pos::new(HPos::Right, VPos::Center))
+        } else {
+            style.pos(Pos::new(HPos::Center, VPos::Top))
+        };
+        for (name, place) in self.labels.iter().zip(places) {
+            area.draw(&Text::new(name.clone(), *place, style.clone()))?;
         }
         Ok(())
     }
+}
+
+/// Draws the names of both axes: below and left of a rectangle, in the middle of its sides.
+pub fn axis_names<B: DrawingBackend>(
+    area: &Area<B>,
+    (x_name, y_name): (&str, &str),
+    [(left, top), (right, bottom)]: [(i32, i32); 2],
+    zoom: f64,
+) -> Drawing<B> {
+    let style = letters(13.0, zoom);
+    let (wide, high) = area.dim_in_pixel();
+    let edge = (5.0 * zoom).round() as i32;
+    let name = cut(area, x_name, &style, wide as i32 - left - edge);
+    let below = style.pos(Pos::new(HPos::Center, VPos::Bottom));
+    // A name that is longer than its side stays within the image.
+    let half = width(area, &name, &style) / 2;
+    let middle = ((left + right) / 2).min(wide as i32 - edge - half).max(half);
+    if !name.is_empty() {
+        area.draw(&Text::new(name, (middle, high as i32 - edge), below))?;
+    }
+    let name = cut(area, y_name, &style, high as i32 - 2 * edge);
+    let beside = style.transform(FontTransform::Rotate270).pos(Pos::new(HPos::Center, VPos::Top));
+    let half = width(area, &name, &style) / 2;
+    let middle = ((top + bottom) / 2).min(high as i32 - edge - half).max(half + edge);
+    if !name.is_empty() {
+        area.draw(&Text::new(name, (edge, middle), beside))?;
+    }
+    Ok(())
 }

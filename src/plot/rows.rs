@@ -1,9 +1,9 @@
 //! Bars as text: a row of blocks for each, with its number behind it.
 
-use super::scale::bar_name;
+use super::scale::{Fitted, bar_name};
 use super::text::{cut, wrapped};
-use crate::display::Chart;
 use crate::display::number::number;
+use crate::display::{Chart, Scale};
 
 /// Bars that are drawn in a terminal.
 const MOST_BARS: usize = 100;
@@ -51,8 +51,43 @@ fn both(name: &str, series: &str, most: usize) -> String {
     format!("{name} {}", cut(series, left))
 }
 
+/// How long bars are, as a share of the longest.
+struct Length {
+    /// What values are divided by, so that all of them can be compared.
+    unit: f64,
+    largest: f64,
+    /// The ends of a logarithmic axis.
+    ends: Option<(f64, f64)>,
+}
+
+impl Length {
+    fn new(chart: &Chart, fitted: &Fitted) -> Self {
+        let ends = (chart.y_scale == Scale::Log).then_some((fitted.y.low, fitted.y.high));
+        let series = fitted.parts.iter().flat_map(|part| &part.series);
+        let sizes = series.flat_map(|series| &series.points).map(|(_, y)| y.abs());
+        let largest = sizes.filter(|y| y.is_finite()).fold(0.0, f64::max);
+        Self { unit: fitted.y_unit, largest, ends }
+    }
+
+    fn share(&self, y: f64) -> f64 {
+        match self.ends {
+            _ if !y.is_finite() => 0.0,
+            Some(_) if y <= 0.0 => 0.0,
+            Some((low, high)) => (y.log10() - low) / (high - low),
+            None if self.largest > 0.0 => (y / self.unit).abs() / self.largest,
+            None => 0.0,
+        }
+    }
+}
+
 /// A row of blocks for each bar, with its number behind it.
-pub fn bars(chart: &Chart, width: usize, paint: impl Fn(usize, String) -> String) -> Vec<String> {
+/// The longest bar of all panels fills the width; on a logarithmic axis bars begin at its lower edge.
+pub fn bars(
+    chart: &Chart,
+    fitted: &Fitted,
+    width: usize,
+    paint: impl Fn(usize, String) -> String,
+) -> Vec<String> {
     let rows = bar_rows(chart, width / 3);
     let longest = |text: fn(&Row) -> &String| {
         let lengths = rows.iter().map(|row| text(row).chars().count());
@@ -61,8 +96,7 @@ pub fn bars(chart: &Chart, width: usize, paint: impl Fn(usize, String) -> String
     let heading = cut(&chart.x_label, width / 3);
     let names = longest(|row| &row.name).max(heading.chars().count());
     let numbers = longest(|row| &row.number).max(9);
-    let sizes = rows.iter().map(|row| row.y.abs());
-    let largest = sizes.filter(|y| y.is_finite()).fold(0.0, f64::max);
+    let length = Length::new(chart, fitted);
     let room = width.saturating_sub(names + numbers + 3).max(4);
     let mut lines: Vec<String> = Vec::new();
     if chart.x_label.is_empty() {
@@ -73,8 +107,7 @@ pub fn bars(chart: &Chart, width: usize, paint: impl Fn(usize, String) -> String
     }
     let more = rows.len().saturating_sub(MOST_BARS);
     for row in rows.into_iter().take(MOST_BARS) {
-        let share = if largest > 0.0 && row.y.is_finite() { row.y.abs() / largest } else { 0.0 };
-        let eighths = (share * room as f64 * 8.0).round() as usize;
+        let eighths = (length.share(row.y) * room as f64 * 8.0).round() as usize;
         let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
         // A bar below zero is hatched: its length is that of its size.
         let blocks = if row.y < 0.0 {

@@ -1,46 +1,114 @@
-//! Axes: ranges with a little room, ticks at round numbers (1, 2 or 5 times a power of ten) or at the bars themselves, and
-//! their labels. Values near the end of what floats hold are drawn divided by a power of ten that the labels put back.
+//! From a chart's values to the numbers that are drawn, and the axes they need: logarithms where the chart asks for them.
+//! Values near the end of what floats hold are drawn divided by a power of ten that the labels put back.
 
+use super::axis::Axis;
+use super::logarithmic::{logarithmic, power};
 use crate::display::number::number;
-use crate::display::{Chart, ChartKind};
+use crate::display::{Chart, ChartKind, Scale, Series};
 
 /// Bars that are named one by one; more get round ticks.
 const MOST_NAMED: usize = 24;
 
-/// An axis, in the numbers that are drawn.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Axis {
-    pub low: f64,
-    pub high: f64,
-    pub ticks: Vec<f64>,
-    /// The text of each tick.
-    pub labels: Vec<String>,
+/// A chart in the numbers that are drawn, and the axes that all its panels share.
+pub struct Fitted {
+    /// The panels as charts, or the one chart.
+    pub parts: Vec<Chart>,
+    pub x: Axis,
+    pub y: Axis,
+    /// What values along y are divided by on an axis that is not logarithmic.
+    pub y_unit: f64,
+    /// The distance between neighbouring places of bars.
+    pub bar_width: f64,
+    /// Where bars begin: at zero, or at the lower edge of a logarithmic axis.
+    pub base: f64,
 }
 
 /// A chart whose points can be drawn without going over what floats hold, and its axes of about so many ticks.
-pub fn fitted(chart: &Chart, x_ticks: usize, y_ticks: usize) -> (Chart, Axis, Axis) {
-    let mut fitted = chart.clone();
+pub fn fitted(chart: &Chart, x_ticks: usize, y_ticks: usize) -> Fitted {
     let xs = || chart.series.iter().flat_map(|s| s.points.iter().map(|p| p.0));
     let ys = || chart.series.iter().flat_map(|s| s.points.iter().map(|p| p.1));
     let bands = || {
         let bands = chart.series.iter().flat_map(|s| &s.band);
         bands.flat_map(|(low, high)| [*low, *high])
     };
-    let (x_exponent, y_exponent) = (exponent(xs()), exponent(ys().chain(bands())));
-    let (x_unit, y_unit) = (10f64.powi(x_exponent), 10f64.powi(y_exponent));
-    for series in &mut fitted.series {
-        for point in &mut series.points {
-            *point = (point.0 / x_unit, point.1 / y_unit);
-        }
-        for band in &mut series.band {
-            *band = (band.0 / y_unit, band.1 / y_unit);
+    let across = Drawn::new(chart.x_scale, xs());
+    let up = Drawn::new(chart.y_scale, ys().chain(bands()));
+    let whole = Chart {
+        series: chart.series.iter().map(|series| moved(series, &across, &up)).collect(),
+        panels: Vec::new(),
+        ..chart.clone()
+    };
+    let parts = chart.panels.iter().map(|panel| Chart {
+        title: panel.title.clone(),
+        series: panel.series.iter().map(|series| moved(series, &across, &up)).collect(),
+        panels: Vec::new(),
+        ..chart.clone()
+    });
+    let parts: Vec<Chart> = parts.collect();
+    let x = x_axis(&whole, x_ticks, &across);
+    let values = ys().chain(bands()).map(|y| up.place(y));
+    let y = match (up.scale, chart.is_bars()) {
+        (Scale::Linear, true) => Axis::over(values.chain([0.0]), y_ticks, up.exponent),
+        (Scale::Linear, false) => Axis::over(values, y_ticks, up.exponent),
+        (Scale::Log, bars) => log_axis(values, y_ticks, bars),
+    };
+    let base = if up.scale == Scale::Log { y.low } else { 0.0 };
+    let bar_width = bar_width(&whole);
+    let parts = if parts.is_empty() { vec![whole] } else { parts };
+    let y_unit = 10f64.powi(up.exponent);
+    Fitted { parts, x, y, y_unit, bar_width, base }
+}
+
+/// How the values of an axis become the numbers that are drawn: their logarithms, or themselves, divided by a power of ten
+/// where they lie at the end of what floats hold.
+struct Drawn {
+    scale: Scale,
+    exponent: i32,
+}
+
+impl Drawn {
+    fn new(scale: Scale, values: impl Iterator<Item = f64>) -> Self {
+        let exponent = if scale == Scale::Log { 0 } else { exponent(values) };
+        Self { scale, exponent }
+    }
+
+    fn place(&self, value: f64) -> f64 {
+        match self.scale {
+            Scale::Linear => value / 10f64.powi(self.exponent),
+            Scale::Log if value > 0.0 => value.log10(),
+            Scale::Log => f64::NAN,
         }
     }
-    let x = x_axis(&fitted, x_ticks, x_exponent);
-    let base = chart.is_bars().then_some(0.0);
-    let values = ys().chain(bands()).map(|y| y / y_unit).chain(base);
-    let y = Axis::over(values, y_ticks, y_exponent);
-    (fitted, x, y)
+
+    /// The lower end of a band. One that is not above zero lies below all that a logarithmic axis shows.
+    fn lower_end(&self, low: f64) -> f64 {
+        if self.scale == Scale::Log && low <= 0.0 { f64::NEG_INFINITY } else { self.finite(low) }
+    }
+
+    fn finite(&self, value: f64) -> f64 {
+        if value.is_finite() { self.place(value) } else { f64::NAN }
+    }
+}
+
+fn moved(series: &Series, across: &Drawn, up: &Drawn) -> Series {
+    let point = |(x, y): &(f64, f64)| (across.place(*x), up.place(*y));
+    let band = |(low, high): &(f64, f64)| (up.lower_end(*low), up.finite(*high));
+    Series {
+        name: series.name.clone(),
+        points: series.points.iter().map(point).collect(),
+        band: series.band.iter().map(band).collect(),
+    }
+}
+
+/// An axis over logarithms that are known. Bars begin below the smallest, so that it is seen.
+fn log_axis(values: impl Iterator<Item = f64>, count: usize, bars: bool) -> Axis {
+    let values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if low > high {
+        return logarithmic(0.0, 1.0, count, true);
+    }
+    logarithmic(if bars { low - 0.31 } else { low }, high, count, true)
 }
 
 /// The power of ten that values are divided by: none, unless their differences could not be computed.
@@ -53,14 +121,15 @@ fn exponent(values: impl Iterator<Item = f64>) -> i32 {
     (largest.log10().floor() as i32).clamp(-300, 308)
 }
 
-fn x_axis(chart: &Chart, count: usize, exponent: i32) -> Axis {
+fn x_axis(chart: &Chart, count: usize, drawn: &Drawn) -> Axis {
+    let (log, exponent) = (drawn.scale == Scale::Log, drawn.exponent);
     let points = chart.series.iter().flat_map(|series| &series.points);
     let xs = points.map(|(x, _)| *x).filter(|x| x.is_finite());
     if !chart.categories.is_empty() {
         return Axis::of_names(&chart.categories);
     }
     if !chart.is_bars() {
-        return Axis::over(xs, count, exponent);
+        return if log { log_axis(xs, count, false) } else { Axis::over(xs, count, exponent) };
     }
     let mut places: Vec<f64> = xs.collect();
     places.sort_by(f64::total_cmp);
@@ -71,9 +140,14 @@ fn x_axis(chart: &Chart, count: usize, exponent: i32) -> Axis {
     let half = bar_width(chart) / 2.0;
     let (low, high) = (first - half, last + half);
     if chart.kind == ChartKind::Histogram || places.len() > MOST_NAMED || exponent != 0 {
-        return Axis::within(low, high, count, exponent);
+        return if log {
+            logarithmic(low, high, count, false)
+        } else {
+            Axis::within(low, high, count, exponent)
+        };
     }
-    Axis { low, high, labels: places.iter().map(|place| bar_name(*place)).collect(), ticks: places }
+    let name = |place: &f64| bar_name(if log { power(*place) } else { *place });
+    Axis { low, high, labels: places.iter().map(name).collect(), ticks: places }
 }
 
 /// A bar's number: whole numbers without a fraction.
@@ -82,7 +156,7 @@ pub fn bar_name(x: f64) -> String {
 }
 
 /// The distance between neighbouring places of bars, over all series.
-pub fn bar_width(chart: &Chart) -> f64 {
+fn bar_width(chart: &Chart) -> f64 {
     if !chart.categories.is_empty() {
         return 1.0;
     }
@@ -97,101 +171,6 @@ pub fn bar_width(chart: &Chart) -> f64 {
     // One place only: a width that is not lost beside the number itself.
     let only = places.first().map_or(0.0, |x| x.abs());
     if only < 1e15 { 1.0 } else { only / 10.0 }
-}
-
-impl Axis {
-    /// An axis over all finite values with about `count` ticks, from tick to tick. Equal values get room on both sides.
-    fn over(values: impl Iterator<Item = f64>, count: usize, exponent: i32) -> Self {
-        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for value in values.filter(|value| value.is_finite()) {
-            (low, high) = (low.min(value), high.max(value));
-        }
-        if low > high {
-            (low, high) = (0.0, 1.0);
-        }
-        (low, high) = with_room(low, high);
-        let step = round_step((high - low) / count.max(1) as f64);
-        let (first, last) = ((low / step).floor(), (high / step).ceil());
-        Self::of_steps(first * step, last * step, first, last, step, exponent)
-    }
-
-    /// An axis of exactly that range, with the round ticks that lie in it.
-    fn within(low: f64, high: f64, count: usize, exponent: i32) -> Self {
-        let (low, high) = with_room(low, high);
-        let step = round_step((high - low) / count.max(1) as f64);
-        let (first, last) = ((low / step).ceil(), (high / step).floor());
-        Self::of_steps(low, high, first, last, step, exponent)
-    }
-
-    fn of_steps(low: f64, high: f64, first: f64, last: f64, step: f64, exponent: i32) -> Self {
-        let ticks: Vec<f64> = (0..=(last - first).clamp(0.0, 100.0) as usize)
-            .map(|i| (first + i as f64) * step)
-            .collect();
-        let largest = low.abs().max(high.abs());
-        let labels = ticks.iter().map(|tick| label(*tick, step, largest, exponent)).collect();
-        Self { low, high, ticks, labels }
-    }
-
-    /// Names at 0, 1, 2, …; where there are many, every so many-th.
-    fn of_names(names: &[String]) -> Self {
-        let every = names.len().div_ceil(MOST_NAMED).max(1);
-        let named = names.iter().enumerate().step_by(every);
-        let (ticks, labels) = named.map(|(place, name)| (place as f64, name.clone())).unzip();
-        Self { low: -0.5, high: names.len() as f64 - 0.5, ticks, labels }
-    }
-
-    /// The label of the tick at a place.
-    pub fn label(&self, place: f64) -> String {
-        let distance = |tick: &f64| (tick - place).abs();
-        let nearest = (0..self.ticks.len())
-            .min_by(|a, b| distance(&self.ticks[*a]).total_cmp(&distance(&self.ticks[*b])));
-        let label = nearest.and_then(|tick| self.labels.get(tick));
-        label.cloned().unwrap_or_default()
-    }
-}
-
-fn with_room(low: f64, high: f64) -> (f64, f64) {
-    if high - low > f64::EPSILON * 4.0 * high.abs().max(low.abs()).max(1e-300) {
-        return (low, high);
-    }
-    let room = if low == 0.0 { 1.0 } else { low.abs() * 0.5 };
-    (low - room, high + room)
-}
-
-/// A tick as text, with as many decimals as the ticks need to differ.
-fn label(tick: f64, step: f64, largest: f64, exponent: i32) -> String {
-    // Minus zero is zero.
-    let tick = if tick.abs() < step * 1e-9 { 0.0 } else { tick };
-    if exponent == 0 && (1e-3..1e6).contains(&largest) {
-        let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
-        return format!("{tick:.decimals$}");
-    }
-    if tick == 0.0 {
-        return "0".to_string();
-    }
-    let digits = (tick.abs().log10().floor() - step.log10().floor()).clamp(1.0, 15.0) as usize;
-    let text = format!("{tick:.digits$e}");
-    match text.split_once('e') {
-        Some((digits, power)) => {
-            format!("{digits}e{}", power.parse::<i32>().unwrap_or(0) + exponent)
-        }
-        None => text,
-    }
-}
-
-fn round_step(rough: f64) -> f64 {
-    let power = 10f64.powf(rough.log10().floor());
-    let part = rough / power;
-    let round = if part <= 1.0 {
-        1.0
-    } else if part <= 2.0 {
-        2.0
-    } else if part <= 5.0 {
-        5.0
-    } else {
-        10.0
-    };
-    round * power
 }
 
 /// At most about `most` points: the lowest and highest of each stretch, so that peaks stay.

@@ -1,4 +1,4 @@
-//! Charts as text: lines and points in braille by ratatui's chart.
+//! Charts as text: lines and points in braille by ratatui's chart, small multiples below each other.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -6,11 +6,13 @@ use ratatui::style::{Color, Style};
 use ratatui::symbols::Marker;
 use ratatui::widgets::{Axis as ChartAxis, Chart as LineChart, Dataset, GraphType, Widget};
 
+use super::axis::Axis;
+use super::blocks;
 use super::rows::bars;
-use super::scale::{Axis, fitted, thinned};
+use super::scale::{Fitted, fitted, thinned};
 use super::shapes::bands;
-use super::text::{cut, wrapped};
-use crate::display::chart::{Chart, ChartKind, Series, is_finite};
+use super::text::{cut, heading, wrapped};
+use crate::display::chart::{Chart, ChartKind, Panel, Series, is_finite};
 
 /// Colours of the series, told apart also by people who see red and green as one.
 const COLOURS: [(Color, &str); 6] = [
@@ -33,6 +35,13 @@ pub fn draw(chart: &Chart, width: usize, height: usize, colour: bool) -> String 
         lines.push("(no data)".to_string());
         return lines.join("\n");
     }
+    if chart.kind == ChartKind::HeatMap {
+        lines.extend(blocks::draw(chart, width));
+        return lines.join("\n");
+    }
+    // Panels that are a little lower stand on a screen together.
+    let height = if chart.panels.len() > 1 { (height * 2 / 3).max(7) } else { height };
+    let fitted = fitted(chart, (width / 14).max(2), (height / 4).max(2));
     if chart.is_bars() {
         let paint = |place: usize, blocks: String| {
             if colour {
@@ -41,17 +50,45 @@ pub fn draw(chart: &Chart, width: usize, height: usize, colour: bool) -> String 
                 blocks
             }
         };
-        lines.extend(bars(chart, width, paint));
+        for part in parts(chart) {
+            lines.extend(panel_title(chart, &part, width));
+            lines.extend(bars(&part, &fitted, width, paint));
+        }
         return lines.join("\n");
     }
     lines.extend(wrapped(&chart.y_label, width));
-    lines.extend(curves(chart, width, height, colour));
+    for part in &fitted.parts {
+        lines.extend(panel_title(chart, part, width));
+        lines.extend(curves(part, &fitted, width, height, colour));
+    }
     let label = wrapped(&chart.x_label, width).into_iter();
     lines.extend(label.map(|line| format!("{line:>width$}")));
     if chart.series.len() > 1 {
         lines.extend(legend(&chart.series, width, colour));
     }
     lines.join("\n")
+}
+
+/// The panels of a chart as charts with the numbers they were given, or the one chart.
+fn parts(chart: &Chart) -> Vec<Chart> {
+    if chart.panels.is_empty() {
+        return vec![chart.clone()];
+    }
+    let part = |panel: &Panel| Chart {
+        title: panel.title.clone(),
+        series: panel.series.clone(),
+        panels: Vec::new(),
+        ..chart.clone()
+    };
+    chart.panels.iter().map(part).collect()
+}
+
+/// The line above a panel.
+fn panel_title(chart: &Chart, part: &Chart, width: usize) -> Option<String> {
+    if chart.panels.is_empty() {
+        return None;
+    }
+    Some(heading(&part.title, width))
 }
 
 fn look(place: usize, colour: bool) -> (Marker, Color, String) {
@@ -88,18 +125,24 @@ fn legend(series: &[Series], width: usize, colour: bool) -> Vec<String> {
 }
 
 /// Lines and points between axes whose ticks stand at their places.
-fn curves(chart: &Chart, width: usize, height: usize, colour: bool) -> Vec<String> {
-    let (chart, x, y) = fitted(chart, (width / 14).max(2), (height / 4).max(2));
+fn curves(
+    chart: &Chart,
+    fitted: &Fitted,
+    width: usize,
+    height: usize,
+    colour: bool,
+) -> Vec<String> {
+    let (x, y) = (&fitted.x, &fitted.y);
     let longest = |axis: &Axis| {
         let lengths = axis.labels.iter().map(|label| label.chars().count());
         lengths.max().unwrap_or(0)
     };
     // Room at the left for the labels of y, at the right for half of the last label of x.
-    let left = longest(&y).min(width / 3);
-    let right = longest(&x).min(width / 4) / 2;
+    let left = longest(y).min(width / 3);
+    let right = longest(x).min(width / 4) / 2;
     let (columns, rows) = ((width - left - right).saturating_sub(2).max(4), height.max(6) - 2);
     let mut buffer = Buffer::empty(Rect::new(0, 0, columns as u16, rows as u16));
-    let layers = layers(&chart, &x, &y, (columns, rows), colour);
+    let layers = layers(chart, x, y, (columns, rows), colour);
     let datasets = layers.iter().map(|layer| {
         Dataset::default()
             .data(&layer.points)
@@ -109,12 +152,12 @@ fn curves(chart: &Chart, width: usize, height: usize, colour: bool) -> Vec<Strin
     });
     let bounds = |axis: &Axis| ChartAxis::default().bounds([axis.low, axis.high]);
     LineChart::new(datasets.collect())
-        .x_axis(bounds(&x))
-        .y_axis(bounds(&y))
+        .x_axis(bounds(x))
+        .y_axis(bounds(y))
         .legend_position(None)
         .render(buffer.area, &mut buffer);
     let mut lines = Vec::new();
-    let marked = |row: usize| y.ticks.iter().find(|tick| y_row(**tick, &y, rows) == row);
+    let marked = |row: usize| y.ticks.iter().find(|tick| y_row(**tick, y, rows) == row);
     for row in 0..rows {
         let (label, axis) = match marked(row) {
             Some(tick) => (y.label(*tick), '┤'),
@@ -124,7 +167,7 @@ fn curves(chart: &Chart, width: usize, height: usize, colour: bool) -> Vec<Strin
         let curve = line(&buffer, row as u16, colour);
         lines.push(format!("{label:>left$} {axis}{curve}").trim_end().to_string());
     }
-    lines.extend(foot(&x, left + 1, columns, width));
+    lines.extend(foot(x, left + 1, columns, width));
     lines
 }
 
@@ -183,6 +226,7 @@ fn layers(
     colour: bool,
 ) -> Vec<Layer> {
     let mut layers = Vec::new();
+    let dot = (y.high - y.low) / (rows * 4) as f64;
     for (place, series) in chart.series.iter().enumerate() {
         let (marker, tint, _) = look(place, colour);
         let mut add = |points: Vec<(f64, f64)>, marker: Marker, graph: GraphType| {
@@ -192,13 +236,17 @@ fn layers(
         if chart.kind == ChartKind::Scatter {
             let mut points = series.points.clone();
             points.retain(is_finite);
-            let whiskers = whiskers(series, (y.high - y.low) / (rows * 4) as f64);
+            let whiskers = whiskers(series, dot, y.low);
             add(whiskers, Marker::Braille, GraphType::Scatter);
             add(thinned(&points, most), marker, GraphType::Scatter);
             continue;
         }
-        let edges = edges(series, (x.high - x.low) / columns as f64);
-        add(edges, Marker::Braille, GraphType::Scatter);
+        let spread = if chart.error_bars {
+            whiskers(series, dot, y.low)
+        } else {
+            edges(series, (x.high - x.low) / columns as f64, y.low)
+        };
+        add(spread, Marker::Braille, GraphType::Scatter);
         let parts = series.stretches();
         for run in parts.stretches {
             if run.len() == 1 || (parts.sparse && run.len() <= columns) {
@@ -215,9 +263,9 @@ fn layers(
 }
 
 /// Points along both edges of a band, about one for each column: a dotted line.
-fn edges(series: &Series, column: f64) -> Vec<(f64, f64)> {
+fn edges(series: &Series, column: f64, floor: f64) -> Vec<(f64, f64)> {
     let mut points = Vec::new();
-    for run in bands(series) {
+    for run in bands(series, floor) {
         for pair in run.windows(2) {
             let (a, b) = (pair[0], pair[1]);
             let steps = ((b.0 - a.0) / column).abs().ceil().clamp(1.0, 1000.0) as usize;
@@ -234,10 +282,12 @@ fn edges(series: &Series, column: f64) -> Vec<(f64, f64)> {
     points
 }
 
-/// Points from low to high for each point of a scatter chart, a row of dots apart.
-fn whiskers(series: &Series, dot: f64) -> Vec<(f64, f64)> {
+/// Points from low to high for each point that has error bars, a row of dots apart; from the axis' floor where the lower
+/// end lies below all that it shows.
+fn whiskers(series: &Series, dot: f64, floor: f64) -> Vec<(f64, f64)> {
     let mut points = Vec::new();
     for ((x, _), (low, high)) in series.points.iter().zip(&series.band) {
+        let low = &if *low == f64::NEG_INFINITY { floor } else { *low };
         let steps = ((high - low) / dot).abs();
         if x.is_finite() && steps.is_finite() {
             let steps = steps.ceil().clamp(1.0, 1000.0) as usize;

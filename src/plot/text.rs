@@ -27,3 +27,10 @@ pub fn cut(text: &str, most: usize) -> String {
     let start: String = text.chars().take(most.saturating_sub(1)).collect();
     format!("{start}…")
 }
+
+/// A name between two lines: what stands above a small chart.
+pub fn heading(text: &str, width: usize) -> String {
+    let text = cut(text, width.saturating_sub(6));
+    let rest = width.min(60).saturating_sub(text.chars().count() + 4);
+    format!("── {text} {}", "─".repeat(rest))
+}

@@ -1,18 +1,19 @@
 //! Charts from frames.
 
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use polars::prelude::{DataFrame, DataType};
+use polars::prelude::DataFrame;
 use rhai::{Engine, Map, NativeCallContext};
 
 use super::frame::Frame;
-use super::plot_options::{self, Request};
-use crate::display::{Chart, ChartKind, Series};
-use crate::error::{Context, Error, Result};
+use super::plot_columns::{Groups, Places, groups, is_named, numbers};
+use super::plot_grid::{confusion, heat_map};
+use super::plot_notes::notes;
+use super::plot_options::{self, Kind, MOST_PANELS, Request, too_many_panels};
+use crate::display::{Chart, ChartKind, Panel, Scale, Series};
+use crate::error::{Error, Result};
 use crate::frame::query;
-use crate::frame::table::kind;
-use crate::plot::{TELLABLE, counted_in_bins};
+use crate::plot::{counted_in_bins, power};
 use crate::script::failure::At;
 use crate::script::host::{Event, Host};
 use crate::script::options::Options;
@@ -28,9 +29,12 @@ pub const RECORDS: &[Record] = &[
     )
     .doc(
         "A column of texts, or of true \
-         and false, as `x` makes bars unless `kind` says otherwise. A histogram counts one column, `x`. An option that does not apply to the kind of \
-         chart is refused. Missing values are gaps in a line; a line that is known at few places is joined over them and marked. A \
-         note says how many values are not drawn because they are NaN or infinite, or missing where no gap shows it.",
+         and false, as `x` makes bars unless `kind` says otherwise. A histogram counts one column, `x`. \
+         A heat map has a cell for each `x` and `y`, coloured by `value`; columns of texts stand in the order of the frame. A confusion \
+         matrix shows for each truth how many rows were predicted as what, and which share of its row that is. An option that does not apply \
+         to the kind of chart is refused. Missing values are gaps in a line; a line that is known at few places is joined over them and marked. A \
+         note says how many values are not drawn because they are NaN or infinite, not above zero on a logarithmic axis, or missing where no \
+         gap shows it.",
     )
     .options(&[plot_options::OPTIONS]),
     Record::new(
@@ -69,18 +73,24 @@ fn register_save(engine: &mut Engine, host: &Rc<Host>) {
 const MOST_SERIES: usize = 50;
 
 fn chart(frame: &DataFrame, request: &Request) -> Result<Chart> {
-    let (x, y, band) = (&request.x, &request.y, &request.band);
-    let series = y.iter().flatten().chain(band.iter().flatten());
-    for name in x.iter().chain(&request.by).chain(series) {
+    let ends = request.band.iter().chain(&request.error).flatten();
+    let columns = [&request.x, &request.by, &request.facet];
+    let cells = [&request.value, &request.truth, &request.predicted];
+    let columns = columns.into_iter().chain(cells).flatten();
+    for name in columns.chain(request.y.iter().flatten()).chain(ends) {
         query::known(frame, name)?;
     }
     let chart = Chart {
         title: request.title.clone().unwrap_or_default(),
-        x_label: request.x_label.clone().or_else(|| x.clone()).unwrap_or_default(),
+        x_label: request.x_label.clone().or_else(|| request.x.clone()).unwrap_or_default(),
+        x_scale: request.x_scale,
+        y_scale: request.y_scale,
         ..Chart::default()
     };
     match request.kind {
-        Some(ChartKind::Histogram) => counted(frame, chart, request),
+        Some(Kind::Histogram) => counted(frame, chart, request),
+        Some(Kind::HeatMap) => heat_map(frame, chart, request),
+        Some(Kind::Confusion) => confusion(frame, chart, request),
         _ => drawn(frame, chart, request),
     }
 }
@@ -96,12 +106,43 @@ fn counted(frame: &DataFrame, mut chart: Chart, request: &Request) -> Result<Cha
     let label = request.y_label.clone();
     chart.y_label = label.unwrap_or_else(|| "rows".to_string());
     chart.kind = ChartKind::Histogram;
-    chart.series = vec![Series {
-        points: counted_in_bins(&numbers(frame, &column)?, request.bins.unwrap_or(20)),
-        name: column,
-        band: Vec::new(),
-    }];
+    let log = request.x_scale == Scale::Log;
+    let mut values = numbers(frame, &column)?;
+    if log {
+        // Bins are equally wide as they are drawn.
+        let logarithm = |value: &f64| if *value > 0.0 { value.log10() } else { f64::NAN };
+        values = values.iter().map(logarithm).collect();
+    }
+    let bins = request.bins.unwrap_or(20);
+    let histogram = |rows: &[usize]| {
+        let part: Vec<f64> = rows.iter().filter_map(|row| values.get(*row).copied()).collect();
+        let mut points = counted_in_bins(&part, &values, bins);
+        if log {
+            for point in &mut points {
+                point.0 = power(point.0);
+            }
+        }
+        vec![Series { points, name: column.clone(), band: Vec::new() }]
+    };
+    let Some(facets) = facets(frame, request)? else {
+        chart.series = histogram(&(0..frame.height()).collect::<Vec<_>>());
+        return Ok(chart);
+    };
+    for (title, rows) in facets {
+        chart.panels.push(Panel { title, series: histogram(&rows), grid: None });
+    }
+    let points = chart.panels.iter().flat_map(|panel| &panel.series);
+    let points = points.flat_map(|series| series.points.clone()).collect();
+    chart.series = vec![Series { points, name: column, band: Vec::new() }];
     Ok(chart)
+}
+
+/// The rows of each small chart, where there are any.
+fn facets(frame: &DataFrame, request: &Request) -> Result<Option<Groups>> {
+    match &request.facet {
+        None => Ok(None),
+        Some(facet) => groups(frame, facet, MOST_PANELS)?.ok_or_else(too_many_panels).map(Some),
+    }
 }
 
 fn drawn(frame: &DataFrame, mut chart: Chart, request: &Request) -> Result<Chart> {
@@ -111,29 +152,28 @@ fn drawn(frame: &DataFrame, mut chart: Chart, request: &Request) -> Result<Chart
     let label = request.y_label.clone();
     chart.y_label = label.unwrap_or_else(|| names.join(", "));
     let places = places(frame, request.x.as_deref(), &mut chart)?;
-    chart.kind = request.kind.unwrap_or(if chart.categories.is_empty() {
-        ChartKind::Line
-    } else {
-        ChartKind::Bar
-    });
-    let band = match request.band.as_deref() {
-        None => None,
-        Some([low, high]) => Some((numbers(frame, low)?, numbers(frame, high)?)),
-        Some(other) => {
-            return Err(Error::invalid(
-                "option `band` of plot",
-                "two columns, low and high",
-                other.len().to_string(),
-            ));
-        }
-    };
+    if !chart.categories.is_empty() && request.x_scale == Scale::Log {
+        return Err(Error::failed_with_hint(
+            "option `x_scale: \"log\"` of plot needs numbers, and the column of `x` holds names",
+            "leave `x_scale` out, or name a column of numbers as `x`",
+        ));
+    }
+    let kind = request.kind.map(Kind::drawn);
+    chart.kind =
+        kind.unwrap_or(if chart.categories.is_empty() { ChartKind::Line } else { ChartKind::Bar });
+    chart.error_bars = request.error.is_some();
+    let facets = facets(frame, request)?;
+    for (title, _) in facets.iter().flatten() {
+        chart.panels.push(Panel { title: title.clone(), ..Panel::default() });
+    }
     for name in names {
         let values = numbers(frame, name)?;
-        let groups = match &request.by {
-            None => vec![(name.clone(), (0..frame.height()).collect())],
-            Some(by) => groups(frame, by, names, name)?,
-        };
-        for (name, rows) in groups {
+        let band = band(frame, request, &values)?;
+        for (name, rows) in series_rows(frame, request, names, name)? {
+            for (panel, (_, of_panel)) in chart.panels.iter_mut().zip(facets.iter().flatten()) {
+                let both = common(&rows, of_panel);
+                panel.series.push(series(name.clone(), &both, &places, &values, band.as_ref()));
+            }
             chart.series.push(series(name, &rows, &places, &values, band.as_ref()));
         }
         if chart.series.len() > MOST_SERIES {
@@ -141,6 +181,31 @@ fn drawn(frame: &DataFrame, mut chart: Chart, request: &Request) -> Result<Chart
         }
     }
     Ok(chart)
+}
+
+/// What two ascending lists of rows share.
+fn common(rows: &[usize], others: &[usize]) -> Vec<usize> {
+    rows.iter().copied().filter(|row| others.binary_search(row).is_ok()).collect()
+}
+
+/// Low and high of each row: the band, the ends of the error bars, or what they are away from the values.
+fn band(frame: &DataFrame, request: &Request, values: &[f64]) -> Result<Option<Band>> {
+    match request.spread() {
+        Some((_, [low, high])) => Ok(Some((numbers(frame, low)?, numbers(frame, high)?))),
+        Some((_, [away])) => {
+            let distances = numbers(frame, away)?;
+            if let Some(distance) = distances.iter().find(|distance| **distance < 0.0) {
+                return Err(Error::invalid(
+                    format!("option `error` of plot: `{away}`"),
+                    "distances of at least 0",
+                    distance.to_string(),
+                ));
+            }
+            let rows = values.iter().zip(&distances);
+            Ok(Some(rows.map(|(value, distance)| (value - distance, value + distance)).unzip()))
+        }
+        _ => Ok(None),
+    }
 }
 
 type Band = (Vec<f64>, Vec<f64>);
@@ -165,23 +230,13 @@ fn too_many_series(what: &str, of: &str) -> Error {
         .with_hint("take a part with `filter`, or bring rows together with `group_by` and `agg`")
 }
 
-/// A name and its rows for each value of `by`, in order of appearance.
-fn groups(
-    frame: &DataFrame,
-    by: &str,
-    all: &[String],
-    name: &str,
-) -> Result<Vec<(String, Vec<usize>)>> {
-    let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
-    for (row, value) in texts(frame, by)?.into_iter().enumerate() {
-        if let Some((_, rows)) = groups.iter_mut().find(|(known, _)| *known == value) {
-            rows.push(row);
-        } else if groups.len() < MOST_SERIES {
-            groups.push((value, vec![row]));
-        } else {
-            return Err(too_many_series("option `by` of plot", "values"));
-        }
-    }
+/// A name and its rows for each value of `by`, in order of appearance; without `by` all rows.
+fn series_rows(frame: &DataFrame, request: &Request, all: &[String], name: &str) -> Result<Groups> {
+    let Some(by) = &request.by else {
+        return Ok(vec![(name.to_string(), (0..frame.height()).collect())]);
+    };
+    let groups = groups(frame, by, MOST_SERIES)?;
+    let mut groups = groups.ok_or_else(|| too_many_series("option `by` of plot", "values"))?;
     if all.len() > 1 {
         for (label, _) in &mut groups {
             *label = format!("{label} {name}");
@@ -198,93 +253,7 @@ fn places(frame: &DataFrame, x: Option<&str>, chart: &mut Chart) -> Result<Vec<f
     if !is_named(frame.column(name)?.dtype()) {
         return numbers(frame, name);
     }
-    let mut known: HashMap<String, usize> = HashMap::new();
-    let place = |text: String| {
-        let next = known.len();
-        let place = *known.entry(text.clone()).or_insert(next);
-        if place == next {
-            chart.categories.push(text);
-        }
-        place as f64
-    };
-    Ok(texts(frame, name)?.into_iter().map(place).collect())
-}
-
-/// Whether the values of a column are names along an axis.
-fn is_named(dtype: &DataType) -> bool {
-    matches!(dtype, DataType::String | DataType::Boolean)
-        || dtype.is_categorical()
-        || dtype.is_enum()
-}
-
-fn texts(frame: &DataFrame, name: &str) -> Result<Vec<String>> {
-    let column = frame.column(name)?.cast(&DataType::String).during("plot")?;
-    let texts = column.as_materialized_series().str().during("plot")?;
-    Ok(texts.iter().map(|text| text.unwrap_or("(missing)").to_string()).collect())
-}
-
-fn numbers(frame: &DataFrame, name: &str) -> Result<Vec<f64>> {
-    let column = frame.column(name)?;
-    let drawable = column.dtype().is_primitive_numeric()
-        || matches!(column.dtype(), DataType::Boolean | DataType::Null);
-    if !drawable {
-        return Err(Error::invalid(
-            format!("plotting `{name}`"),
-            "a column of numbers",
-            kind(column.dtype()),
-        ));
-    }
-    let column = column.cast(&DataType::Float64).during("plot")?;
-    let numbers = column.as_materialized_series().f64().during("plot")?;
-    Ok(numbers.iter().map(|number| number.unwrap_or(f64::NAN)).collect())
-}
-
-/// What of the data is not to be seen in a chart.
-fn notes(frame: &DataFrame, request: &Request, chart: &Chart) -> Result<Vec<String>> {
-    let mut notes = Vec::new();
-    let x = request.x.iter().filter(|_| chart.categories.is_empty());
-    let values = request.y.iter().chain(&request.band).flatten();
-    for name in x.clone().chain(values) {
-        let column = frame.column(name)?;
-        let odd = numbers(frame, name)?;
-        let odd = odd.iter().filter(|value| !value.is_finite()).count() - column.null_count();
-        if odd > 0 {
-            notes.push(format!(
-                "{odd} of {} values of `{name}` are NaN or infinite and not drawn",
-                column.len()
-            ));
-        }
-        // A line shows what is missing: as a gap.
-        let shown = chart.kind == ChartKind::Line && !x.clone().any(|x| x == name);
-        if column.null_count() > 0 && !shown {
-            notes.push(format!(
-                "{} of {} values of `{name}` are missing and not drawn",
-                column.null_count(),
-                column.len()
-            ));
-        }
-    }
-    if chart.kind == ChartKind::Bar {
-        let covered: usize = chart.series.iter().map(covered).sum();
-        if covered > 0 {
-            notes.push(format!(
-                "{covered} bars stand where their series has one already, and one hides the other; bring the rows of a \
-                 place together first (`group_by`, `agg`)"
-            ));
-        }
-    }
-    if chart.series.len() > TELLABLE {
-        notes.push(format!(
-            "{} series share {TELLABLE} colours, so that some look alike",
-            chart.series.len()
-        ));
-    }
-    Ok(notes)
-}
-
-/// Points of a series at places where it has one before.
-fn covered(series: &Series) -> usize {
-    let mut places = HashSet::new();
-    let drawn = series.points.iter().filter(|(x, y)| x.is_finite() && y.is_finite());
-    drawn.filter(|(x, _)| !places.insert(x.to_bits())).count()
+    let places = Places::of(frame, name)?;
+    chart.categories = places.names;
+    Ok(places.rows.iter().map(|place| place.map_or(f64::NAN, |place| place as f64)).collect())
 }
