@@ -14,7 +14,7 @@ use crate::script::display::{self, Amount};
 use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host, Parameter};
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{Record, option};
 use crate::script::typed;
 
 pub const RECORDS: &[Record] = &[
@@ -36,10 +36,16 @@ pub const RECORDS: &[Record] = &[
         r#"show(read("ebb/tasks-sample"), #{ rows: 5 })"#,
         register_show,
     )
-    .doc(
-        "Options: `rows` (20: rows of a frame, or elements of an array, at the most), `all` (false: every row and every column, those \
-         that do not fit beside the first ones below them), `cut` (true: long texts are cut; false shows them whole).",
-    ),
+    .options(&[&[
+        option("rows", "whole number", "20", "Rows of a frame, or elements of an array, at the most"),
+        option(
+            "all",
+            "true or false",
+            "false",
+            "Every row and every column, those that do not fit beside the first ones below them",
+        ),
+        option("cut", "true or false", "true", "Long texts are cut; false shows them whole"),
+    ]]),
     Record::new(
         "markdown",
         &["markdown(text)"],

@@ -10,7 +10,7 @@ use crate::script::api::expr;
 use crate::script::convert;
 use crate::script::failure::At;
 use crate::script::options::Options;
-use crate::script::record::Record;
+use crate::script::record::{OptionDoc, Record, option};
 use crate::script::values::Frame;
 
 /// What an array's values are called where they become a column.
@@ -57,9 +57,9 @@ pub const RECORDS: &[Record] = &[
     )
     .doc(
         "The frame has the column and `count`. Equally frequent values stand in their order; missing ones are counted too. \
-         Several columns, as an array of names, count their combinations. Options: `normalize` (false: shares of all rows, in \
-         a column `proportion`, instead of counts), `name` (another name for the column of counts).",
-    ),
+         Several columns, as an array of names, count their combinations.",
+    )
+    .options(&[COUNTING]),
     Record::new(
         "Array.value_counts",
         &["array.value_counts() -> Frame", "array.value_counts(opts) -> Frame"],
@@ -78,10 +78,19 @@ pub const RECORDS: &[Record] = &[
         },
     )
     .doc(
-        "The frame has the columns `value` and `count`. The values are of one kind, as a frame's column is. Options: `normalize` \
-         (false: shares of all values, in a column `proportion`, instead of counts), `name` (another name for the column \
-         of counts).",
+        "The frame has the columns `value` and `count`. The values are of one kind, as a frame's column is.",
+    )
+    .options(&[COUNTING]),
+];
+
+const COUNTING: &[OptionDoc] = &[
+    option(
+        "normalize",
+        "true or false",
+        "false",
+        "Shares of all, in a column `proportion`, instead of counts",
     ),
+    option("name", "string", "", "Another name for the column of counts"),
 ];
 
 fn register(engine: &mut Engine) {
