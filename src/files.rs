@@ -163,6 +163,18 @@ pub fn append(roots: &Roots, path: &Path) -> Result<std::fs::File> {
     options.open(folder.way(name)).map_err(|error| Error::io("write", path, error))
 }
 
+/// A file that begins empty, in place of one that is there; what a link of that name leads to stays.
+pub fn replaced(roots: &Roots, path: &Path) -> Result<std::fs::File> {
+    let (folder, name) = place::around(roots, path)?;
+    match std::fs::remove_file(folder.way(&name)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::io("replace", path, error));
+        }
+        _ => {}
+    }
+    std::fs::File::create_new(folder.way(&name)).map_err(|error| Error::io("write", path, error))
+}
+
 /// A new file that grows; `None` where there is one of that name.
 pub fn create_new(roots: &Roots, path: &Path) -> Result<Option<std::fs::File>> {
     let (folder, name) = place::around(roots, path)?;

@@ -167,17 +167,17 @@ fn a_model_speaks_through_its_template() {
     let folder = tempfile::tempdir().unwrap();
     speaking(folder.path());
     let run = |text: &str| script_in(folder.path(), &format!(r#"let m = load_model("m"); {text}"#));
-    assert_eq!(run(r#"m.chat("Hi")"#).unwrap(), "user: Hi\nassistant:");
+    assert_eq!(run(r#"m.chat_prompt("Hi")"#).unwrap(), "user: Hi\nassistant:");
     let turns = r#"[#{ role: "system", content: "Be kind." }, #{ role: "user", content: "Hi" }]"#;
     assert_eq!(
         run(&format!("m.chat({turns}, #{{ generation_prompt: false }})")).unwrap(),
         "system: Be kind.\nuser: Hi\n"
     );
-    let own = r##"m.chat("Hi", #{ template: "<{{ messages[0].content }}>" })"##;
+    let own = r##"m.chat_prompt("Hi", #{ template: "<{{ messages[0].content }}>" })"##;
     assert_eq!(run(own).unwrap(), "<Hi>");
     let options = "max_new_tokens: 8, seed: 1";
     let spoken = run(&format!(r#"m.generate("Hi", #{{ chat: true, {options} }})"#)).unwrap();
-    let plain = run(&format!(r#"m.generate(m.chat("Hi"), #{{ {options} }})"#)).unwrap();
+    let plain = run(&format!(r#"m.generate(m.chat_prompt("Hi"), #{{ {options} }})"#)).unwrap();
     assert_eq!(spoken, plain, "this tokenizer has no begin token");
     let many = format!(
         r#"m.generate(["Hi", {turns}, [#{{ role: "user", content: "Hi" }}]], #{{ chat: true, {options} }})"#
@@ -188,8 +188,41 @@ fn a_model_speaks_through_its_template() {
         format!(r#"m.generate(frame([#{{ prompt: "Hi" }}]), #{{ chat: true, {options} }})"#);
     assert_eq!(run(&frame).unwrap()[0], spoken);
     // Saved again, the template goes along.
-    let again = run(r#"m.save("again"); load_model("again").chat("Hi")"#).unwrap();
+    let again = run(r#"m.save("again"); load_model("again").chat_prompt("Hi")"#).unwrap();
     assert_eq!(again, "user: Hi\nassistant:");
+}
+
+#[test]
+fn a_conversation_goes_on_from_call_to_call_until_another_model_is_spoken_to() {
+    let folder = tempfile::tempdir().unwrap();
+    speaking(folder.path());
+    let options = "#{ max_new_tokens: 6, seed: 1 }";
+    let talk = format!(
+        r#"let m = load_model("m");
+        let first = m.chat("Hi", {options});
+        let second = m.chat("And you?", {options});
+        let said = m.conversation();
+        let by_hand = m.generate([said[0], #{{ role: "assistant", content: first.trim_all() }}, said[2]],
+            #{{ chat: true, max_new_tokens: 6, seed: 1 }});
+        let anew = m.chat("Hi", #{{ anew: true, max_new_tokens: 6, seed: 1 }});
+        let system = m.chat("Hi", #{{ system: "Be kind.", max_new_tokens: 6, seed: 1 }});
+        let of_system = m.conversation();
+        let other = load_model("m");
+        let fresh = other.conversation();
+        [first, second, said, by_hand, anew, of_system, fresh, m.chat(said) == m.chat_prompt(said)]"#
+    )
+    .replace("first.trim_all()", "said[1].content");
+    let told = script_in(folder.path(), &talk).unwrap();
+    let role = |place: usize| told[2][place]["role"].as_str().unwrap().to_string();
+    assert_eq!([role(0), role(1), role(2), role(3)], ["user", "assistant", "user", "assistant"]);
+    assert_eq!(told[2].as_array().unwrap().len(), 4);
+    assert_eq!(told[2][1]["content"], told[0].as_str().unwrap().trim());
+    assert_eq!(told[1], told[3], "the second answer is that to the whole conversation");
+    assert_eq!(told[4], told[0], "anew forgets");
+    assert_eq!(told[5][0]["content"], "Be kind.");
+    assert_eq!(told[5].as_array().unwrap().len(), 3);
+    assert_eq!(told[6], serde_json::json!([]));
+    assert_eq!(told[7], true);
 }
 
 #[test]
@@ -205,7 +238,7 @@ fn conversations_that_are_none_are_told() {
     assert!(lacks.contains("a string under `content`"), "{lacks}");
     assert!(refused("m.chat(5)").contains("an array of messages"));
     assert!(refused("m.generate(5, #{ chat: true })").contains("an array of prompts"));
-    let none = refused(r#"load_model("ebb/tiny").chat("Hi")"#);
+    let none = refused(r#"load_model("ebb/tiny").chat_prompt("Hi")"#);
     assert!(none.contains("chat template"), "{none}");
 }
 

@@ -152,7 +152,7 @@ fn a_command_line_that_makes_no_sense_is_exit_code_2() {
     for (words, told) in [
         (&["run"][..], "SCRIPT"),
         (&["run", "absent.rhai"], "cannot read absent.rhai: there is no such file or folder"),
-        (&["rum"], "a similar subcommand exists: 'run'"),
+        (&["kernell"], "a similar subcommand exists: 'kernel'"),
     ] {
         let ran = Desk::new("").ebb(words);
         assert_eq!(ran.code, 2, "{words:?}");

@@ -85,7 +85,7 @@ fn a_file_gives_its_tokenizer_and_template_and_is_saved_as_a_folder() {
         m.save("whole");
         let again = load_model("whole");
         let ids = m.tokenize("The kettle sings <end>");
-        [again.tokenize("The kettle sings <end>") == ids, again.chat("Hi"), m.loss("The kettle") - again.loss("The kettle"), ids]"#,
+        [again.tokenize("The kettle sings <end>") == ids, again.chat_prompt("Hi"), m.loss("The kettle") - again.loss("The kettle"), ids]"#,
         fixture("gguf/qwen3.gguf").display()
     );
     let out = script_in(folder.path(), &text).unwrap();

@@ -38,6 +38,7 @@ mod shipped;
 mod statistics;
 mod stdlib;
 mod support;
+mod sweeps;
 mod tables;
 mod tensorboard;
 mod together;

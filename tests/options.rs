@@ -22,7 +22,7 @@ let by = "x"; let on = "x"; let columns = "x";
 let path = "ebb/tasks-sample"; let folder = "copy"; let source = "ebb/tiny";
 let text = "one day"; let texts = ["one day a cat sat", "the sky is blue"]; let data = texts;
 let prompt = "one day"; let messages = "Hello";
-let values = [1.0, 2.0, 4.0]; let a = values; let b = [1.0, 3.0, 3.0];
+let value = f; let values = [1.0, 2.0, 4.0]; let array = values; let a = values; let b = [1.0, 3.0, 3.0];
 let labels = [0, 1, 0, 1]; let scores = [0.1, 0.9, 0.4, 0.3];
 let start = #{ hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 300 };
 "#;

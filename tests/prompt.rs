@@ -212,6 +212,29 @@ fn variables_are_listed_and_what_worked_is_saved_and_runs() {
 }
 
 #[test]
+fn what_worked_is_reported_with_what_it_showed() {
+    let mut terminal = Terminal::new();
+    terminal.enter("print(\"<b>shown</b>\"); log(#{ score: 0.5 }); 6 * 7");
+    terminal.enter("absent");
+    terminal.enter(":report notes.html");
+    terminal.sees("1 cells and what they showed are in notes.html");
+    terminal.enter("5 + 5");
+    terminal.enter(":report notes.html");
+    terminal.sees("2 cells and what they showed are in notes.html");
+    terminal.enter(":report notes.ipynb");
+    terminal.sees("are in notes.ipynb");
+    terminal.enter(":report notes.pdf");
+    terminal.sees("ends in .html, .md or .ipynb");
+    let folder = terminal.leave();
+    let page = std::fs::read_to_string(folder.path().join("notes.html")).unwrap();
+    for told in ["&lt;b&gt;shown", ">42<", ">10<", "Logged metrics", "score"] {
+        assert!(page.contains(told), "{told}");
+    }
+    assert!(!page.contains("absent") && !page.contains("refresh"), "{page}");
+    assert!(folder.path().join("notes.ipynb").exists());
+}
+
+#[test]
 fn up_brings_a_cell_of_several_lines_back_as_one() {
     let mut terminal = Terminal::new();
     terminal.press("let double = |n| {");

@@ -506,3 +506,100 @@ fn a_new_script_runs_as_it_stands_and_replaces_nothing() {
     let (code, _, err) = desk.ebb(&["new", "absent/probe"]);
     assert!(code < 2 && !err.contains("panicked"), "{err}");
 }
+
+const STOPPED: &str = r##"let seed = param("steps", 3, "steps");
+let m = load_model("ebb/tiny").finetune(["The cat sat.", "A dog ran."], #{ steps: seed, batch_size: 1, dir: run_dir() + "/learning", save_every: 1 });
+show(m.log().select(["step", "loss"]));
+fn exists_now() { try { read("go.jsonl"); return true; } catch { return false; } }
+if !exists_now() { throw "not yet" }
+m.loss(["The cat sat."])
+"##;
+
+#[test]
+fn a_failed_run_goes_on_in_its_folder_from_its_checkpoints() {
+    let desk = Desk::new(STOPPED);
+    let (code, _, err) = desk.ebb(&["run", "x.rhai", "--run-dir", "record", "--steps", "4"]);
+    assert!(code == 1 && err.contains("not yet"), "{err}");
+    let checkpoints = || {
+        let folder = std::fs::read_dir(desk.path("record/learning")).unwrap();
+        let names = folder.map(|entry| entry.unwrap().file_name().to_string_lossy().to_string());
+        let mut names: Vec<String> = names.filter(|name| name.starts_with("checkpoint")).collect();
+        names.sort();
+        names
+    };
+    let before = checkpoints();
+    assert_eq!(before.last().unwrap(), "checkpoint-00000004");
+    let made =
+        std::fs::metadata(desk.path("record/learning/checkpoint-00000004/state.json")).unwrap();
+    std::fs::write(desk.path("go.jsonl"), "{\"x\": 1}\n").unwrap();
+    let (code, out, err) = desk.ebb(&["run", "--resume", "record"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("4 rows"), "all four steps are in the log: {out}");
+    // Nothing was trained again: the checkpoint is the file that it was.
+    let after =
+        std::fs::metadata(desk.path("record/learning/checkpoint-00000004/state.json")).unwrap();
+    assert_eq!(after.modified().unwrap(), made.modified().unwrap());
+    assert_eq!(checkpoints(), before);
+    // The first attempt's record is set aside, and the run is whole and the same as one that never failed.
+    assert!(desk.text("record/attempt-1/run.json").contains("\"failed\""));
+    assert!(desk.text("record/run.json").contains("\"done\""));
+    let (code, whole, err) = desk.ebb(&["run", "x.rhai", "--run-dir", "whole", "--steps", "4"]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(out, whole);
+    let (code, _, err) = desk.ebb(&["run", "--resume", "record"]);
+    assert!(code == 2 && err.contains("is done: there is nothing to go on with"), "{err}");
+    let (code, _, err) = desk.ebb(&["run", "--resume"]);
+    assert!(code == 2 && err.contains("holds no run"), "{err}");
+}
+
+#[test]
+fn a_stopped_finetuning_says_what_is_kept_and_how_to_go_on() {
+    let script = r#"print("begun");
+        load_model("ebb/tiny").finetune(["The cat sat."], #{ steps: 100000, batch_size: 1, DIR })"#;
+    for (dir, told) in [
+        ("dir: \"learning\", save_every: 1", "with resume: true goes on from there"),
+        ("seed: 1", "with the option `dir` it keeps checkpoints"),
+    ] {
+        let desk = Desk::new(&script.replace("DIR", dir));
+        let mut child = desk.command(&["run", "x.rhai", "--run-dir", "record"]).spawn().unwrap();
+        let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut out, &mut String::new()).unwrap();
+        if dir.starts_with("dir") {
+            wait(|| {
+                desk.path("learning/checkpoint-00000001")
+                    .exists()
+                    .then_some(())
+                    .or_else(|| desk.path("learning/checkpoint-00000003").exists().then_some(()))
+            });
+        } else {
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut out, &mut rest).unwrap();
+        let (code, _, err) = told_of(child);
+        assert_eq!(code, 130, "{err}");
+        assert!(rest.contains(told), "{rest}");
+        assert!(err.contains("to go on: ebb run --resume record"), "{err}");
+    }
+}
+
+fn told_of(child: Child) -> (i32, String, String) {
+    told(&child.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_checkpoint_is_told_from_a_model() {
+    let desk = Desk::new(
+        r#"load_model("ebb/tiny").finetune(["The cat sat."], #{ steps: 1, batch_size: 1, dir: "learning" });
+        load_model("learning/checkpoint-00000001")"#,
+    );
+    let (code, _, err) = desk.run();
+    assert!(
+        code == 1
+            && err.contains("is a checkpoint of a finetuning")
+            && err.contains("resume: true"),
+        "{err}"
+    );
+}

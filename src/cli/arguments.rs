@@ -124,6 +124,11 @@ fn with_own_options(command: Command) -> Command {
             )
             .arg(file("report", "FILE", "Also write the report to FILE: .html, .md, .ipynb"))
             .arg(file(
+                "resume",
+                "RUN",
+                "In place of SCRIPT: go on with a run that failed, was stopped or was killed",
+            ))
+            .arg(file(
                 "run-dir",
                 "FOLDER",
                 "Keep the record in FOLDER [default: runs/DATE-SCRIPT-N]",

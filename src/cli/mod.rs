@@ -9,6 +9,7 @@ mod environment;
 mod evaluate;
 mod exit;
 mod export;
+mod gather;
 mod host;
 mod import;
 mod kernel;
@@ -17,10 +18,12 @@ mod progress;
 mod prose;
 mod repl;
 mod report;
+mod resume;
 mod run;
 mod runs;
 mod screen;
 mod signals;
+mod sweep;
 mod verify;
 mod watch;
 
@@ -64,6 +67,8 @@ fn program() -> Command {
         new::command(),
         import::command(),
         export::command(),
+        sweep::command(),
+        gather::command(),
         verify::command(),
         runs::command(),
         kernel::command(),
@@ -74,6 +79,7 @@ fn program() -> Command {
 fn open(words: &[String]) -> u8 {
     match words.split_first() {
         Some((command, rest)) if command == "run" => run::main(rest),
+        Some((command, rest)) if command == "sweep" => sweep::main(rest),
         _ => match program()
             .try_get_matches_from(std::iter::once("ebb").chain(words.iter().map(String::as_str)))
         {
@@ -83,6 +89,7 @@ fn open(words: &[String]) -> u8 {
                 Some(("import", options)) => import::main(options),
                 Some(("export", options)) => export::main(options),
                 Some(("runs", options)) => runs::main(options),
+                Some(("gather", options)) => gather::main(options),
                 Some(("verify", options)) => verify::main(options),
                 Some((_, options)) => repl::main(options),
                 None => match matches.get_one::<String>("evaluate") {

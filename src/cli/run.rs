@@ -9,10 +9,12 @@ use super::exit::{DONE, FAILED, STOPPED, USAGE, show_usage};
 use super::host::{host, listen};
 use super::progress::Bars;
 use super::report;
+use super::resume::{self, Resumed};
 use super::screen::{Screen, Stream};
 use super::signals;
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
+use crate::notebook::attempts;
 use crate::notebook::cells::{self, Cell};
 use crate::notebook::outcome::Outcome;
 use crate::notebook::record::{self, Record};
@@ -23,6 +25,9 @@ use crate::script::parameters::{self, Code, Declared};
 use crate::script::report::ScriptError;
 use crate::{files, place, plain};
 
+/// Seconds after which it is worth a word how a failed run goes on.
+const LONG: f64 = 10.0;
+
 /// A script, read and split.
 struct Script {
     name: String,
@@ -32,26 +37,47 @@ struct Script {
 
 /// Reads the words behind `ebb run` and does what they say.
 pub fn main(words: &[String]) -> u8 {
-    let Some(position) = arguments::script_position(words) else {
-        let matches = arguments::run_without_script().try_get_matches_from(words);
+    let mut words = words.to_vec();
+    if let Some(folder) = resume::asked(&mut words) {
+        return go_on(&folder, &words);
+    }
+    let Some(position) = arguments::script_position(&words) else {
+        let matches = arguments::run_without_script().try_get_matches_from(&words);
         return matches.map_or_else(|error| show_usage(&error), |_| USAGE);
     };
-    let mut words = words.to_vec();
     let name = words.remove(position);
+    match read(&name) {
+        Ok(script) => with_words(&script, &words, None),
+        Err(error) => refuse(&Screen::new(Stream::Error, Bars::new()), &error, USAGE),
+    }
+}
+
+/// Goes on with a run that did not come to its end.
+fn go_on(folder: &str, words: &[String]) -> u8 {
     let errors = Screen::new(Stream::Error, Bars::new());
-    let script = match read(&name) {
-        Ok(script) => script,
+    let resumed = match resume::read(folder) {
+        Ok(resumed) => resumed,
         Err(error) => return refuse(&errors, &error, USAGE),
     };
-    let declared = match declared(&script) {
+    for note in &resumed.notes {
+        errors.remark(&format!("note: {}\n", plain::printable(note)));
+    }
+    let text = resumed.text.clone();
+    let script = Script { name: resumed.script.clone(), cells: cells::split(&text), text };
+    with_words(&script, words, Some(&resumed))
+}
+
+fn with_words(script: &Script, words: &[String], resumed: Option<&Resumed>) -> u8 {
+    let errors = Screen::new(Stream::Error, Bars::new());
+    let declared = match declared(script) {
         Ok(declared) => declared,
         Err(error) => {
             errors.remark(&errors.style().script_error(&error));
             return FAILED;
         }
     };
-    match Run::read(&name, &script.cells, &declared, &words) {
-        Ok(asked) => start(&script, asked, &words),
+    match Run::read(&script.name, &script.cells, &declared, words) {
+        Ok(asked) => start(script, asked, words, resumed),
         Err(error) => show_usage(&error),
     }
 }
@@ -59,6 +85,28 @@ pub fn main(words: &[String]) -> u8 {
 fn refuse(screen: &Screen, error: &Error, code: u8) -> u8 {
     screen.remark(&screen.style().error(error));
     code
+}
+
+/// Why a script cannot be asked for its parameters.
+pub enum Refused {
+    File(Error),
+    Script(Box<ScriptError>),
+}
+
+impl Refused {
+    pub fn drawn(&self, screen: &Screen) -> String {
+        match self {
+            Self::File(error) => screen.style().error(error),
+            Self::Script(error) => screen.style().script_error(error),
+        }
+    }
+}
+
+/// A script's text and its parameters.
+pub fn parameters_of(name: &str) -> std::result::Result<(String, Vec<Declared>), Refused> {
+    let script = read(name).map_err(Refused::File)?;
+    let declared = declared(&script).map_err(Refused::Script)?;
+    Ok((script.text, declared))
 }
 
 fn read(name: &str) -> Result<Script> {
@@ -87,31 +135,38 @@ fn declared(script: &Script) -> std::result::Result<Vec<Declared>, Box<ScriptErr
     }
 }
 
-fn start(script: &Script, asked: Run, words: &[String]) -> u8 {
+fn start(script: &Script, asked: Run, words: &[String], resumed: Option<&Resumed>) -> u8 {
     let bars = Bars::new();
     let stream = if asked.json { Stream::Error } else { Stream::Out };
     let screen = Screen::new(stream, bars.clone());
     let host = match report::check(asked.report.as_deref())
-        .and_then(|()| prepare(script, &asked, &bars))
+        .and_then(|()| prepare(script, &asked, resumed, &bars))
     {
         Ok(host) => host,
         Err(error) => return refuse(&screen, &error, USAGE),
     };
     let mut command = vec!["ebb".to_string(), "run".to_string(), script.name.clone()];
+    if let Some(resumed) = resumed {
+        command.extend(["--resume".to_string(), resumed.folder.display().to_string()]);
+    }
     command.extend_from_slice(words);
-    match begin(script, &asked, host, command) {
+    match begin(script, &asked, resumed, host, command) {
         Ok((host, record)) => carry_out(script, &asked, Rc::new(host), record, &screen),
         Err(error) => refuse(&screen, &error, FAILED),
     }
 }
 
-fn prepare(script: &Script, asked: &Run, bars: &Bars) -> Result<Host> {
+fn prepare(script: &Script, asked: &Run, resumed: Option<&Resumed>, bars: &Bars) -> Result<Host> {
     let mut host = host(&asked.common, bars)?;
     let folder = Path::new(&script.name).parent();
     host.script_folder =
         folder.and_then(|folder| host.working_folder.join(folder).canonicalize().ok());
     host.given = RefCell::new(asked.given.clone());
-    host.seed.set(asked.seed.unwrap_or(0));
+    host.seed.set(asked.seed.or(resumed.map(|resumed| resumed.seed)).unwrap_or(0));
+    if let Some(resumed) = resumed {
+        host.recorded = RefCell::new(resumed.recorded.clone());
+        host.resumes = true;
+    }
     Ok(host)
 }
 
@@ -119,19 +174,30 @@ fn prepare(script: &Script, asked: &Run, bars: &Bars) -> Result<Host> {
 fn begin(
     script: &Script,
     asked: &Run,
+    resumed: Option<&Resumed>,
     mut host: Host,
     command: Vec<String>,
 ) -> Result<(Host, Record)> {
     if let Some(report) = &asked.report {
         checked(&host, "--report", report)?;
     }
-    if asked.json && asked.run_folder.is_none() {
+    if asked.json && asked.run_folder.is_none() && resumed.is_none() {
         let record = Record::unkept(&script.name, &script.text, command, &host);
         return Ok((host, record));
     }
-    let (folder, roots) = match &asked.run_folder {
-        Some(folder) => checked(&host, "--run-dir", folder)?,
-        None => {
+    let (folder, roots) = match (resumed, &asked.run_folder) {
+        (Some(_), Some(_)) => {
+            return Err(Error::failed(
+                "--resume goes on in the run's own folder: leave --run-dir out",
+            ));
+        }
+        (Some(resumed), None) => {
+            let (folder, roots) = checked(&host, "--resume", &resumed.folder.to_string_lossy())?;
+            attempts::set_aside(&folder, &roots)?;
+            (folder, roots)
+        }
+        (None, Some(folder)) => checked(&host, "--run-dir", folder)?,
+        (None, None) => {
             let (runs, roots) = checked(&host, "the run folder", "runs")?;
             let folder = record::free_folder(&roots, &runs, Path::new(&script.name))?;
             (folder, roots)
@@ -147,7 +213,7 @@ fn begin(
 
 /// The place of what the command line names, and the roots that it must lie below when it is written. Whoever types a path
 /// outside the working folder means it; one inside it that a link leads out of may be a trap of whoever made the folder.
-fn checked(host: &Host, what: &str, path: &str) -> Result<(PathBuf, Roots)> {
+pub fn checked(host: &Host, what: &str, path: &str) -> Result<(PathBuf, Roots)> {
     place::check_name(Path::new(path))?;
     let full = normal_form(&host.working_folder.join(path));
     let real = real_form(&full).map_err(|error| Error::io("write", path, error))?;
@@ -173,6 +239,10 @@ fn carry_out(script: &Script, asked: &Run, host: Rc<Host>, record: Record, scree
         None => DONE,
         Some(error) => {
             screen.remark(&screen.style().script_error(error));
+            let seconds: f64 = outcome.ran.iter().map(|ran| ran.seconds).sum();
+            if error.interrupted || seconds >= LONG {
+                tell_how_to_go_on(&host, screen);
+            }
             if error.interrupted { STOPPED } else { FAILED }
         }
     };
@@ -191,6 +261,14 @@ fn carry_out(script: &Script, asked: &Run, host: Rc<Host>, record: Record, scree
         Some(error) => code.max(refuse(screen, &error, FAILED)),
         None => code,
     }
+}
+
+/// How a kept run that did not come to its end goes on.
+fn tell_how_to_go_on(host: &Host, screen: &Screen) {
+    let Some(folder) = &host.run_folder else { return };
+    let folder = folder.strip_prefix(&host.working_folder).unwrap_or(folder);
+    let folder = plain::one_line(&folder.to_string_lossy());
+    screen.remark(&screen.style().dim(&format!("to go on: ebb run --resume {folder}\n")));
 }
 
 /// The last value as one line on standard output, which nothing else is written to.

@@ -64,6 +64,17 @@ pub fn wait(waiting: bool) {
     WAITING.store(waiting, Ordering::Relaxed);
 }
 
+/// Asks a process that this one began to stop as Ctrl-C would.
+pub fn ask_to_stop(child: &std::process::Child) {
+    #[cfg(unix)]
+    if let Ok(id) = i32::try_from(child.id()) {
+        // SAFETY: a plain system call; the child was not waited for yet, so its number is still its own.
+        unsafe { libc::kill(id, libc::SIGINT) };
+    }
+    #[cfg(not(unix))]
+    let _ = child;
+}
+
 /// What is to be written where the program ends at once; `None` once the record is closed.
 pub fn set_last_word(word: Option<Abandoned>) {
     *LAST_WORD.lock().unwrap_or_else(PoisonError::into_inner) = word;

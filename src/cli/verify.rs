@@ -7,14 +7,11 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use clap::builder::ValueParser;
-use clap::{Arg, ArgMatches, Command};
-use serde_json::Value;
-
 use super::arguments::{Common, with_permissions};
 use super::exit::{DONE, FAILED, STOPPED, USAGE};
 use super::host::{host, listen};
 use super::progress::Bars;
+use super::resume::typed;
 use super::screen::{Screen, Stream};
 use super::signals;
 use crate::error::{Error, Result};
@@ -27,6 +24,8 @@ use crate::notebook::runner::{self, Desk, Front};
 use crate::script::engine::Session;
 use crate::script::host::{Host, normal_form, real_form};
 use crate::{place, plain};
+use clap::builder::ValueParser;
+use clap::{Arg, ArgMatches, Command};
 
 /// What the command line takes.
 pub fn command() -> Command {
@@ -138,11 +137,6 @@ fn prepare(kept: &Kept, mut common: Common, bars: &Bars) -> Result<Host> {
     // What was computed before must be computed again.
     host.cache = None;
     Ok(host)
-}
-
-/// A parameter's value as one types it.
-fn typed(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_string)
 }
 
 /// A run that was made again.

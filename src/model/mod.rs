@@ -27,7 +27,7 @@ pub mod text;
 pub mod turns;
 pub mod weights;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use candle_core::{DType, Device};
 
@@ -66,7 +66,22 @@ struct Parts {
     log: Vec<StepRecord>,
 }
 
+/// Which model something was about, without keeping it alive.
+#[derive(Clone, Debug, Default)]
+pub struct Remembered(Weak<Parts>);
+
+impl Remembered {
+    /// Whether it was this very model.
+    pub fn is(&self, model: &Model) -> bool {
+        self.0.upgrade().is_some_and(|known| Arc::ptr_eq(&known, &model.0))
+    }
+}
+
 impl Model {
+    pub fn remembered(&self) -> Remembered {
+        Remembered(Arc::downgrade(&self.0))
+    }
+
     /// Puts a model together after checking that the weights are those the configuration calls for, all on one device
     /// and of one dtype.
     pub fn new(

@@ -1,6 +1,7 @@
 //! A script as a notebook: its cells, how they are run, the record of a run, and reports. It does not know which front
 //! shows it.
 
+pub mod attempts;
 pub mod cells;
 pub mod compare;
 pub mod import;
@@ -12,3 +13,4 @@ pub mod prose;
 pub mod record;
 pub mod report;
 pub mod runner;
+pub mod sweep;

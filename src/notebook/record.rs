@@ -82,7 +82,7 @@ pub const FACTS: &str = "run.json";
 pub const SCRIPT: &str = "script.rhai";
 /// What else a run keeps in its folder.
 pub const METRICS: &str = "metrics.jsonl";
-const REPORT: &str = "report.html";
+pub const REPORT: &str = "report.html";
 
 /// The page of a run under way is written no more often than this, and never so often that it costs a tenth of the time.
 const EVERY: Duration = Duration::from_secs(1);

@@ -87,11 +87,13 @@ fn cells(grid: &Grid, columns: &[String], range: &Range, width: usize) -> Vec<St
         lines.push(line.trim_end().to_string());
     }
     let more = (grid.rows.len().saturating_sub(MOST_ROWS), columns.len() - shown);
-    if more != (0, 0) {
-        lines.push(format!(
-            "… and {} more rows, {} more columns; an image shows all",
-            more.0, more.1
-        ));
+    let more: Vec<String> = [(more.0, "rows"), (more.1, "columns")]
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, noun)| format!("{count} more {noun}"))
+        .collect();
+    if !more.is_empty() {
+        lines.push(format!("… {}; an image shows all", more.join(", ")));
     }
     lines
 }

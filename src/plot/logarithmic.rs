@@ -5,7 +5,7 @@ use super::axis::{Axis, round_step};
 
 /// The number that has this decimal logarithm, less what rounding added.
 pub fn power(logarithm: f64) -> f64 {
-    let value = 10f64.powf(logarithm);
+    let value = 10f64.powf(logarithm).min(f64::MAX);
     format!("{value:.11e}").parse().unwrap_or(value)
 }
 

@@ -8,6 +8,7 @@ use crate::control::Control;
 use crate::display::Output;
 use crate::doorway::{Found, Roots};
 use crate::error::{Error, Result};
+use crate::model::Remembered;
 use crate::place;
 
 /// Which paths a script may touch. Roots are canonical folders or files.
@@ -57,6 +58,13 @@ pub enum Event {
     Note(String),
 }
 
+/// What a model and whoever types have said to each other.
+#[derive(Default)]
+pub struct Conversation {
+    pub model: Remembered,
+    pub messages: Vec<serde_json::Value>,
+}
+
 /// The state behind the script functions of one session.
 pub struct Host {
     pub control: Control,
@@ -69,6 +77,8 @@ pub struct Host {
     pub given: RefCell<Vec<(String, String)>>,
     /// Values that a record says the parameters had. They permit nothing: whoever wrote the record is not who runs it.
     pub recorded: RefCell<Vec<(String, String)>>,
+    /// The run goes on: finetunings with a folder of checkpoints go on from there unless they say otherwise.
+    pub resumes: bool,
     /// Parameters asked for so far.
     pub parameters: RefCell<Vec<Parameter>>,
     /// Finetunings so far: their logs in the run folder are numbered.
@@ -91,6 +101,8 @@ pub struct Host {
     pub modules: RefCell<BTreeMap<String, ModuleFile>>,
     /// Notes that are told once, however often what they are about happens.
     pub told: RefCell<HashSet<String>>,
+    /// The conversation under way: with which model, and what was said.
+    pub conversation: RefCell<Conversation>,
     /// The script said `exit()`: nothing after it is run.
     pub left: Cell<bool>,
     /// Told of every event, in order.
@@ -108,6 +120,7 @@ impl Host {
             working_folder: root,
             given: RefCell::default(),
             recorded: RefCell::default(),
+            resumes: false,
             parameters: RefCell::default(),
             finetunings: Cell::new(0),
             seed: Cell::new(0),
@@ -119,6 +132,7 @@ impl Host {
             heard: RefCell::default(),
             modules: RefCell::default(),
             told: RefCell::default(),
+            conversation: RefCell::default(),
             left: Cell::new(false),
             listener: RefCell::new(Box::new(|_| {})),
         }

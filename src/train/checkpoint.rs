@@ -111,6 +111,11 @@ impl Keeping {
         Ok(found)
     }
 
+    /// The folder of the newest checkpoint, if there is one.
+    pub fn newest(&self) -> Option<PathBuf> {
+        self.checkpoints().ok()?.pop()
+    }
+
     /// Whether a checkpoint is due after this update.
     pub fn is_due(&self, step: usize) -> bool {
         step.is_multiple_of(self.every.max(1))

@@ -69,14 +69,10 @@ fn spoilt(example: &str) -> Vec<String> {
     scripts
 }
 
-/// The options that a record's words name, as `name` or `name: …`, with an extreme value each.
+/// The options of a record, with an extreme value each.
 fn with_options(record: &ebb::script::record::Record) -> Vec<String> {
-    let quoted = record.doc.split('`').skip(1).step_by(2);
-    let is_name = |word: &&str| {
-        !word.is_empty()
-            && word.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
-    };
-    let names: Vec<&str> = quoted.filter(is_name).collect();
+    let names: Vec<&str> =
+        record.options.iter().copied().flatten().map(|option| option.name).collect();
     let Some(open) = record.example.rfind("#{") else {
         let Some(close) = record.example.rfind(')') else {
             return Vec::new();
@@ -283,9 +279,8 @@ fn no_function_of_the_language_fails_over_an_extreme_number() {
 #[test]
 fn no_option_of_finetuning_fails_over_an_extreme_number() {
     let record = api::all().find(|record| record.name == "Model.finetune");
-    let words = record.unwrap().doc.split('`').skip(1).step_by(2);
-    let is_name = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    let names: Vec<&str> = words.filter(is_name).collect();
+    let options = record.unwrap().options.iter().copied().flatten();
+    let names: Vec<&str> = options.map(|option| option.name).collect();
     assert!(names.len() > 10, "{names:?}");
     let mut scripts = values(&names, |option| {
         format!("load_model(\"tiny-llama\").finetune([\"a text\"], #{{ {option} }})")

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use super::prompt::Prompt;
+use crate::cli::report;
 use crate::display::{Column, Output, Table};
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::notebook::cells;
-use crate::notebook::outcome::Item;
+use crate::notebook::cells::{self, Content};
+use crate::notebook::outcome::{Item, Outcome, Ran};
 use crate::place;
 use crate::script::assist;
 use crate::script::host::normal_form;
@@ -22,6 +23,7 @@ const COMMANDS: &[(&str, &str)] = &[
         "shows, or no longer shows, how long each cell took; over a second it is always shown",
     ),
     (":save FILE", "writes the inputs that worked as a script, a cell each"),
+    (":report FILE", "writes what worked with what it showed: .html, .md or .ipynb"),
     (":load FILE", "runs a script's cells here"),
     (":clear", "forgets all variables and functions"),
 ];
@@ -48,7 +50,7 @@ pub fn carry_out(prompt: &Prompt, line: &str) -> bool {
     let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let result = match name {
         ":help" | ":?" => {
-            let lines = COMMANDS.iter().map(|(form, said)| format!("{form:<12} {said}\n"));
+            let lines = COMMANDS.iter().map(|(form, said)| format!("{form:<13} {said}\n"));
             prompt.screen.write(&lines.collect::<String>());
             Ok(())
         }
@@ -68,6 +70,7 @@ pub fn carry_out(prompt: &Prompt, line: &str) -> bool {
             Ok(())
         }
         ":save" => file(name, rest).and_then(|file| save(prompt, file)),
+        ":report" => file(name, rest).and_then(|file| report(prompt, file)),
         ":load" => match file(name, rest)
             .and_then(|file| Ok((file, Roots::anywhere().text(Path::new(file))?)))
         {
@@ -91,7 +94,8 @@ pub fn carry_out(prompt: &Prompt, line: &str) -> bool {
 fn file<'a>(name: &str, rest: &'a str) -> Result<&'a str> {
     let file = rest.trim().trim_matches('"');
     if file.is_empty() {
-        Err(Error::failed(format!("{name} needs the name of a file: {name} notes.rhai")))
+        let example = if name == ":report" { "notes.html" } else { "notes.rhai" };
+        Err(Error::failed(format!("{name} needs the name of a file: {name} {example}")))
     } else {
         Ok(file)
     }
@@ -117,33 +121,74 @@ fn variables(prompt: &Prompt) -> Table {
     }
 }
 
-/// Writes the inputs that worked. A file that is there already is kept, unless this prompt wrote it.
+/// The script that the cells that worked make: code under its marker, prose as comments.
+fn script(worked: &[Ran]) -> String {
+    let cells = worked.iter().map(|ran| {
+        let title =
+            if ran.cell.title.is_empty() { String::new() } else { format!(" {}", ran.cell.title) };
+        match &ran.cell.content {
+            Content::Code(code) => format!("// %%{title}\n{}\n\n", code.trim_end()),
+            Content::Prose(text) => {
+                let lines = text.lines().map(|line| format!("// {line}\n"));
+                format!("// %% [markdown]{title}\n{}\n", lines.collect::<String>())
+            }
+        }
+    });
+    cells.collect()
+}
+
+/// Writes the inputs that worked.
 fn save(prompt: &Prompt, file: &str) -> Result<()> {
-    place::check_name(Path::new(file))?;
-    let worked = prompt.worked.borrow();
-    let text: String =
-        worked.iter().map(|cell| format!("// %%\n{}\n\n", cell.trim_end())).collect();
+    let text = script(&worked(prompt)?);
+    write(prompt, file, text.as_bytes())?;
+    let count = cells::split(&text).len();
+    prompt
+        .show_item(&Item::Note(format!("{count} cells are in {file}; `ebb run {file}` runs them")));
+    Ok(())
+}
+
+/// Writes what worked with what it showed, in the format that the file's name ends in.
+fn report(prompt: &Prompt, file: &str) -> Result<()> {
+    report::check(Some(file))?;
+    let ran = worked(prompt)?;
+    let count = ran.len();
+    let outcome = Outcome { ran, ..Outcome::default() };
+    let closed = match prompt.desk.borrow_mut().record() {
+        Some(record) => record.close(&prompt.host, &outcome)?,
+        None => return Err(Error::failed("this prompt keeps no record to report")),
+    };
+    for (name, bytes) in report::files(file, &outcome, &closed.facts, &closed.page)? {
+        write(prompt, &name, &bytes)?;
+    }
+    prompt.show_item(&Item::Note(format!("{count} cells and what they showed are in {file}")));
+    Ok(())
+}
+
+fn worked(prompt: &Prompt) -> Result<Vec<Ran>> {
+    let worked = prompt.worked.borrow().clone();
     if worked.is_empty() {
         return Err(Error::failed("there is nothing to save yet: no input has worked"));
     }
-    let session = prompt.session.borrow();
-    let host = session.host();
+    Ok(worked)
+}
+
+/// Writes a file below the working folder, or where a path outside leads, which whoever types it means. A file that is
+/// there already is kept, unless this prompt wrote it.
+fn write(prompt: &Prompt, file: &str, bytes: &[u8]) -> Result<()> {
+    place::check_name(Path::new(file))?;
+    let host = &prompt.host;
     let path = normal_form(&host.absolute(file));
-    // Whoever types a path outside of the working folder means it.
     let is_inside = host.access.write.iter().any(|root| path.starts_with(root));
     let roots = if is_inside { host.write_roots() } else { Roots::anywhere() };
     let mut saved = prompt.saved.borrow_mut();
     if saved.contains(&path) {
-        files::write_bytes(&roots, &path, text.as_bytes())?;
-    } else if !files::write_new(&roots, &path, text.as_bytes())? {
+        files::write_bytes(&roots, &path, bytes)?;
+    } else if !files::write_new(&roots, &path, bytes)? {
         return Err(Error::failed_with_hint(
             format!("{file} is there already"),
             "give another name, or remove it first",
         ));
     }
     saved.push(path);
-    let count = cells::split(&text).len();
-    prompt
-        .show_item(&Item::Note(format!("{count} cells are in {file}; `ebb run {file}` runs them")));
     Ok(())
 }

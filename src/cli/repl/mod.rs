@@ -23,6 +23,7 @@ use super::progress::Bars;
 use super::screen::{Screen, Stream};
 use super::{host, signals};
 use crate::doorway::Roots;
+use crate::notebook::record::Record;
 use crate::notebook::runner::Desk;
 use crate::script::host::{normal_form, real_form};
 
@@ -48,7 +49,8 @@ pub fn main(matches: &ArgMatches) -> u8 {
     host.script_folder =
         folder.and_then(|folder| real_form(&normal_form(&host.working_folder.join(folder))).ok());
     let host = Rc::new(host);
-    let desk = Desk::new(Box::new(screen.clone()), None);
+    let record = Record::unkept("the prompt", "", vec!["ebb".to_string()], &host);
+    let desk = Desk::new(Box::new(screen.clone()), Some(record));
     host::listen(&host, &desk);
     let prompt = Prompt {
         session: Rc::new(RefCell::new(fresh(&host))),

@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use crate::cli::screen::Screen;
 use crate::display::Output;
-use crate::notebook::cells;
-use crate::notebook::outcome::Item;
+use crate::notebook;
+use crate::notebook::cells::{self, Content};
+use crate::notebook::outcome::{Item, Ran};
 use crate::notebook::runner::{self, Desk, Front};
 use crate::script::engine::Session;
 use crate::script::host::Host;
@@ -28,8 +29,8 @@ pub struct Prompt {
     pub screen: Screen,
     /// Whether the time of every cell is shown.
     pub timed: Cell<bool>,
-    /// The inputs that worked, for `:save`.
-    pub worked: RefCell<Vec<String>>,
+    /// The cells that worked, with what they showed, for `:save` and `:report`.
+    pub worked: RefCell<Vec<Ran>>,
     /// What this prompt saved, and may save again.
     pub saved: RefCell<Vec<PathBuf>>,
 }
@@ -77,8 +78,7 @@ impl Prompt {
         session.rename(NAME);
         let failed = outcome.error.is_some();
         let worked = outcome.ran.len() - usize::from(failed);
-        let code = outcome.ran.iter().take(worked).filter_map(|ran| ran.cell.code());
-        self.worked.borrow_mut().extend(code.map(str::to_string));
+        self.worked.borrow_mut().extend(outcome.ran.into_iter().take(worked));
         if let Some(error) = &outcome.error {
             self.say(error);
         }
@@ -94,8 +94,13 @@ impl Prompt {
         let result = runner::one(&mut session, &self.desk, "", text);
         let seconds = begun.elapsed().as_secs_f64();
         stop.store(false, Ordering::Relaxed);
+        let items = self.desk.borrow_mut().take_items();
         match &result {
-            Ok(_) => self.worked.borrow_mut().push(text.to_string()),
+            Ok(_) => {
+                let content = Content::Code(text.to_string());
+                let cell = notebook::cells::Cell { title: String::new(), content, lines_before: 0 };
+                self.worked.borrow_mut().push(Ran { cell, items, seconds });
+            }
             Err(error) => self.say(error),
         }
         if self.timed.get() || seconds >= LONG {

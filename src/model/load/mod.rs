@@ -128,6 +128,15 @@ fn gguf_file(path: &Path, roots: &Roots) -> Option<(Files, String)> {
 
 /// A model that is no adapter: in save_pretrained layout, or the one GGUF file of a folder.
 fn whole(files: &Files, options: &LoadOptions) -> Result<Model> {
+    if files.open("variables.safetensors")?.is_some() && files.open("config.json")?.is_none() {
+        return Err(Error::failed_with_hint(
+            format!(
+                "{} is a checkpoint of a finetuning: what is trained, and no whole model",
+                files.source
+            ),
+            "the same finetune with resume: true goes on from it and gives the model, with no more steps than it has done if you like",
+        ));
+    }
     let layout = ["config.json", "model.safetensors", "model.safetensors.index.json"];
     for name in layout {
         if files.open(name)?.is_some() {

@@ -7,55 +7,66 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::model::chat::Message;
 use crate::script::convert;
-use crate::script::failure::{At, ScriptResult};
+use crate::script::failure::At;
 use crate::script::host::Host;
 use crate::script::messages::Passage;
 use crate::script::options::Options;
-use crate::script::record::{Record, option};
+use crate::script::record::{OptionDoc, Record, option};
 
-pub const RECORDS: &[Record] = &[Record::new(
-    "Model.chat",
-    &["m.chat(messages) -> string", "m.chat(messages, opts)"],
-    "A conversation as the text that a chat model was trained on, by the model's own template",
-    r#"load_model("ebb/tiny").chat("Hello", #{ template: "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}" })"#,
-    |engine: &mut Engine, host| {
-        let plain = host.clone();
-        engine.register_fn("chat", move |context: NativeCallContext, m: Model, messages: Dynamic| {
-            chat(&plain, &m, &messages, Options::none("chat")).at(&context)
-        });
-        let host = host.clone();
-        engine.register_fn(
-            "chat",
-            move |context: NativeCallContext, m: Model, messages: Dynamic, opts: Map| -> ScriptResult<String> {
-                chat(&host, &m, &messages, Options::new("chat", opts)).at(&context)
-            },
-        );
-    },
-)
-.doc(
-    "Messages: an array of maps #{ role, content } (\"system\", \"user\", \"assistant\"), or a string, which the user says. \
-     A message goes to the template whole: `name`, `tool_calls`, reasoning and what else it has; a key of it whose value is \
-     () counts as absent. Maps within a message keep the order of their keys where they come from a frame; a map written in \
-     the script has none. A `content` that is a list of parts becomes their text where the template wants text. \
-     `generate` with `chat: true` does this by itself.",
-)
-.options(&[
-    &[
-        option("generation_prompt", "true or false", "true", "The text ends where the assistant begins to speak"),
-        option("template", "string", "", "Another template than the model's"),
-    ],
-])];
+pub const RECORDS: &[Record] = &[
+    Record::new(
+        "Model.chat_prompt",
+        &["m.chat_prompt(messages) -> string", "m.chat_prompt(messages, opts) -> string"],
+        "A conversation as the text that a chat model was trained on, by the model's own template",
+        r#"load_model("ebb/tiny").chat_prompt("Hello", #{ template: "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}" })"#,
+        |engine: &mut Engine, host| {
+            let plain = host.clone();
+            engine.register_fn(
+                "chat_prompt",
+                move |context: NativeCallContext, m: Model, messages: Dynamic| {
+                    prompt(&plain, &m, &messages, Options::none("chat_prompt")).at(&context)
+                },
+            );
+            let host = host.clone();
+            engine.register_fn(
+                "chat_prompt",
+                move |context: NativeCallContext, m: Model, messages: Dynamic, opts: Map| {
+                    prompt(&host, &m, &messages, Options::new("chat_prompt", opts)).at(&context)
+                },
+            );
+        },
+    )
+    .doc(
+        "Messages: an array of maps #{ role, content } (\"system\", \"user\", \"assistant\"), or a string, which the user says. \
+         A message goes to the template whole: `name`, `tool_calls`, reasoning and what else it has; a key of it whose value is \
+         () counts as absent. Maps within a message keep the order of their keys where they come from a frame; a map written in \
+         the script has none. A `content` that is a list of parts becomes their text where the template wants text. \
+         `generate` with `chat: true` does this by itself; `m.chat(messages)` with an array is the same.",
+    )
+    .options(&[PROMPT]),
+];
 
-fn chat(host: &Host, model: &Model, messages: &Dynamic, options: Options) -> Result<String> {
+const PROMPT: &[OptionDoc] = &[
+    option(
+        "generation_prompt",
+        "true or false",
+        "true",
+        "The text ends where the assistant begins to speak",
+    ),
+    option("template", "string", "", "Another template than the model's"),
+];
+
+/// The text that a template makes of messages.
+pub fn prompt(host: &Host, model: &Model, messages: &Dynamic, options: Options) -> Result<String> {
     let prompt = options.boolean("generation_prompt")?.unwrap_or(true);
     let template = options.text("template")?;
     options.finish()?;
     let template = model.tokenizer().chat_template(template.as_deref())?;
     let mut passage = Passage::default();
-    let messages = messages_from("chat", &passage.of_script(messages)?)?;
+    let messages = messages_from("chat_prompt", &passage.of_script(messages)?)?;
     let text = template.render(&messages, prompt)?;
     passage.look_at(&template, &messages, prompt, &text);
-    tell(host, &passage, "chat");
+    tell(host, &passage, "chat_prompt");
     Ok(text)
 }
 

@@ -240,7 +240,7 @@ pub fn outputs(options: &Options, host: &Host) -> Result<Outputs> {
             roots: host.write_roots(),
             every: every.unwrap_or(100),
             keep: keep.unwrap_or(2),
-            resume: resume.unwrap_or(false),
+            resume: resume.unwrap_or(host.resumes),
         }),
         None => None,
     };

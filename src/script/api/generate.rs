@@ -18,7 +18,7 @@ use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host};
 use crate::script::messages::Passage;
 use crate::script::options::Options;
-use crate::script::record::{Record, option};
+use crate::script::record::{OptionDoc, Record, option};
 
 pub const RECORDS: &[Record] = &[Record::new(
     "Model.generate",
@@ -31,21 +31,36 @@ pub const RECORDS: &[Record] = &[Record::new(
     "A frame's prompts are its column `prompt` unless the option says otherwise. Prompts may be arrays of token ids.",
 )
 .options(&[
+    &[option("prompt", "column, template or closure", r#""prompt""#, "Where the prompts of a frame are")],
+    SAMPLING,
     &[
-        option("prompt", "column, template or closure", r#""prompt""#, "Where the prompts of a frame are"),
-        option("max_new_tokens", "whole number", "100", "The most tokens that are written"),
-        option("stop", "string or array of strings", "[]", "Texts that end a row"),
         option("batch_size", "whole number", "32", "Rows that are written at once; it never changes a text"),
-        option("temperature", "number", "0", "How freely tokens are drawn; 0 takes the likeliest"),
-        option("top_k", "whole number", "0", "Draws from the so many likeliest tokens; 0 from all"),
-        option("top_p", "number", "1", "Draws from the likeliest tokens that have this probability together"),
-        option("repetition_penalty", "number", "1", "Divides the logits of tokens that stand there already; 1 is off"),
-        option("seed", "whole number", "", "The seed of the draws; else that of the run"),
         option("chat", "true or false", "false", "A prompt is what the user says, or a conversation #{ role, content }…, and goes through the model's chat template"),
         option("ids", "true or false", "false", "Gives token ids instead of text"),
         option("draft", "column, template, closure, string or array of strings", "", "What each row is expected to say: of the frame, or a text for each prompt; it changes no text, and rows that say it take one pass instead of one for each token"),
     ],
 ])];
+
+/// How a text is written: what every function takes that lets a model write.
+pub const SAMPLING: &[OptionDoc] = &[
+    option("max_new_tokens", "whole number", "100", "The most tokens that are written"),
+    option("stop", "string or array of strings", "[]", "Texts that end a row"),
+    option("temperature", "number", "0", "How freely tokens are drawn; 0 takes the likeliest"),
+    option("top_k", "whole number", "0", "Draws from the so many likeliest tokens; 0 from all"),
+    option(
+        "top_p",
+        "number",
+        "1",
+        "Draws from the likeliest tokens that have this probability together",
+    ),
+    option(
+        "repetition_penalty",
+        "number",
+        "1",
+        "Divides the logits of tokens that stand there already; 1 is off",
+    ),
+    option("seed", "whole number", "", "The seed of the draws; else that of the run"),
+];
 
 fn register(engine: &mut Engine, host: &Rc<Host>) {
     let plain = host.clone();
@@ -87,19 +102,23 @@ fn run(
     };
     let outcome =
         generate::generate(model, &prompts, &drafts, &settings, &host.control).at(context)?;
-    if outcome.cut > 0 {
-        host.tell(Event::Note(format!(
-            "generate: {} of {} prompts leave no room in the model's context of {} tokens and lost their beginning (a begin token is kept)",
-            outcome.cut,
-            prompts.len(),
-            model.config().max_position_embeddings
-        )));
-    }
+    tell_cut(host, model, &outcome, prompts.len());
     let show = |completion: Completion| {
         if ids { Dynamic::from(ids_array(&completion.ids)) } else { Dynamic::from(completion.text) }
     };
     let mut shown = outcome.completions.into_iter().map(show);
     Ok(if single { shown.next().unwrap_or(Dynamic::UNIT) } else { shown.collect::<Array>().into() })
+}
+
+/// Tells how many of `count` prompts lost their beginning.
+pub fn tell_cut(host: &Host, model: &Model, outcome: &generate::Outcome, count: usize) {
+    if outcome.cut > 0 {
+        host.tell(Event::Note(format!(
+            "generate: {} of {count} prompts leave no room in the model's context of {} tokens and lost their beginning (a begin token is kept)",
+            outcome.cut,
+            model.config().max_position_embeddings
+        )));
+    }
 }
 
 /// An array of whole numbers is one prompt of token ids.
@@ -214,10 +233,17 @@ fn spoken_to(
 
 fn settings(options: &Options, seed: u64) -> Result<generate::Options> {
     let default = generate::Options::default();
+    let batch_size = options.count("batch_size", 1)?.unwrap_or(default.batch_size);
+    Ok(generate::Options { batch_size, ..sampling(options, seed)? })
+}
+
+/// How a text is to be written, from the options of [`SAMPLING`].
+pub fn sampling(options: &Options, seed: u64) -> Result<generate::Options> {
+    let default = generate::Options::default();
     Ok(generate::Options {
         max_new_tokens: options.count("max_new_tokens", 1)?.unwrap_or(default.max_new_tokens),
         stop: options.texts("stop")?.unwrap_or_default(),
-        batch_size: options.count("batch_size", 1)?.unwrap_or(default.batch_size),
+        batch_size: default.batch_size,
         temperature: options.number("temperature")?.unwrap_or(0.0),
         top_k: options.count("top_k", 0)?.unwrap_or(0),
         top_p: options.number("top_p")?.unwrap_or(1.0),

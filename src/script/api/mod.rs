@@ -5,6 +5,7 @@ mod cached;
 pub mod chat;
 mod classify;
 pub mod comparisons;
+mod conversation;
 pub mod expr;
 mod finetune_options;
 pub mod frame;
@@ -44,6 +45,7 @@ pub fn all() -> impl Iterator<Item = &'static Record> {
         toxicity::RECORDS,
         classify::RECORDS,
         chat::RECORDS,
+        conversation::RECORDS,
         plot::RECORDS,
         random::RECORDS,
         numbers::RECORDS,

@@ -13,6 +13,7 @@ use crate::script::failure::{At, ScriptResult};
 use crate::script::host::{Event, Host};
 use crate::script::options::Options;
 use crate::script::record::{Record, option};
+use crate::train::checkpoint::Keeping;
 use crate::train::evaluate::token_losses;
 use crate::train::examples::{self, Example, Source};
 use crate::train::likelihood::{Windows, strided_losses};
@@ -98,8 +99,11 @@ fn finetune(
         None => Vec::new(),
     };
     let tuned =
-        crate::train::finetune_with(model, &rows, &held_out, &settings, &outputs, &host.control)
-            .at(context)?;
+        crate::train::finetune_with(model, &rows, &held_out, &settings, &outputs, &host.control);
+    if let Err(Error::Interrupted) = &tuned {
+        host.tell(Event::Note(what_is_left(outputs.checkpoints.as_ref())));
+    }
+    let tuned = tuned.at(context)?;
     if let Some(stage) = tuned.lineage().stages.last() {
         host.tell(Event::Finetuned(serde_json::json!({
             "model": tuned.lineage().source, "stage": tuned.lineage().stages.len(), "rows": stage.rows,
@@ -107,6 +111,21 @@ fn finetune(
         })));
     }
     Ok(tuned)
+}
+
+/// What a finetuning that was stopped leaves behind, and how to go on from there.
+fn what_is_left(keeping: Option<&Keeping>) -> String {
+    let Some(keeping) = keeping else {
+        return "the finetuning was stopped, and nothing of it is kept: with the option `dir` it keeps checkpoints".to_string();
+    };
+    match keeping.newest() {
+        Some(newest) => format!(
+            "the finetuning was stopped; {} holds what it had learnt, and the same call with resume: true goes on from there",
+            newest.display()
+        ),
+        None => "the finetuning was stopped before its first step, so that there is no checkpoint"
+            .to_string(),
+    }
 }
 
 /// What is made of the losses of a text's tokens.

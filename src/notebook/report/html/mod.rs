@@ -104,9 +104,9 @@ fn section(
                     text = rest;
                 }
             }
-            let is_note = |item: &&Item| matches!(item, Item::Note(_));
-            let notes: Vec<Item> = ran.items.iter().filter(is_note).cloned().collect();
-            let notes = numbers.items(&notes);
+            // The prose with values in it stands in place of the prose.
+            let is_prose = matches!(ran.items.first(), Some(Item::Output(Output::Markdown(_))));
+            let notes = numbers.items(ran.items.get(usize::from(is_prose)..).unwrap_or_default());
             format!("<section id=\"cell-{place}\">\n{}{notes}</section>\n", prose::prose(text))
         }
         Content::Code(code) => format!(

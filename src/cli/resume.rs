@@ -1,0 +1,82 @@
+//! `ebb run --resume RUN`: a run that failed, was stopped or was killed goes on in its folder, with its parameters and its
+//! seed. Finetunings with a `dir` go on from their checkpoints, and what `cached` kept is not computed again.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::doorway::Roots;
+use crate::error::{Error, Result};
+use crate::notebook::kept;
+use crate::notebook::record::SCRIPT;
+
+/// What a run goes on with.
+pub struct Resumed {
+    pub folder: PathBuf,
+    /// The script's path as it was run, and its text as it stands now, or as it was where it is gone.
+    pub script: String,
+    pub text: String,
+    /// The parameters of the record. They permit nothing.
+    pub recorded: Vec<(String, String)>,
+    pub seed: u64,
+    pub notes: Vec<String>,
+}
+
+/// Takes `--resume RUN` out of the words behind `ebb run`; gives the run's folder.
+pub fn asked(words: &mut Vec<String>) -> Option<String> {
+    let place =
+        words.iter().position(|word| word == "--resume" || word.starts_with("--resume="))?;
+    let word = words.remove(place);
+    if let Some(folder) = word.strip_prefix("--resume=") {
+        return Some(folder.to_string());
+    }
+    Some(if place < words.len() { words.remove(place) } else { String::new() })
+}
+
+/// Reads what a run goes on with.
+pub fn read(folder: &str) -> Result<Resumed> {
+    let folder = PathBuf::from(folder);
+    let facts = kept::facts(&folder)?;
+    match kept::status(&folder, &facts).as_str() {
+        "running" => {
+            return Err(Error::failed_with_hint(
+                format!("the run in {} is under way", folder.display()),
+                "wait until it has ended",
+            ));
+        }
+        "done" => {
+            return Err(Error::failed_with_hint(
+                format!("the run in {} is done: there is nothing to go on with", folder.display()),
+                "`ebb verify RUN` runs it again, and `ebb run SCRIPT` makes a new one",
+            ));
+        }
+        _ => {}
+    }
+    let script = facts["script"].as_str().unwrap_or(SCRIPT).to_string();
+    let before = Roots::below(&folder).text(&folder.join(SCRIPT))?;
+    let mut notes = Vec::new();
+    let text = match Roots::anywhere().text(Path::new(&script)) {
+        Ok(now) => {
+            let now = now.replace("\r\n", "\n");
+            if now != before {
+                notes.push(format!(
+                    "{script} has changed since the run began; it is run as it stands now"
+                ));
+            }
+            now
+        }
+        Err(_) => {
+            notes.push(format!("{script} cannot be read; the script is run as it was"));
+            before
+        }
+    };
+    let recorded = facts["parameters"].as_object().into_iter().flatten();
+    let recorded = recorded.map(|(name, value)| (name.clone(), typed(value))).collect();
+    let seed = facts["first_seed"].as_u64().unwrap_or_default();
+    Ok(Resumed { folder, script, text, recorded, seed, notes })
+}
+
+/// A parameter's value as one types it.
+pub fn typed(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_string)
+}
