@@ -35,6 +35,7 @@ mod reports;
 mod runs;
 mod saving;
 mod shipped;
+mod slurm;
 mod statistics;
 mod stdlib;
 mod support;

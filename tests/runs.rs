@@ -549,7 +549,7 @@ fn a_failed_run_goes_on_in_its_folder_from_its_checkpoints() {
     let (code, _, err) = desk.ebb(&["run", "--resume", "record"]);
     assert!(code == 2 && err.contains("is done: there is nothing to go on with"), "{err}");
     let (code, _, err) = desk.ebb(&["run", "--resume"]);
-    assert!(code == 2 && err.contains("holds no run"), "{err}");
+    assert!(code == 2 && err.contains("--resume names no run"), "{err}");
 }
 
 #[test]

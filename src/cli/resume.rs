@@ -35,6 +35,12 @@ pub fn asked(words: &mut Vec<String>) -> Option<String> {
 
 /// Reads what a run goes on with.
 pub fn read(folder: &str) -> Result<Resumed> {
+    if folder.is_empty() {
+        return Err(Error::failed_with_hint(
+            "--resume names no run",
+            "ebb run --resume runs/NAME goes on with a run that `ebb runs` lists",
+        ));
+    }
     let folder = PathBuf::from(folder);
     let facts = kept::facts(&folder)?;
     match kept::status(&folder, &facts).as_str() {

@@ -3,5 +3,6 @@
 
 pub mod gather;
 pub mod plan;
+pub mod slurm;
 pub mod student;
 pub mod table;
