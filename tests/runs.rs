@@ -440,6 +440,29 @@ fn runs_are_listed_with_what_differs_compared_and_cleared_away() {
 }
 
 #[test]
+fn what_all_runs_logged_is_one_table_for_other_tools() {
+    let desk = Desk::new(
+        "let n = param(\"n\", 1, \"how many\");\nfor i in 0..3 { log(#{ step: i * 10, loss: n + 0.5 * i, word: \"x\" }); }\nlog(#{ done: true, loss: 9 });",
+    );
+    assert_eq!(desk.ebb(&["run", "x.rhai"]).0, 0);
+    assert_eq!(desk.ebb(&["run", "x.rhai", "--n", "2"]).0, 0);
+    let (code, out, err) = desk.ebb(&["runs", "metrics", "all.jsonl"]);
+    assert_eq!((code, out.as_str()), (0, "8 numbers are in all.jsonl\n"), "{err}");
+    let rows = desk.lines("all.jsonl");
+    let newest: Vec<(f64, f64)> = rows
+        .iter()
+        .take(4)
+        .map(|row| (row["step"].as_f64().unwrap(), row["value"].as_f64().unwrap()))
+        .collect();
+    assert_eq!(newest, [(0.0, 2.0), (10.0, 2.5), (20.0, 3.0), (3.0, 9.0)]);
+    assert!(rows.iter().all(|row| row["metric"] == "loss" && row["script"] == "x.rhai"));
+    assert_eq!(desk.ebb(&["runs", "metrics", "all.parquet"]).0, 0);
+    std::fs::write(desk.path("x.rhai"), "1").unwrap();
+    let (code, _, err) = desk.ebb(&["runs", "--in", "none", "metrics", "x.csv"]);
+    assert!(code == 1 && err.contains("there is no folder none"), "{err}");
+}
+
+#[test]
 fn what_is_no_list_of_runs_is_told_in_a_sentence() {
     let desk = Desk::new("1");
     let (code, _, err) = desk.ebb(&["runs"]);

@@ -12,11 +12,13 @@ use super::screen::{Screen, Stream};
 use crate::display::{Column, Output, Table};
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
+use crate::frame::write;
 use crate::memory;
+use crate::notebook::history::history;
 use crate::notebook::listing::{self, Line};
 use crate::notebook::outcome::Item;
 use crate::notebook::{compare, kept};
-use crate::plain;
+use crate::{place, plain};
 
 /// Lines around a changed line of a script that are shown.
 const AROUND: usize = 1;
@@ -59,6 +61,11 @@ pub fn command() -> Command {
                 .arg(run("BEFORE"))
                 .arg(run("AFTER")),
         )
+        .subcommand(
+            Command::new("metrics")
+                .about("Write what all runs logged as one table: a row for each number")
+                .arg(Arg::new("FILE").required(true).help("A .parquet, .jsonl or .csv file")),
+        )
         .subcommand(Command::new("clean").about("Remove runs").arg(keep).arg(unfinished).arg(yes))
 }
 
@@ -71,6 +78,7 @@ pub fn main(matches: &ArgMatches) -> u8 {
         Some(("compare", options)) => {
             compare(&screen, &named(&runs, options, "BEFORE"), &named(&runs, options, "AFTER"))
         }
+        Some(("metrics", options)) => metrics(&screen, &runs, options),
         Some(("clean", options)) => clean(&screen, &runs, options),
         _ => list(&screen, &runs, matches.get_flag("json")),
     };
@@ -215,6 +223,17 @@ fn changed(before: &str, after: &str) -> String {
         }
     }
     out
+}
+
+/// What all runs logged, as one table for other tools.
+fn metrics(screen: &Screen, runs: &Path, options: &ArgMatches) -> Result<()> {
+    let file = PathBuf::from(options.get_one::<String>("FILE").cloned().unwrap_or_default());
+    place::check_name(&file)?;
+    let frame = history(&listing::list(runs)?)?;
+    write::file(&frame, &Roots::anywhere(), &file)?;
+    let file = plain::one_line(&file.to_string_lossy());
+    screen.write(&format!("{} numbers are in {file}\n", frame.height()));
+    Ok(())
 }
 
 fn clean(screen: &Screen, runs: &Path, options: &ArgMatches) -> Result<()> {

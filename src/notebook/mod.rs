@@ -4,6 +4,7 @@
 pub mod attempts;
 pub mod cells;
 pub mod compare;
+pub mod history;
 pub mod import;
 pub mod kept;
 pub mod listing;
