@@ -211,34 +211,70 @@ impl Run {
         declared: &[Declared],
         words: &[String],
     ) -> Result<Self, clap::Error> {
-        let matches = for_script(script, cells, declared).try_get_matches_from(words)?;
+        let command = with_help(with_own_options(for_script("run", script, cells, declared)));
+        let matches = command.try_get_matches_from(words)?;
         let text = |name: &str| matches.get_one::<String>(name).cloned();
-        let given = declared.iter().filter_map(|parameter| {
-            let value = matches.get_one::<String>(&parameter.name)?;
-            Some((parameter.name.clone(), value.clone()))
-        });
         let own_seed = !declared.iter().any(|parameter| parameter.name == "seed");
         Ok(Self {
             json: matches.get_flag("json"),
             report: text("report"),
             run_folder: text("run-dir"),
             seed: if own_seed { matches.get_one::<u64>("seed").copied() } else { None },
-            given: given.collect(),
+            given: given(&matches, declared),
             common: Common::of(&matches),
         })
     }
 }
 
-/// `ebb run SCRIPT` with the script's parameters as options.
-fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
+/// What `ebb check` is asked to do.
+#[derive(Clone, Debug)]
+pub struct Check {
+    pub json: bool,
+    /// Values of parameters, as typed.
+    pub given: Vec<(String, String)>,
+    pub common: Common,
+}
+
+impl Check {
+    /// Reads the words behind the script. Where its parameters are not known, since it does not parse, their values pass.
+    pub fn read(
+        script: &str,
+        cells: &[Cell],
+        declared: &[Declared],
+        words: &[String],
+        are_known: bool,
+    ) -> Result<Self, clap::Error> {
+        let json = Arg::new("json")
+            .long("json")
+            .action(ArgAction::SetTrue)
+            .help("Say what was found as one JSON line");
+        let command =
+            with_help(with_permissions(for_script("check", script, cells, declared).arg(json)));
+        let matches = command.ignore_errors(!are_known).try_get_matches_from(words)?;
+        let (given, common) = (given(&matches, declared), Common::of(&matches));
+        Ok(Self { json: matches.get_flag("json"), given, common })
+    }
+}
+
+/// What was typed for the script's parameters.
+fn given(matches: &ArgMatches, declared: &[Declared]) -> Vec<(String, String)> {
+    let given = declared.iter().filter_map(|parameter| {
+        let value = matches.get_one::<String>(&parameter.name)?;
+        Some((parameter.name.clone(), value.clone()))
+    });
+    given.collect()
+}
+
+/// `ebb run SCRIPT`, or another verb, with the script's parameters as options.
+fn for_script(verb: &str, script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
     let script = one_line(script);
     let usage = if declared.is_empty() {
-        format!("ebb run {script} [OPTIONS]")
+        format!("ebb {verb} {script} [OPTIONS]")
     } else {
-        format!("ebb run {script} [PARAMETERS] [OPTIONS]")
+        format!("ebb {verb} {script} [PARAMETERS] [OPTIONS]")
     };
     let mut command = Command::new("run")
-        .bin_name(format!("ebb run {script}"))
+        .bin_name(format!("ebb {verb} {script}"))
         .no_binary_name(true)
         .disable_help_flag(true)
         .override_usage(usage)
@@ -264,7 +300,11 @@ fn for_script(script: &str, cells: &[Cell], declared: &[Declared]) -> Command {
                 .help("The seed of everything random [default: 0]"),
         );
     }
-    with_own_options(command).arg(
+    command
+}
+
+fn with_help(command: Command) -> Command {
+    command.arg(
         Arg::new("help").long("help").short('h').action(ArgAction::Help).help("Print this help"),
     )
 }

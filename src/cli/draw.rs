@@ -105,10 +105,19 @@ impl Style {
 
     /// An error of a script: the sentence, the line it is about, and what to try.
     pub fn script_error(&self, error: &ScriptError) -> String {
+        self.about_script(error, Level::ERROR)
+    }
+
+    /// The same for something that may be meant.
+    pub fn script_warning(&self, error: &ScriptError) -> String {
+        self.about_script(error, Level::WARNING)
+    }
+
+    fn about_script(&self, error: &ScriptError, level: Level) -> String {
         let message = printable(&error.message);
         let file = one_line(&error.file);
         let line = shown_line(&error.line_text);
-        let mut group = Group::with_title(Level::ERROR.primary_title(message.as_str()));
+        let mut group = Group::with_title(level.primary_title(message.as_str()));
         if let Some(number) = error.line {
             let span = token_at(&error.line_text, error.column.unwrap_or(1));
             let snippet = Snippet::source(line.as_str())

@@ -4,6 +4,7 @@
 //! pipe) is no failure.
 
 mod arguments;
+mod check;
 mod draw;
 mod environment;
 mod evaluate;
@@ -65,6 +66,7 @@ pub fn main() -> ExitCode {
 fn program() -> Command {
     let others = [
         new::command(),
+        check::command(),
         import::command(),
         export::command(),
         sweep::command(),
@@ -86,6 +88,7 @@ fn open(words: &[String]) -> u8 {
             Ok(matches) => match matches.subcommand() {
                 Some(("kernel", options)) => kernel::main(options),
                 Some(("new", options)) => new::main(options),
+                Some(("check", options)) => check::main(options),
                 Some(("import", options)) => import::main(options),
                 Some(("export", options)) => export::main(options),
                 Some(("runs", options)) => runs::main(options),

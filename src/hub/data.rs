@@ -53,6 +53,15 @@ impl FetchedData {
     }
 }
 
+/// Whether the cache has something of a data set's revision, as far as can be told without asking the Hub.
+pub fn has_data(name: &DataName, settings: &Settings) -> bool {
+    settings.cache.as_deref().is_some_and(|root| {
+        let cached = Repository::new(root, Kind::Data, &name.repository);
+        let commit = cached.commit(name.revision.as_deref().unwrap_or("main"));
+        commit.is_some_and(|commit| cached.listing(&commit).is_some())
+    })
+}
+
 /// The files of a data set that are meant, fetched where they are not in the cache yet: the named one, those of a folder or a
 /// pattern, or, where none is named, the one table that the data set holds. `is_data` says of a path whether it is a
 /// table's.

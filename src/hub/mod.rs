@@ -17,7 +17,7 @@ mod models;
 mod settings;
 mod transfer;
 
-pub use data::{DataName, FetchedData, fetch_data};
+pub use data::{DataName, FetchedData, fetch_data, has_data};
 pub use fetched::Fetched;
-pub use models::{fetch_model, fetch_tokenizer};
+pub use models::{fetch_model, fetch_tokenizer, has_model};
 pub use settings::Settings;

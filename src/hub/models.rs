@@ -23,6 +23,14 @@ pub fn fetch_model(
     fetch(repository, revision, settings, control, choice::model_files)
 }
 
+/// Whether the cache has a model's revision, as far as can be told without asking the Hub.
+pub fn has_model(repository: &str, revision: Option<&str>, settings: &Settings) -> bool {
+    settings.cache.as_deref().is_some_and(|root| {
+        let cached = Repository::new(root, Kind::Model, repository);
+        cached.find(revision.unwrap_or("main")).is_some()
+    })
+}
+
 /// Repositories that moved since their names were written into checkpoints.
 const MOVED: [(&str, &str); 6] = [
     ("albert-base-v1", "albert/albert-base-v1"),

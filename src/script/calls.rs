@@ -31,7 +31,8 @@ pub fn check(engine: &Engine, ast: &AST, closures: &[String]) -> Result<(), Box<
     }
 }
 
-fn ambiguous(name: &str) -> Error {
+/// What is said where a call could mean either.
+pub fn ambiguous(name: &str) -> Error {
     Error::failed_with_hint(
         format!(
             "`{name}` is a function and a variable that holds a closure; `{name}(…)` would call the function"

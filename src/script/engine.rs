@@ -255,7 +255,7 @@ impl Session {
 }
 
 /// An engine with every record registered, limits set and the standard library at hand.
-fn engine(host: &Rc<Host>) -> Engine {
+pub fn engine(host: &Rc<Host>) -> Engine {
     hash_alike();
     let mut engine = Engine::new();
     engine.set_max_call_levels(CALL_DEPTH);

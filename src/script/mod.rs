@@ -10,6 +10,7 @@ mod bounds;
 pub mod cache;
 mod calls;
 mod captures;
+pub mod check;
 pub mod convert;
 pub mod display;
 pub mod edits;

@@ -37,26 +37,6 @@ impl Library {
         Self { host, known: RefCell::default(), under_way: RefCell::default() }
     }
 
-    /// Refuses a module that is being evaluated already, and chains of modules without an end.
-    fn check_chain(&self, path: &str) -> Result<()> {
-        let under_way = self.under_way.borrow();
-        if let Some(start) = under_way.iter().position(|module| module == path) {
-            let circle = under_way.iter().skip(start).map(String::as_str);
-            let circle: Vec<&str> = circle.chain([path]).collect();
-            return Err(Error::failed_with_hint(
-                format!("the module {path} imports itself ({})", circle.join(" → ")),
-                "put what both need into a module of its own",
-            ));
-        }
-        if under_way.len() < LONGEST_CHAIN {
-            Ok(())
-        } else {
-            Err(Error::failed(format!(
-                "the module {path} is the end of a chain of more than {LONGEST_CHAIN} modules that import each other"
-            )))
-        }
-    }
-
     fn text(&self, path: &str) -> Result<String> {
         match path.strip_prefix("std/") {
             Some(name) => self.standard(name),
@@ -121,13 +101,32 @@ impl Library {
     }
 }
 
+/// Refuses a module that is under way already, and chains of modules without an end.
+pub fn check_chain(under_way: &[String], path: &str) -> Result<()> {
+    if let Some(start) = under_way.iter().position(|module| module == path) {
+        let circle = under_way.iter().skip(start).map(String::as_str);
+        let circle: Vec<&str> = circle.chain([path]).collect();
+        return Err(Error::failed_with_hint(
+            format!("the module {path} imports itself ({})", circle.join(" → ")),
+            "put what both need into a module of its own",
+        ));
+    }
+    if under_way.len() < LONGEST_CHAIN {
+        Ok(())
+    } else {
+        Err(Error::failed(format!(
+            "the module {path} is the end of a chain of more than {LONGEST_CHAIN} modules that import each other"
+        )))
+    }
+}
+
 /// A module's text, for those who read about it.
 pub fn page(host: &Rc<Host>, path: &str) -> Result<String> {
     Library::new(host.clone()).text(&plain(path))
 }
 
 /// One name a module: `./a` is `a`.
-fn plain(path: &str) -> String {
+pub fn plain(path: &str) -> String {
     let parts = path.split('/').filter(|part| *part != ".");
     parts.collect::<Vec<_>>().join("/")
 }
@@ -162,7 +161,9 @@ impl ModuleResolver for Library {
             return Ok(module.clone());
         }
         let raise = |error| raise_at(position, error);
-        let text = self.check_chain(path).and_then(|()| self.text(path)).map_err(raise)?;
+        let text = check_chain(&self.under_way.borrow(), path)
+            .and_then(|()| self.text(path))
+            .map_err(raise)?;
         let in_module =
             |error| Box::new(EvalAltResult::ErrorInModule(path.to_string(), error, position));
         let (mut ast, _) = rewrite::compile(engine, &text, &|_| false)

@@ -1,6 +1,6 @@
 //! The parameters of a script, found without running it: every `param("name", default, "doc")` with literal arguments.
 
-use rhai::{AST, ASTNode, Dynamic, Engine, Expr, Position, Scope, Stmt};
+use rhai::{AST, ASTNode, Dynamic, Engine, Expr, FnCallExpr, Position, Scope, Stmt};
 use serde_json::Value;
 
 use super::edits::Edits;
@@ -85,9 +85,7 @@ fn of_cell(engine: &Engine, cell: &Code) -> Result<Vec<Declared>, Box<rhai::Eval
             && call.name == "param"
             && call.namespace.is_empty()
         {
-            let literals: Option<Vec<Dynamic>> =
-                call.args.iter().map(|argument| argument.get_literal_value(None)).collect();
-            match literals.and_then(|literals| declared(&literals, *position)) {
+            match of_call(call, *position) {
                 Some(parameter) => found.push(parameter),
                 None => wrong = wrong.or(Some(*position)),
             }
@@ -100,7 +98,14 @@ fn of_cell(engine: &Engine, cell: &Code) -> Result<Vec<Declared>, Box<rhai::Eval
     }
 }
 
-fn not_literal() -> Error {
+/// The parameter that a call of `param` declares; none where its name, default or text is no literal.
+pub fn of_call(call: &FnCallExpr, position: Position) -> Option<Declared> {
+    let literals = call.args.iter().map(|argument| argument.get_literal_value(None));
+    declared(&literals.collect::<Option<Vec<Dynamic>>>()?, position)
+}
+
+/// What is said about any other call of it.
+pub fn not_literal() -> Error {
     Error::failed_with_hint(
         "`param` needs a name and a default that stand there as they are",
         "it is called as param(\"name\", default, \"what it is\"), where the default is a number, string or boolean; the command \

@@ -19,5 +19,6 @@ mod weights;
 pub use classifier::{Classifier, Scores};
 pub use fresh::Fresh;
 pub use load::{LoadOptions, open};
+pub use published::is_published;
 pub use start::Start;
 pub use training::{Rows, Settings, Trained, train};

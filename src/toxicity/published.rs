@@ -33,6 +33,11 @@ pub fn find(name: &str) -> Option<&'static Published> {
     ALL.iter().find(|published| published.name == name)
 }
 
+/// Whether Detoxify publishes a classifier under a name.
+pub fn is_published(name: &str) -> bool {
+    find(name).is_some()
+}
+
 impl Published {
     pub fn address(&self) -> String {
         format!("{RELEASES}/{}/{}", self.release, self.file)
