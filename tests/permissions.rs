@@ -168,7 +168,11 @@ fn what_the_system_shows_of_itself_is_never_read_whatever_is_allowed() {
     assert!(!Path::new("/dev/x.csv").exists());
     // Memory that is shared as files is data like any other, where it is allowed.
     place.refused("read(\"/dev/shm/none.csv\")", &[], "is not allowed");
-    place.refused("read(\"/dev/shm/none.csv\")", &["--allow-read", "/"], "there is no such file");
+    place.refused(
+        "read(\"/dev/shm/none.csv\")",
+        &["--allow-read", "/dev/shm"],
+        "there is no such file",
+    );
 }
 
 #[test]
@@ -207,7 +211,9 @@ fn no_way_of_naming_a_file_leads_out_of_what_may_be_read_or_written() {
         ] {
             let (status, said) = place.code(&code, &["--offline"]);
             assert_eq!(status, Some(1), "{code}: {said}");
-            let refused = said.contains("is not allowed") || said.contains("no such file");
+            let refused =
+                ["is not allowed", "no such file", "there is no model", "there is no classifier"];
+            let refused = refused.iter().any(|words| said.contains(words));
             assert!(refused, "{code}: {said}");
         }
     }
@@ -273,11 +279,11 @@ fn reports_and_run_folders_do_not_follow_links_out_of_the_folder() {
     assert_eq!(status, Some(0));
     let (status, said) = place.ebb(&["export", "r", "way/report.html"]);
     assert!(status == Some(1) && said.contains("leads out of"), "{said}");
-    // A link in the place of the report itself is replaced, and what it leads to stays.
+    // A link in the place of the report itself is no other case.
     place.link("../outside/secret.csv", "here/page.html");
-    assert_eq!(place.ebb(&["export", "r", "page.html"]).0, Some(0));
+    let (status, said) = place.ebb(&["export", "r", "page.html"]);
+    assert!(status == Some(1) && said.contains("leads out of"), "{said}");
     assert!(place.read("outside/secret.csv").contains(SECRET));
-    assert!(place.read("here/page.html").contains("<html"));
     assert_eq!(std::fs::read_dir(place.path("outside")).unwrap().count(), 1);
 }
 

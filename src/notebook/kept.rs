@@ -86,7 +86,15 @@ impl Kept {
     pub fn rows(&self, file: &str) -> Result<DataFrame> {
         let path = self.folder.join(outputs::FOLDER).join(file);
         // The run's folder is the root: that of its tables may be a link.
-        read::parse(&path, &Roots::below(&self.folder).bytes(&path)?)
+        let bytes = Roots::below(&self.folder).bytes(&path).map_err(|error| match error {
+            Error::NotAllowed { .. } => Error::malformed(
+                self.folder.join(outputs::FILE),
+                None,
+                format!("it names the table {file:?}, which does not lie in the run's folder"),
+            ),
+            other => other,
+        })?;
+        read::parse(&path, &bytes)
     }
 
     /// A text that speaks of the run's folder, so that it is the same for a run in another one.

@@ -38,7 +38,7 @@ fn templates_that_reached_a_process_elsewhere_reach_nothing() {
     place.model("here/m");
     let chat = |options: &str| {
         format!(
-            "load_model(\"m\").chat([#{{ role: \"user\", content: \"a cat\" }}], #{{ max_new_tokens: 1{options} }})"
+            "load_model(\"m\").chat([#{{ role: \"user\", content: \"a cat\" }}], #{{ generation_prompt: false{options} }})"
         )
     };
     // One that means no harm is used.
@@ -136,16 +136,11 @@ fn markup_of_a_stranger_is_text_in_every_report() {
         let place = Place::new();
         let script = format!(
             "// %% [markdown]\n// # {markup}\n// {markup} [x](javascript:alert(1)) ![x](javascript:alert(2))\n\
-             // %% {markup}\nlet t = {markup:?};\nprint(t); note(t); show(t); markdown(t).show();\n\
+             // %% {markup}\nlet t = {markup:?};\nprint(t); note(t); show(t); show(markdown(t));\n\
              let f = frame(#{{ x: [1, 2], y: [0.1, 0.2], s: [t, \"b\"] }}).rename(#{{ s: t }});\nshow(f);\n\
-             plot(f, #{{ x: \"x\", y: \"y\", title: t, xlabel: t, ylabel: t }});\nlog(#{{ loss: 1.0 }});\nthrow t;\n"
+             plot(f, #{{ x: \"x\", y: \"y\", title: t }});\nlog(#{{ loss: 1.0 }});\nthrow t;\n"
         );
-        place.write(
-            "here/x.rhai",
-            script
-                .replace(", xlabel: t, ylabel: t", "")
-                .replace(" markdown(t).show();", " show(markdown(t));"),
-        );
+        place.write("here/x.rhai", script);
         let (_, said) = place.ebb(&["run", "x.rhai", "--run-dir", "r", "--report", "p.html"]);
         assert!(place.path("here/r/run.json").exists(), "{said}");
         for report in ["q.html", "q.md", "q.ipynb"] {
@@ -176,24 +171,18 @@ fn markup_of_a_stranger_is_text_in_every_report() {
         }
         pages.extend(drawings);
         for page in &pages {
-            let lower = page.to_lowercase();
-            for tag in [
-                "<img src=x",
-                "<iframe",
-                "<script>alert",
-                "<svg onload",
-                "<form",
-                "<button form",
-                "<style>@import",
-                "<select",
-            ] {
-                assert!(!lower.contains(tag), "{number} {tag}: {markup}");
+            // The page's own script stands in it by its hash.
+            let parts = page.split("<script>").map(|part| part.split("</script>").last().unwrap());
+            let lower = parts.collect::<String>().to_lowercase();
+            for tag in lower.split('<').skip(1).map(|part| part.split('>').next().unwrap()) {
+                let name = tag.split_whitespace().next().unwrap_or_default();
+                let strange = ["iframe", "form", "button", "select", "script", "object"];
+                // What stands between quotes is a value.
+                let bare: String = tag.split('"').step_by(2).collect();
+                let runs = bare.contains(" on") || tag.contains("=\"javascript:");
+                assert!(!strange.contains(&name) && !runs, "{number} <{tag}>: {markup}");
+                assert!(name != "img" || tag.contains("data:,"), "{number} <{tag}>: {markup}");
             }
-            assert!(
-                !lower.contains("href=\"javascript:") && !lower.contains("src=\"javascript:"),
-                "{markup}"
-            );
-            assert!(!lower.contains("\" onmouseover=\"alert"), "{markup}");
         }
     }
 }

@@ -117,7 +117,7 @@ fn a_table_of_a_strangers_run_lies_in_its_folder_or_is_refused() {
         place.write("here/r/outputs.jsonl", changed.replace(hash, &"0".repeat(64)));
         let (status, said) = place.ebb(&["verify", "r"]);
         assert_eq!(status, Some(1), "{name}: {said}");
-        assert!(said.contains("is not allowed"), "{name}: {said}");
+        assert!(said.contains("does not lie in the run's folder"), "{name}: {said}");
     }
     // The folder of the tables is a link to one outside, and so is a table.
     let hash =
@@ -127,12 +127,12 @@ fn a_table_of_a_strangers_run_lies_in_its_folder_or_is_refused() {
     std::fs::remove_dir_all(place.path("here/r/outputs")).unwrap();
     place.link("../../outside", "here/r/outputs");
     let (status, said) = place.ebb(&["verify", "r"]);
-    assert!(status == Some(1) && said.contains("is not allowed"), "{said}");
+    assert!(status == Some(1) && said.contains("does not lie in the run's folder"), "{said}");
     std::fs::remove_file(place.path("here/r/outputs")).unwrap();
     std::fs::create_dir(place.path("here/r/outputs")).unwrap();
     place.link("../../../outside/table-1.csv", "here/r/outputs/table-1.csv");
     let (status, said) = place.ebb(&["verify", "r"]);
-    assert!(status == Some(1) && said.contains("is not allowed"), "{said}");
+    assert!(status == Some(1) && said.contains("does not lie in the run's folder"), "{said}");
 }
 
 #[test]
