@@ -3,8 +3,9 @@
 //! The library neither prints nor listens for Ctrl-C. It is given a [`Control`], tells it how far it is, and
 //! asks it between units of work whether the user wants to stop.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::memory;
@@ -18,6 +19,11 @@ static SAVING: AtomicUsize = AtomicUsize::new(0);
 /// Whether the work under way has heard the last wish to stop, or will before it is worth ending it.
 pub fn is_heard() -> bool {
     HEARD.load(Ordering::Relaxed) || SAVING.load(Ordering::Relaxed) > 0
+}
+
+/// Whether work is under way that saves what it has once it hears that it shall stop.
+pub fn is_saving() -> bool {
+    SAVING.load(Ordering::Relaxed) > 0
 }
 
 /// While this lives, work is under way that saves what it has when it hears the wish to stop, however long it takes until
@@ -99,11 +105,45 @@ impl Task for Silent {
     fn update(&mut self, _done: u64, _remark: &str) {}
 }
 
-/// Progress and the wish to stop, cheap to clone and shared by everything one run does.
+/// How long scripts may work in all.
+struct Clock {
+    limit: Duration,
+    spent: Mutex<Spent>,
+}
+
+#[derive(Default)]
+struct Spent {
+    before: Duration,
+    /// When the work under way began.
+    since: Option<Instant>,
+}
+
+impl Clock {
+    fn spent(&self) -> MutexGuard<'_, Spent> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// While this lives, the clock goes.
+pub struct Timed(Option<Arc<Clock>>);
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        if let Some(clock) = &self.0 {
+            let mut spent = clock.spent();
+            if let Some(since) = spent.since.take() {
+                spent.before += since.elapsed();
+            }
+        }
+    }
+}
+
+/// Progress, the wish to stop and the time there is, cheap to clone and shared by everything one run does.
 #[derive(Clone)]
 pub struct Control {
     progress: Arc<dyn Progress>,
     stop: Arc<AtomicBool>,
+    clock: Option<Arc<Clock>>,
 }
 
 impl Default for Control {
@@ -120,7 +160,55 @@ impl std::fmt::Debug for Control {
 
 impl Control {
     pub fn new(progress: Arc<dyn Progress>, stop: Arc<AtomicBool>) -> Self {
-        Self { progress, stop }
+        Self { progress, stop, clock: None }
+    }
+
+    /// The same with a limit to the time that scripts may work, if there is one.
+    pub fn within(self, limit: Option<Duration>) -> Self {
+        let clock = |limit| Arc::new(Clock { limit, spent: Mutex::default() });
+        Self { clock: limit.map(clock), ..self }
+    }
+
+    /// The same, with progress that goes elsewhere.
+    pub fn reporting(&self, progress: Arc<dyn Progress>) -> Self {
+        Self { progress, ..self.clone() }
+    }
+
+    /// A script begins to work: the clock goes until what this gives is dropped.
+    pub fn begin_time(&self) -> Timed {
+        if let Some(clock) = &self.clock {
+            clock.spent().since = Some(Instant::now());
+        }
+        Timed(self.clock.clone())
+    }
+
+    /// All the time there is may be spent anew: a person typed another cell.
+    pub fn restart_time(&self) {
+        if let Some(clock) = &self.clock {
+            *clock.spent() = Spent::default();
+        }
+    }
+
+    /// Whether there is a limit to the time that scripts may work.
+    pub fn is_timed(&self) -> bool {
+        self.clock.is_some()
+    }
+
+    /// By how much the work under way has gone over its time; nothing where it has not, or there is no limit.
+    pub fn is_late_by(&self) -> Option<Duration> {
+        let clock = self.clock.as_ref()?;
+        let spent = clock.spent();
+        let all = spent.before + spent.since?.elapsed();
+        all.checked_sub(clock.limit)
+    }
+
+    /// The error of work that has gone over its time.
+    pub fn too_late(&self) -> Error {
+        let limit = self.clock.as_ref().map_or(Duration::ZERO, |clock| clock.limit);
+        Error::failed_with_hint(
+            format!("this needs more than the {} s that the script may take", limit.as_secs_f64()),
+            "--max-time TIME, such as --max-time 2h, raises it",
+        )
     }
 
     /// No progress, never stopped.
@@ -132,11 +220,14 @@ impl Control {
         self.progress.begin(label, total, unit)
     }
 
-    /// `Err(Error::Interrupted)` once the user has asked to stop, and an error while the run takes more memory than it may.
-    /// Call it between units of work.
+    /// `Err(Error::Interrupted)` once the user has asked to stop, and an error once the run has taken more memory or more time
+    /// than it may. Call it between units of work.
     pub fn check(&self) -> Result<()> {
         if self.is_stopped() {
             return Err(Error::Interrupted);
+        }
+        if self.is_late_by().is_some() {
+            return Err(self.too_late());
         }
         memory::check()
     }

@@ -126,9 +126,16 @@ impl Error {
                 let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
                 Some(format!("known {what}s: {}{tail}", shown.join(", ")))
             }
-            Self::NotAllowed { operation, .. } => Some(format!(
-                "give the path as a parameter's value on the command line, or add --allow-{operation} PATH"
-            )),
+            Self::NotAllowed { operation, path } => {
+                let of_system =
+                    ["/proc", "/sys", "/dev"].iter().any(|folder| path.starts_with(folder));
+                let never =
+                    "; nothing allows what the system shows of itself in /proc, /sys and /dev";
+                let never = if of_system { never } else { "" };
+                Some(format!(
+                    "give the path as a parameter's value on the command line, or add --allow-{operation} PATH{never}"
+                ))
+            }
             _ => None,
         }
     }

@@ -28,6 +28,7 @@ mod models;
 mod notebook;
 mod ops;
 mod options;
+mod permissions;
 mod plots;
 mod prompt;
 mod random;

@@ -1,9 +1,9 @@
 //! The command line: the program's own options, and for `ebb run` the script's parameters beside them.
 
 use clap::builder::ValueParser;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, Command};
 
-use crate::memory;
+pub use super::permissions::{Common, with_permissions};
 use crate::notebook::cells::{self, Cell};
 use crate::plain::{one_line, printable};
 use crate::script::parameters::Declared;
@@ -53,62 +53,6 @@ pub fn run_without_script() -> Command {
         .override_usage("ebb run SCRIPT [--PARAMETER VALUE]... [OPTIONS]")
         .arg(Arg::new("SCRIPT").required(true).help("A .rhai file"));
     with_own_options(command)
-}
-
-/// A command with the options of whoever runs scripts.
-pub fn with_permissions(command: Command) -> Command {
-    let several = |name: &'static str, value: &'static str, help: &'static str| {
-        let argument = Arg::new(name).long(name).value_name(value).help(help);
-        argument.action(ArgAction::Append)
-    };
-    let read = "Let the script read below PATH, besides the working folder";
-    let write = "Let the script write below PATH, besides the working folder";
-    let library = "Take std/NAME from FOLDER/NAME.rhai where that exists";
-    command
-        .arg(several("allow-read", "PATH", read))
-        .arg(several("allow-write", "PATH", write))
-        .arg(several("library", "FOLDER", library))
-        .arg(
-            Arg::new("offline")
-                .long("offline")
-                .action(ArgAction::SetTrue)
-                .help("Use only what is in the Hub's cache; no network"),
-        )
-        .arg(
-            Arg::new("threads")
-                .long("threads")
-                .value_name("N")
-                .value_parser(clap::value_parser!(u16).range(1..=1024))
-                .help("Threads to compute with; results do not depend on it [default: all cores]"),
-        )
-        .arg(
-            Arg::new("memory")
-                .long("memory")
-                .value_name("SIZE")
-                .value_parser(ValueParser::new(size))
-                .help("Memory the run may take, such as 8GiB [default: 80 % of what is free]"),
-        )
-        .arg(
-            Arg::new("device")
-                .long("device")
-                .value_name("DEVICE")
-                .default_value("auto")
-                .value_parser(ValueParser::new(device))
-                .help("What models run on: auto, cpu, cuda:0"),
-        )
-}
-
-fn size(typed: &str) -> Result<u64, String> {
-    memory::parse(typed).ok_or_else(|| "expected a size such as 8GiB or 300MiB".to_string())
-}
-
-fn device(typed: &str) -> Result<String, String> {
-    let cuda = typed.strip_prefix("cuda:").map(str::parse::<u16>);
-    if typed == "auto" || typed == "cpu" || matches!(cuda, Some(Ok(_))) {
-        Ok(typed.to_string())
-    } else {
-        Err("expected auto, cpu or cuda:0".to_string())
-    }
 }
 
 fn with_own_options(command: Command) -> Command {
@@ -170,37 +114,6 @@ pub struct Run {
     pub common: Common,
     /// Parameters given, as typed.
     pub given: Vec<(String, String)>,
-}
-
-/// What `ebb run` and the prompt share.
-#[derive(Clone, Debug, Default)]
-pub struct Common {
-    pub allow_read: Vec<String>,
-    pub allow_write: Vec<String>,
-    pub library: Vec<String>,
-    pub offline: bool,
-    pub threads: Option<u16>,
-    /// Bytes.
-    pub memory: Option<u64>,
-    pub device: String,
-}
-
-impl Common {
-    pub fn of(matches: &ArgMatches) -> Self {
-        let list = |name: &str| -> Vec<String> {
-            let values = matches.get_many::<String>(name);
-            values.into_iter().flatten().cloned().collect()
-        };
-        Self {
-            allow_read: list("allow-read"),
-            allow_write: list("allow-write"),
-            library: list("library"),
-            offline: matches.get_flag("offline"),
-            threads: matches.get_one::<u16>("threads").copied(),
-            memory: matches.get_one::<u64>("memory").copied(),
-            device: matches.get_one::<String>("device").cloned().unwrap_or_default(),
-        }
-    }
 }
 
 impl Run {

@@ -59,6 +59,7 @@ pub fn hub() -> Settings {
         offline: told("HF_HUB_OFFLINE"),
         checkpoints: cache_folder("TORCH_HOME", "torch")
             .map(|folder| folder.join("hub").join("checkpoints")),
+        only: None,
     }
 }
 

@@ -9,6 +9,7 @@ use super::exit::{DONE, FAILED, STOPPED, USAGE};
 use super::host::{host, listen};
 use super::progress::Bars;
 use super::screen::{Screen, Stream};
+use super::watch;
 use crate::error::Error;
 use crate::notebook::runner::{self, Desk};
 use crate::plain;
@@ -28,6 +29,7 @@ pub fn main(code: &str, matches: &ArgMatches) -> u8 {
         Ok(host) => Rc::new(host),
         Err(error) => return refuse(&error, USAGE),
     };
+    watch::over_time(&host.control);
     let desk = Desk::new(Box::new(screen.clone()), None);
     listen(&host, &desk);
     let mut session = Session::new(host, "-e");

@@ -5,10 +5,11 @@ use std::path::Path;
 use clap::{Arg, ArgMatches, Command};
 
 use super::exit::{DONE, FAILED};
+use super::host::meant_here;
 use super::progress::Bars;
 use super::report;
 use super::screen::{Screen, Stream};
-use crate::doorway::Roots;
+use super::watch;
 use crate::error::Result;
 use crate::notebook::kept;
 use crate::notebook::report::html;
@@ -25,6 +26,7 @@ pub fn command() -> Command {
 /// Reads the run and writes the report; what is worth a word goes to standard error.
 pub fn main(matches: &ArgMatches) -> u8 {
     let screen = Screen::new(Stream::Error, Bars::new());
+    watch::begin(None);
     let text = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
     match carry_out(&text("RUN"), &text("FILE")) {
         Ok(notes) => {
@@ -46,7 +48,8 @@ fn carry_out(run: &str, file: &str) -> Result<Vec<String>> {
     let kept = kept::open(Path::new(run))?;
     let page = html::page(&kept.outcome, &kept.facts);
     for (name, bytes) in report::files(file, &kept.outcome, &kept.facts, &page)? {
-        files::write_bytes(&Roots::anywhere(), Path::new(&name), &bytes)?;
+        let (path, roots) = meant_here("the report", &name)?;
+        files::write_bytes(&roots, &path, &bytes)?;
     }
     Ok(kept.notes)
 }

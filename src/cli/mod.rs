@@ -15,6 +15,7 @@ mod host;
 mod import;
 mod kernel;
 mod new;
+mod permissions;
 mod progress;
 mod prose;
 mod repl;

@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use super::arguments::{self, Run};
 use super::exit::{DONE, FAILED, STOPPED, USAGE, show_usage};
-use super::host::{host, listen};
+use super::host::{host, listen, meant};
 use super::progress::Bars;
 use super::report;
 use super::resume::{self, Resumed};
 use super::screen::{Screen, Stream};
-use super::signals;
+use super::{signals, watch};
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::notebook::attempts;
@@ -20,7 +20,7 @@ use crate::notebook::outcome::Outcome;
 use crate::notebook::record::{self, Record};
 use crate::notebook::runner::{self, Desk};
 use crate::script::engine::Session;
-use crate::script::host::{Host, normal_form, real_form};
+use crate::script::host::Host;
 use crate::script::parameters::{self, Code, Declared};
 use crate::script::report::ScriptError;
 use crate::{files, place, plain};
@@ -211,26 +211,14 @@ fn begin(
     Ok((host, record))
 }
 
-/// The place of what the command line names, and the roots that it must lie below when it is written. Whoever types a path
-/// outside the working folder means it; one inside it that a link leads out of may be a trap of whoever made the folder.
+/// The place of what the command line names, and the roots that it must lie below when it is written.
 pub fn checked(host: &Host, what: &str, path: &str) -> Result<(PathBuf, Roots)> {
-    place::check_name(Path::new(path))?;
-    let full = normal_form(&host.working_folder.join(path));
-    let real = real_form(&full).map_err(|error| Error::io("write", path, error))?;
-    let is_inside = |path: &Path| host.access.write.iter().any(|root| path.starts_with(root));
-    if !is_inside(&full) {
-        return Ok((full, Roots::anywhere()));
-    }
-    if !is_inside(&real) {
-        return Err(Error::failed_with_hint(
-            format!("{what}: {path} is a link that leads out of where the run may write"),
-            "give the place that it leads to with --run-dir, or allow it with --allow-write",
-        ));
-    }
-    Ok((full, host.write_roots()))
+    let hint = "give the place that it leads to with --run-dir, or allow it with --allow-write";
+    meant(&host.working_folder, &host.access.write, what, path, hint)
 }
 
 fn carry_out(script: &Script, asked: &Run, host: Rc<Host>, record: Record, screen: &Screen) -> u8 {
+    watch::over_time(&host.control);
     let desk = Desk::new(Box::new(screen.clone()), Some(record));
     listen(&host, &desk);
     let mut session = Session::new(host.clone(), &script.name);

@@ -7,10 +7,12 @@ use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::exit::{DONE, FAILED};
+use super::host::meant_here;
 use super::progress::Bars;
 use super::screen::{Screen, Stream};
+use super::watch;
 use crate::display::{Column, Output, Table};
-use crate::doorway::Roots;
+use crate::doorway::{Folder, Roots};
 use crate::error::{Error, Result};
 use crate::frame::write;
 use crate::memory;
@@ -72,6 +74,8 @@ pub fn command() -> Command {
 /// Reads which of the four is meant.
 pub fn main(matches: &ArgMatches) -> u8 {
     let screen = Screen::new(Stream::Out, Bars::new());
+    // A run may come from a stranger.
+    watch::begin(None);
     let runs = PathBuf::from(matches.get_one::<String>("in").map_or("runs", String::as_str));
     let done = match matches.subcommand() {
         Some(("show", options)) => show(&screen, &named(&runs, options, "RUN")),
@@ -245,7 +249,9 @@ fn clean(screen: &Screen, runs: &Path, options: &ArgMatches) -> Result<()> {
             "name them with --keep N (all but the newest N of each script) or --unfinished",
         ));
     }
-    let lines = listing::list(runs)?;
+    let (folder, roots) = meant_here("the folder of the runs", &runs.to_string_lossy())?;
+    let lines = listing::list(&folder)?;
+    let held = roots.folder(&folder)?;
     let chosen = listing::chosen(&lines, keep, unfinished);
     let bytes: u64 = chosen.iter().map(|line| line.bytes).sum();
     let runs = match chosen.len() {
@@ -260,14 +266,15 @@ fn clean(screen: &Screen, runs: &Path, options: &ArgMatches) -> Result<()> {
         return Ok(());
     }
     for line in chosen {
-        remove(line)?;
+        remove(&held, line)?;
     }
     screen.write(&format!("{runs} removed, {}\n", memory::shown(bytes)));
     Ok(())
 }
 
-/// Removes a run with all that its script put into its folder. What a link leads to stays.
-fn remove(line: &Line) -> Result<()> {
+/// Removes a run with all that its script put into its folder, out of that very folder that was listed. What a link leads to
+/// stays.
+fn remove(runs: &Folder, line: &Line) -> Result<()> {
     let failed = |error| Error::io("remove", &line.folder, error);
-    std::fs::remove_dir_all(&line.folder).map_err(failed)
+    std::fs::remove_dir_all(runs.way(&line.name)).map_err(failed)
 }

@@ -13,7 +13,7 @@ use super::host::{host, listen};
 use super::progress::Bars;
 use super::resume::typed;
 use super::screen::{Screen, Stream};
-use super::signals;
+use super::{signals, watch};
 use crate::error::{Error, Result};
 use crate::notebook::cells::{self, Cell};
 use crate::notebook::compare::{self, Verdict};
@@ -158,6 +158,7 @@ fn again(before: &Kept, mut host: Host, screen: &Screen) -> Result<Again> {
     let real = place::folder(&roots, &folder)?.path().to_path_buf();
     host.access.write.push(real.clone());
     host.run_folder = Some(real);
+    watch::over_time(&host.control);
     let host = Rc::new(host);
     let cells = cells::split(&before.script);
     let count = cells.iter().filter(|cell| cell.code().is_some()).count();

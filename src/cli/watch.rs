@@ -1,4 +1,4 @@
-//! The run's budget of memory, kept from the outside: a watcher that looks at the program's size, and the program's end where
+//! The run's budgets of memory and of time, kept from the outside: a watcher that looks at the program's size or the clock, and the program's end where
 //! neither asking beforehand nor stopping between units of work has kept it within.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +9,7 @@ use super::progress::Bars;
 use super::screen::{Screen, Stream};
 use super::signals;
 use crate::allocator::{self, Refusal};
+use crate::control::{self, Control};
 use crate::error::Error;
 use crate::memory;
 use crate::place;
@@ -31,6 +32,26 @@ pub fn begin(asked: Option<u64>) {
     }
     // Without the watcher there are still the checks in front and the allocator's count.
     let _ = std::thread::Builder::new().spawn(move || watch(limit));
+}
+
+/// How long work may go on over its time before the program ends: it is asked to stop between two units of work, and a single
+/// call into a library that takes long does not hear it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Ends a run that goes on over its time and does not hear that it shall stop. Work with checkpoints is left to save.
+pub fn over_time(control: &Control) {
+    if !control.is_timed() {
+        return;
+    }
+    let control = control.clone();
+    let watch = move || {
+        while control.is_late_by().is_none_or(|late| late < PATIENCE) || control::is_saving() {
+            std::thread::sleep(EVERY);
+        }
+        leave(&control.too_late());
+    };
+    // Without the watcher there are still the checks between units of work.
+    let _ = std::thread::Builder::new().spawn(watch);
 }
 
 /// Over the budget, work is asked to stop between two units of it; what goes on growing does not ask, and is ended.

@@ -38,6 +38,7 @@ impl Request<'_> {
     pub fn run(&self, wanted: &impl Wanted) -> Result<(Fetched, Vec<String>)> {
         self.control.check()?;
         self.check_names()?;
+        self.settings.check(self.repository)?;
         let Some(root) = &self.settings.cache else {
             let name = self.repository;
             return Err(Error::failed_with_hint(

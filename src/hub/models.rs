@@ -52,6 +52,7 @@ pub fn fetch_tokenizer(
     let Some((old, new)) = moved else {
         return fetch(repository, None, settings, control, choice::tokenizer_files);
     };
+    settings.check(new)?;
     let root = settings.cache.as_deref();
     match root.and_then(|root| Repository::new(root, Kind::Model, old).find("main")) {
         Some(kept) => Ok(kept),

@@ -43,7 +43,8 @@ pub fn facts(folder: &Path) -> Result<Value> {
     };
     let facts: Value = serde_json::from_str(&text)
         .map_err(|error| Error::malformed(&path, Some(error.line()), error.to_string()))?;
-    if facts.is_object() {
+    // Other programs write files of this name too, and their folders are none of ours.
+    if facts["script_sha256"].is_string() && facts["status"].is_string() {
         Ok(facts)
     } else {
         Err(Error::malformed(&path, None, "expected what ebb writes about a run, got other JSON"))
@@ -83,9 +84,17 @@ pub fn open(folder: &Path) -> Result<Kept> {
 impl Kept {
     /// The rows of a table that were kept in a file.
     pub fn rows(&self, file: &str) -> Result<DataFrame> {
-        let folder = self.folder.join(outputs::FOLDER);
-        let path = folder.join(file);
-        read::parse(&path, &Roots::below(&folder).bytes(&path)?)
+        let path = self.folder.join(outputs::FOLDER).join(file);
+        // The run's folder is the root: that of its tables may be a link.
+        let bytes = Roots::below(&self.folder).bytes(&path).map_err(|error| match error {
+            Error::NotAllowed { .. } => Error::malformed(
+                self.folder.join(outputs::FILE),
+                None,
+                format!("it names the table {file:?}, which does not lie in the run's folder"),
+            ),
+            other => other,
+        })?;
+        read::parse(&path, &bytes)
     }
 
     /// A text that speaks of the run's folder, so that it is the same for a run in another one.

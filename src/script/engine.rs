@@ -34,8 +34,6 @@ use crate::aside;
 use crate::display::Output;
 use crate::memory;
 
-/// Calls deep enough for any script, and far from the end of the stack.
-const CALL_DEPTH: usize = 64;
 /// Characters in a string and elements in an array or map: larger than any honest script's, smaller than memory.
 const LARGEST_STRING: usize = 1 << 28;
 const LARGEST_ARRAY: usize = 1 << 24;
@@ -146,6 +144,7 @@ impl Session {
         self.library = merged.clone();
         self.library.clear_statements();
         let control = self.host.control.clone();
+        let _timed = control.begin_time();
         let value = aside::under(&control, || {
             self.engine
                 .eval_ast_with_scope::<Dynamic>(&mut self.scope, &merged)
@@ -258,7 +257,7 @@ impl Session {
 pub fn engine(host: &Rc<Host>) -> Engine {
     hash_alike();
     let mut engine = Engine::new();
-    engine.set_max_call_levels(CALL_DEPTH);
+    engine.set_max_call_levels(host.limits.calls);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
     // One value may take an eighth of the run's memory: an operation on it makes another, and both are in use for a while.
     let room = memory::limit().map_or(u64::MAX, |limit| limit / 8);
@@ -293,12 +292,12 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     engine.on_debug(move |text, _, position| {
         debugged.tell(Event::Printed(format!("{position:?} {text}")));
     });
-    let control = host.control.clone();
+    let counted = host.clone();
     engine.on_progress(move |_| {
-        if control.is_stopped() {
+        if counted.control.is_stopped() {
             return Some(Dynamic::UNIT);
         }
-        let over = memory::check().err()?;
+        let over = counted.count_operation().and_then(|()| counted.control.check()).err()?;
         Some(Dynamic::from(Failure::from(&over)))
     });
     bounds::register(&mut engine);

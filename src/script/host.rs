@@ -18,6 +18,26 @@ pub struct Access {
     pub write: Vec<PathBuf>,
     /// No network at all.
     pub offline: bool,
+    /// The repositories of the Hub that may be taken, `org/name` or `org/*`; any where nothing is said.
+    pub hub: Option<Vec<String>>,
+}
+
+/// How far a script may go, beside its memory and its time.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Operations of the language in all; without an end where nothing is said.
+    pub operations: Option<u64>,
+    /// Calls within each other.
+    pub calls: usize,
+}
+
+/// Calls deep enough for most scripts, and far from the end of the stack.
+pub const CALLS: usize = 64;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { operations: None, calls: CALLS }
+    }
 }
 
 /// What a closure read, by name, with the hash of each.
@@ -69,6 +89,9 @@ pub struct Conversation {
 pub struct Host {
     pub control: Control,
     pub access: Access,
+    pub limits: Limits,
+    /// Operations of the language so far.
+    pub operations: Cell<u64>,
     /// The folder of the script, where its own modules are looked for first.
     pub script_folder: Option<PathBuf>,
     /// Where relative paths start.
@@ -115,7 +138,14 @@ impl Host {
         let root = working_folder.canonicalize().unwrap_or_else(|_| working_folder.clone());
         Self {
             control: Control::silent(),
-            access: Access { read: vec![root.clone()], write: vec![root.clone()], offline: true },
+            access: Access {
+                read: vec![root.clone()],
+                write: vec![root.clone()],
+                offline: true,
+                hub: None,
+            },
+            limits: Limits::default(),
+            operations: Cell::new(0),
             script_folder: None,
             working_folder: root,
             given: RefCell::default(),
@@ -216,6 +246,35 @@ impl Host {
         let is_wide = self.working_folder.starts_with(&root);
         let usable = root.parent().is_some() && (!is_wide || asked == typed);
         usable.then_some(root)
+    }
+
+    /// What the Hub's client is told: what the environment says, and what the run may take.
+    pub fn hub_settings(&self) -> crate::hub::Settings {
+        let mut settings = self.hub.clone();
+        settings.offline |= self.access.offline;
+        settings.only = self.access.hub.clone();
+        settings
+    }
+
+    /// All that a script may spend may be spent anew: a person typed another cell.
+    pub fn restart(&self) {
+        self.control.restart_time();
+        self.operations.set(0);
+    }
+
+    /// Counts an operation of the language, and refuses the one after the last that there may be.
+    pub fn count_operation(&self) -> Result<()> {
+        let Some(most) = self.limits.operations else {
+            return Ok(());
+        };
+        self.operations.set(self.operations.get() + 1);
+        if self.operations.get() <= most {
+            return Ok(());
+        }
+        Err(Error::failed_with_hint(
+            format!("this needs more than the {most} operations that the script may take"),
+            "does a loop go on without an end? --max-operations N, such as --max-operations 1e9, raises it",
+        ))
     }
 
     /// Where scripts may write.

@@ -61,7 +61,10 @@ pub fn of(error: &EvalAltResult, known: &Known, around: &Around) -> Said {
         ErrorParsing(kind, _) => plain(parse_sentence(kind)),
         ErrorStackOverflow(_) => with_hint(
             "functions call each other too deeply".to_string(),
-            "does a function call itself without an end?".to_string(),
+            format!(
+                "does a function call itself without an end? --max-depth N, which is {} here, lets calls go deeper",
+                known.engine.max_call_levels()
+            ),
         ),
         ErrorModuleNotFound(path, _) => plain(format!("there is no module {path:?}")),
         other => plain(without_position(&other.to_string())),

@@ -74,7 +74,8 @@ pub fn finetune_with(
     let saving = outputs.checkpoints.as_ref().map(|_| Saving::begin());
     let ended = run.train(&identity, outputs.checkpoints.as_ref(), &mut logs, control);
     if let Err(error) = ended {
-        if let (Error::Interrupted, Some(keeping)) = (&error, &outputs.checkpoints)
+        let is_asked = matches!(error, Error::Interrupted) || control.is_late_by().is_some();
+        if let (true, Some(keeping)) = (is_asked, &outputs.checkpoints)
             && run.is_between_steps()
         {
             keeping.save(&identity, &run.checkpoint()?)?;

@@ -149,6 +149,114 @@ fn tensors_that_cannot_be_are_told() {
     refused_bytes(&bytes, "not finite numbers");
 }
 
+/// A header of two counts, and what follows.
+fn raw(tensors: u64, entries: u64, rest: &[&[u8]]) -> Vec<u8> {
+    [b"GGUF", &3u32.to_le_bytes()[..], &tensors.to_le_bytes(), &entries.to_le_bytes()]
+        .into_iter()
+        .chain(rest.iter().copied())
+        .flatten()
+        .copied()
+        .collect()
+}
+
+/// Refused in a sentence, at once.
+#[track_caller]
+fn refused_soon(bytes: &[u8], what: &str) {
+    let started = Instant::now();
+    let message = outcome(bytes).expect_err(what);
+    assert!(started.elapsed() < Duration::from_secs(5), "{what}");
+    assert!(!message.contains("ebb itself") && message.len() < 1000, "{what}: {message}");
+}
+
+/// Counts and lengths that go round when they are added to or multiplied, in each place that llama.cpp believed them.
+const ROUND: [u64; 12] = [
+    u64::MAX,
+    u64::MAX - 1,
+    u64::MAX / 4 + 1,
+    u64::MAX / 8 + 2,
+    u64::MAX / 24 + 1,
+    u64::MAX / 88 + 1,
+    u64::MAX / 368 + 1,
+    1 << 63,
+    (1 << 63) - 1,
+    1 << 61,
+    1 << 40,
+    1 << 32,
+];
+
+#[test]
+fn published_headers_against_llama_cpp_are_told() {
+    let name: &[u8] = &[&1u64.to_le_bytes()[..], b"a"].concat();
+    let (list, text) = (9u32.to_le_bytes(), 8u32.to_le_bytes());
+    for many in ROUND {
+        let count = many.to_le_bytes();
+        // CVE-2024-21836 and CVE-2026-27940: the number of tensors.
+        refused_soon(&raw(many, 0, &[]), "tensors");
+        refused_soon(&raw(many, 0, &[&[0; 4096]]), "tensors with bytes behind");
+        // CVE-2024-23605: the number of entries of metadata.
+        refused_soon(&raw(0, many, &[]), "entries");
+        refused_soon(&raw(0, many, &[&[0; 4096]]), "entries with bytes behind");
+        // CVE-2024-23496: the length of a text, as a key and as a value.
+        refused_soon(&raw(0, 1, &[&count, b"a"]), "a key");
+        refused_soon(&raw(0, 1, &[name, &text, &count, b"a"]), "a text");
+        // CVE-2024-21825: lists of numbers, of texts and of lists, and texts in lists.
+        for kind in 0..=12u32 {
+            let kind = kind.to_le_bytes();
+            refused_soon(&raw(0, 1, &[name, &list, &kind, &count]), "a list");
+            refused_soon(
+                &raw(0, 1, &[name, &list, &kind, &count, &[0; 4096]]),
+                "a list with bytes",
+            );
+        }
+        refused_soon(
+            &raw(0, 1, &[name, &list, &text, &1u64.to_le_bytes(), &count]),
+            "a text in a list",
+        );
+        // CVE-2024-21802: the sizes of a tensor, and how many there are.
+        for sizes in [vec![many], vec![many, 2], vec![2, many], vec![many; 4], vec![1, 1, 1, many]]
+        {
+            let mut writer = whole();
+            tensor(&mut writer, "blk.0.attn_q.weight").sizes = sizes;
+            refused_soon(&writer.bytes(), "sizes");
+        }
+        let bytes = (many as u32).to_le_bytes();
+        refused_soon(&raw(1, 0, &[name, &bytes, &[1; 64]]), "number of sizes");
+        // Blocks, whose bytes are more than their values: CVE-2026-33298.
+        let mut writer = whole();
+        tensor(&mut writer, "blk.0.attn_q.weight").kind = 8;
+        tensor(&mut writer, "blk.0.attn_q.weight").sizes = vec![many & !31, 1];
+        refused_soon(&writer.bytes(), "blocks");
+        // Places in the file.
+        let mut writer = whole();
+        tensor(&mut writer, "blk.0.attn_q.weight").offset = Some(many & !31);
+        refused_soon(&writer.bytes(), "an offset");
+    }
+}
+
+#[test]
+fn tensors_whose_bytes_go_round_together_are_told() {
+    // CVE-2025-53630: each fits, their sum does not; and with the padding behind each (ggml-org/llama.cpp 19856).
+    for size in [1u64 << 61, (1 << 62) - 1, (1 << 61) - 8, (1 << 60) + 1] {
+        let mut writer = whole();
+        for name in ["blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight"] {
+            tensor(&mut writer, name).sizes = vec![size, 1];
+        }
+        refused_soon(&writer.bytes(), "a sum");
+    }
+    for alignment in [1u32 << 31, 1 << 30] {
+        let mut writer = whole();
+        writer.put("general.alignment", Meta::Int(alignment));
+        refused_soon(&writer.bytes(), "an alignment");
+    }
+    // Numbers of one byte where those of four are meant.
+    for key in ["tokenizer.ggml.scores", "tokenizer.ggml.token_type"] {
+        let name = [&(key.len() as u64).to_le_bytes()[..], key.as_bytes()].concat();
+        let (list, byte) = (9u32.to_le_bytes(), 1u32.to_le_bytes());
+        let bytes = raw(0, 1, &[&name, &list, &byte, &4u64.to_le_bytes(), &[1; 4]]);
+        refused_soon(&bytes, key);
+    }
+}
+
 #[test]
 fn tokenizers_that_cannot_be_are_told() {
     refused(

@@ -27,7 +27,6 @@ use crate::cli::draw::Style;
 use crate::cli::exit::{DONE, STOPPED};
 use crate::cli::progress::Bars;
 use crate::cli::{environment, host, signals};
-use crate::control::Control;
 use crate::error::Result;
 use crate::notebook::outcome::Item;
 use crate::notebook::runner::{self, Desk};
@@ -49,7 +48,7 @@ pub fn serve(common: &Common, connection: ConnectionInfo) -> Result<u8> {
     let (sender, requests) = channel();
     let sockets = Sockets::open(connection, stop.clone(), sender)?;
     let publisher = Publisher::new(sockets.out.clone());
-    let control = Control::new(progress::Lines::progress(publisher.clone()), stop.clone());
+    let control = host.control.reporting(progress::Lines::progress(publisher.clone()));
     let host = Rc::new(Host { control, ..host });
     let present = Present::default();
     let front = Jupyter { publisher: publisher.clone(), present: present.clone() };
@@ -231,6 +230,7 @@ impl Kernel {
         }
         self.lines.begin(self.session.text().matches('\n').count(), count);
         self.stop.store(false, Ordering::Relaxed);
+        self.session.host().restart();
         let result = runner::one(&mut self.session, &self.desk, "", code);
         self.stop.store(false, Ordering::Relaxed);
         if self.session.has_left() {

@@ -73,6 +73,7 @@ impl Prompt {
         session.rename(name);
         let stop = session.host().control.stop_flag().clone();
         stop.store(false, Ordering::Relaxed);
+        session.host().restart();
         let outcome = runner::run(&mut session, &self.desk, &text, &cells::split(&text));
         stop.store(false, Ordering::Relaxed);
         session.rename(NAME);
@@ -90,6 +91,7 @@ impl Prompt {
         let mut session = self.session.borrow_mut();
         let stop = session.host().control.stop_flag().clone();
         stop.store(false, Ordering::Relaxed);
+        session.host().restart();
         let begun = Instant::now();
         let result = runner::one(&mut session, &self.desk, "", text);
         let seconds = begun.elapsed().as_secs_f64();

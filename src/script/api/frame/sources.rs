@@ -57,8 +57,7 @@ fn of_disk(host: &Host, path: &str) -> Result<Vec<Part>> {
 }
 
 fn of_hub(host: &Host, name: &str) -> Result<Vec<Part>> {
-    let mut settings = host.hub.clone();
-    settings.offline |= host.access.offline;
+    let settings = host.hub_settings();
     let asked = DataName::of(name);
     let is_data = |path: &str| read::format_of(path.as_ref()).is_ok();
     let data = fetch_data(&asked, is_data, &settings, &host.control)?;
