@@ -55,6 +55,7 @@ impl Desk {
             endpoint: Some(self.server.url.clone()),
             offline: false,
             checkpoints: None,
+            ..Settings::default()
         }
     }
 

@@ -1,5 +1,6 @@
 //! The environment, read here and nowhere else: the Hub's variables, folders of the user, colour and width.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
 
@@ -59,6 +60,7 @@ pub fn hub() -> Settings {
         offline: told("HF_HUB_OFFLINE"),
         checkpoints: cache_folder("TORCH_HOME", "torch")
             .map(|folder| folder.join("hub").join("checkpoints")),
+        locked: BTreeMap::new(),
     }
 }
 

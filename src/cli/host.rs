@@ -21,9 +21,7 @@ pub fn listen(host: &Rc<Host>, desk: &Rc<RefCell<Desk>>) {
 
 /// A host from the command line.
 pub fn host(common: &Common, bars: &Bars) -> Result<Host> {
-    let working_folder = std::env::current_dir()
-        .and_then(|folder| folder.canonicalize())
-        .map_err(|error| Error::io("read", ".", error))?;
+    let working_folder = here()?;
     if let Some(threads) = common.threads {
         // A second pool in one process cannot be had; the first one serves.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global();
@@ -53,6 +51,13 @@ pub fn host(common: &Common, bars: &Bars) -> Result<Host> {
         cache: environment::cache().map(|folder| working_folder.join(folder)),
         ..Host::quiet(working_folder)
     })
+}
+
+/// The folder that the program was started in.
+pub fn here() -> Result<PathBuf> {
+    std::env::current_dir()
+        .and_then(|folder| folder.canonicalize())
+        .map_err(|error| Error::io("read", ".", error))
 }
 
 fn existing(path: &str) -> Result<PathBuf> {

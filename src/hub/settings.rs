@@ -1,5 +1,6 @@
 //! What the door tells the Hub client.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What the Hub client is told by the door, which alone reads the environment.
@@ -14,4 +15,6 @@ pub struct Settings {
     pub offline: bool,
     /// Where torch.hub keeps the checkpoints that it fetched from other places.
     pub checkpoints: Option<PathBuf>,
+    /// Commits that repositories are asked for instead of branches and tags: `org/name`, of data sets `hf/org/name`.
+    pub locked: BTreeMap<String, String>,
 }

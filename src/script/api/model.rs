@@ -11,6 +11,7 @@ use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 use super::frame::Frame;
 use super::tokenizer::{TokenizerFile, register_tokenizer};
 use super::tokens::{ids_array, prompt_ids, token_ids};
+use super::told;
 use crate::aside::aside;
 use crate::doorway::Found;
 use crate::error::{Context, Error, Result};
@@ -224,7 +225,7 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
     hub.offline |= host.access.offline;
     let model = load::open(source, folder.as_deref(), &settings, &hub);
     let model = lost::model(host, source, model)?;
-    host.tell(Event::Input { name: source.to_string(), sha256: model.lineage().sha256.clone() });
+    told::model(host, source, folder.as_deref(), &model);
     if !model.lineage().unused.is_empty() {
         let unused = model.lineage().unused.iter().cloned().collect();
         host.tell(Event::Note(format!(
