@@ -391,3 +391,40 @@ fn what_cannot_be_bundled_is_told_before_or_without_a_bundle() {
     desk.write("failed/run.json", facts.replace("\"failed\"", "\"stopped\""));
     says(&["bundle", "failed", "-o", "y.ebb"], "is stopped: only one that came to its end");
 }
+
+/// A model in a Hub's cache under two commits, of which `main` is the second, or the first.
+fn hub(desk: &Desk, main: &str) {
+    let fixture = crate::support::fixture("tiny-llama");
+    for entry in std::fs::read_dir(fixture).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().to_string();
+        let mut bytes = std::fs::read(&path).unwrap();
+        desk.write(&format!("hub/models--org--tiny/snapshots/{FIRST}/{name}"), &bytes);
+        if name == "model.safetensors" {
+            // The last weight is another one.
+            let place = bytes.len() - 2;
+            bytes[place] ^= 0x40;
+        }
+        desk.write(&format!("hub/models--org--tiny/snapshots/{SECOND}/{name}"), &bytes);
+    }
+    desk.write("hub/models--org--tiny/refs/main", main);
+}
+
+const FIRST: &str = "1111111111111111111111111111111111111111";
+const SECOND: &str = "2222222222222222222222222222222222222222";
+
+#[test]
+fn a_model_of_the_hub_is_locked_to_the_commit_that_it_had() {
+    let desk = Desk::new(&[("x.rhai", "load_model(\"org/tiny\").loss([\"The cat sat.\"])")]);
+    hub(&desk, FIRST);
+    let out = desk.done(&["bundle", "x.rhai", "-o", "x.ebb"]);
+    assert!(out.contains(&format!("to be fetched: org/tiny@{FIRST}")), "{out}");
+    let there = desk.carried("x.ebb");
+    hub(&there, SECOND);
+    assert!(there.done(&["verify", "x.ebb"]).starts_with("same"));
+    // Where nothing is locked, the branch has moved on.
+    there.write("x.rhai", "load_model(\"org/tiny\")");
+    there.done(&["run", "x.rhai", "--run-dir", "unlocked"]);
+    let inputs = there.json("unlocked/run.json")["inputs"].clone();
+    assert_eq!(inputs[0]["name"], format!("org/tiny@{SECOND}"));
+}

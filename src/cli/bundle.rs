@@ -21,18 +21,28 @@ use crate::{files, memory, place, plain};
 
 /// What the command line takes. Words that are not here belong to the script, and are read when its parameters are known.
 pub fn command() -> Command {
-    with_permissions(own(
-        Command::new("bundle")
-            .about("Make one archive of a run that others can run and check")
-            .override_usage(
-                "ebb bundle SCRIPT -o FILE.ebb [--PARAMETER VALUE]... [OPTIONS]\n       ebb bundle RUN -o FILE.ebb [OPTIONS]",
-            )
-            .arg(
-                Arg::new("SCRIPT|RUN")
-                    .required(true)
-                    .help("A .rhai file, which is run first, or the folder of a run that was kept"),
-            ),
-    ))
+    with_permissions(own(named()))
+}
+
+fn named() -> Command {
+    let subject = Arg::new("SCRIPT|RUN").required(true);
+    Command::new("bundle")
+        .about("Make one archive of a run that others can run and check")
+        .override_usage(
+            "ebb bundle SCRIPT -o FILE.ebb [--PARAMETER VALUE]... [OPTIONS]\n       ebb bundle RUN -o FILE.ebb [OPTIONS]",
+        )
+        .arg(subject.help("A .rhai file, which is run first, or the folder of a run that was kept"))
+}
+
+/// What it takes for a run that was kept: nothing is run, so that nothing says how.
+fn for_run() -> Command {
+    own(named()).no_binary_name(true).bin_name("ebb bundle").arg(
+        Arg::new("library")
+            .long("library")
+            .value_name("FOLDER")
+            .action(ArgAction::Append)
+            .help("Take std/NAME from FOLDER/NAME.rhai where the run did so and its record does not say it"),
+    )
 }
 
 /// The options that are this command's, and not the run's.
@@ -78,8 +88,13 @@ pub fn main(words: &[String]) -> u8 {
         script_position(&theirs).and_then(|at| theirs.get(at)).cloned().unwrap_or_default();
     let is_run = Roots::anywhere().find(Path::new(&subject)).is_ok_and(|found| found.is_folder());
     let asks_help = words.iter().any(|word| word == "--help" || word == "-h");
-    if is_run || subject.is_empty() || asks_help {
-        return match command().no_binary_name(true).try_get_matches_from(words) {
+    if subject.is_empty() || asks_help {
+        let asked = command().bin_name("ebb bundle").no_binary_name(true);
+        let matches = asked.try_get_matches_from(words);
+        return matches.map_or_else(|error| show_usage(&error), |_| USAGE);
+    }
+    if is_run {
+        return match for_run().try_get_matches_from(words) {
             Ok(matches) => bundle(&matches, &folders(&matches), Path::new(&subject)),
             Err(error) => show_usage(&error),
         };
