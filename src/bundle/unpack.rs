@@ -8,7 +8,6 @@ use super::packed::Bundle;
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::folders::Aside;
-use crate::memory;
 use crate::{files, place};
 
 impl Bundle {
@@ -91,9 +90,9 @@ impl Bundle {
             let mut opened = match roots.open(&real.join(&file.path)) {
                 Err(error) if error.is_missing() => {
                     missing.push(format!(
-                        "{} ({}, sha256 {})",
+                        "{} ({} bytes, sha256 {})",
                         path.display(),
-                        memory::shown(file.bytes),
+                        file.bytes,
                         file.sha256
                     ));
                     continue;

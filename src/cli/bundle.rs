@@ -217,13 +217,12 @@ fn carry_out(matches: &ArgMatches, library: &[String], run: &Path) -> Result<(Pa
     Ok((file, made))
 }
 
-/// "x.ebb: 12 files, 0.3 MiB".
+/// "x.ebb: 12 files, 31405 bytes".
 fn told(file: &str, bytes: u64, manifest: &Manifest) -> String {
-    let mut out =
-        format!("{file}: {} files, {}\n", manifest.entries.len() + 1, memory::shown(bytes));
+    let mut out = format!("{file}: {} files, {bytes} bytes\n", manifest.entries.len() + 1);
     for placed in &manifest.place {
-        let size = memory::shown(placed.bytes);
-        out.push_str(&format!("besides it: {} ({size})\n", plain::one_line(&placed.path)));
+        let (path, bytes) = (plain::one_line(&placed.path), placed.bytes);
+        out.push_str(&format!("besides it: {path} ({bytes} bytes)\n"));
     }
     for fetched in &manifest.fetch {
         out.push_str(&format!("to be fetched: {}\n", plain::one_line(&fetched.name)));

@@ -87,6 +87,6 @@ pub fn typed_parameters(parameters: &Map<String, Value>) -> Vec<(String, String)
 }
 
 /// A parameter's value as one types it.
-pub fn typed(value: &Value) -> String {
+fn typed(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_string)
 }

@@ -10,10 +10,12 @@ use super::places::Places;
 use crate::bundle::{self, Fetched, Placed};
 use crate::doorway::{EntryKind, Found, Roots};
 use crate::error::{Error, Result};
-use crate::{files, memory};
+use crate::files;
 
 /// Folders within each other that are looked through for the files of a model.
 const DEEPEST: usize = 8;
+/// Bytes of a module.
+const LARGEST_CODE: u64 = 1 << 20;
 
 /// What goes into the bundle, and what is only named in it.
 pub struct Gathered<'a> {
@@ -163,8 +165,11 @@ impl<'a> Gathered<'a> {
         let mut opened = Roots::anywhere().open(path)?;
         let known = self.entries.get(&place);
         let is_new = known.is_none() && !self.place.iter().any(|file| file.path == place);
-        let is_inside = opened.len <= self.asked.largest
+        // Code is always inside, however little of the data is.
+        let is_code = opened.len <= LARGEST_CODE && place.ends_with(".rhai");
+        let is_small = opened.len <= self.asked.largest
             && self.bytes.saturating_add(opened.len) <= self.asked.most;
+        let is_inside = is_code || is_small;
         if let Some(bytes) = known {
             let hash = files::sha256(bytes);
             if files::sha256_of(&mut opened.file, || Ok(()))? == hash {
@@ -184,8 +189,8 @@ impl<'a> Gathered<'a> {
         let sha256 = files::sha256_of(&mut opened.file, || Ok(()))?;
         if is_new {
             self.notes.push(format!(
-                "{named} ({}) is not inside, but named with its hash: whoever runs the bundle needs it besides",
-                memory::shown(opened.len)
+                "{named} ({} bytes) is not inside, but named with its hash: whoever runs the bundle needs it besides",
+                opened.len
             ));
             let file = Placed { path: place.clone(), bytes: opened.len, sha256: sha256.clone() };
             self.place.push(file);
