@@ -16,6 +16,7 @@
 
 pub mod allocator;
 pub mod aside;
+pub mod bundle;
 pub mod cli;
 pub mod control;
 pub mod display;

@@ -56,6 +56,7 @@ impl Desk {
             offline: false,
             checkpoints: None,
             only: None,
+            ..Settings::default()
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod adapters;
 mod arrays;
+mod bundles;
 mod cached;
 mod chat;
 mod classifiers;

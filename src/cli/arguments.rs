@@ -1,7 +1,7 @@
 //! The command line: the program's own options, and for `ebb run` the script's parameters beside them.
 
 use clap::builder::ValueParser;
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 pub use super::permissions::{Common, with_permissions};
 use crate::notebook::cells::{self, Cell};

@@ -1,5 +1,6 @@
 //! The environment, read here and nowhere else: the Hub's variables, folders of the user, colour and width.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
 
@@ -60,6 +61,7 @@ pub fn hub() -> Settings {
         checkpoints: cache_folder("TORCH_HOME", "torch")
             .map(|folder| folder.join("hub").join("checkpoints")),
         only: None,
+        locked: BTreeMap::new(),
     }
 }
 

@@ -23,7 +23,7 @@ pub fn listen(host: &Rc<Host>, desk: &Rc<RefCell<Desk>>) {
 
 /// A host from the command line.
 pub fn host(common: &Common, bars: &Bars) -> Result<Host> {
-    let working_folder = working_folder()?;
+    let working_folder = here()?;
     if let Some(threads) = common.threads {
         // A second pool in one process cannot be had; the first one serves.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global();
@@ -55,6 +55,13 @@ pub fn host(common: &Common, bars: &Bars) -> Result<Host> {
         cache: environment::cache().map(|folder| working_folder.join(folder)),
         ..Host::quiet(working_folder)
     })
+}
+
+/// The folder that the program was started in.
+pub fn here() -> Result<PathBuf> {
+    std::env::current_dir()
+        .and_then(|folder| folder.canonicalize())
+        .map_err(|error| Error::io("read", ".", error))
 }
 
 fn existing(path: &str) -> Result<PathBuf> {
@@ -89,12 +96,7 @@ pub fn meant(
 
 /// The same for a command that runs no script: what may be written is the working folder.
 pub fn meant_here(what: &str, path: &str) -> Result<(PathBuf, Roots)> {
-    let here = working_folder()?;
+    let here = here()?;
     let roots = [here.clone()];
     meant(&here, &roots, what, path, "name the place that it leads to")
-}
-
-fn working_folder() -> Result<PathBuf> {
-    let folder = std::env::current_dir().and_then(|folder| folder.canonicalize());
-    folder.map_err(|error| Error::io("read", ".", error))
 }

@@ -4,6 +4,7 @@
 //! pipe) is no failure.
 
 mod arguments;
+mod bundle;
 mod check;
 mod draw;
 mod environment;
@@ -25,6 +26,7 @@ mod run;
 mod runs;
 mod screen;
 mod signals;
+mod site;
 mod sweep;
 mod verify;
 mod watch;
@@ -73,6 +75,7 @@ fn program() -> Command {
         sweep::command(),
         gather::command(),
         verify::command(),
+        bundle::command(),
         runs::command(),
         kernel::command(),
     ];
@@ -83,6 +86,7 @@ fn open(words: &[String]) -> u8 {
     match words.split_first() {
         Some((command, rest)) if command == "run" => run::main(rest),
         Some((command, rest)) if command == "sweep" => sweep::main(rest),
+        Some((command, rest)) if command == "bundle" => bundle::main(rest),
         _ => match program()
             .try_get_matches_from(std::iter::once("ebb").chain(words.iter().map(String::as_str)))
         {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
@@ -76,13 +76,17 @@ pub fn read(folder: &str) -> Result<Resumed> {
             before
         }
     };
-    let recorded = facts["parameters"].as_object().into_iter().flatten();
-    let recorded = recorded.map(|(name, value)| (name.clone(), typed(value))).collect();
+    let recorded = facts["parameters"].as_object().map(typed_parameters).unwrap_or_default();
     let seed = facts["first_seed"].as_u64().unwrap_or_default();
     Ok(Resumed { folder, script, text, recorded, seed, notes })
 }
 
+/// The parameters of a record as one types them.
+pub fn typed_parameters(parameters: &Map<String, Value>) -> Vec<(String, String)> {
+    parameters.iter().map(|(name, value)| (name.clone(), typed(value))).collect()
+}
+
 /// A parameter's value as one types it.
-pub fn typed(value: &Value) -> String {
+fn typed(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_string)
 }

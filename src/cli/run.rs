@@ -6,12 +6,14 @@ use std::rc::Rc;
 
 use super::arguments::{self, Run};
 use super::exit::{DONE, FAILED, STOPPED, USAGE, show_usage};
-use super::host::{host, listen, meant};
+use super::host::{here, host, listen, meant};
 use super::progress::Bars;
 use super::report;
-use super::resume::{self, Resumed};
+use super::resume::{self, Resumed, typed_parameters};
 use super::screen::{Screen, Stream};
+use super::site::{self, Site};
 use super::{signals, watch};
+use crate::bundle::Bundle;
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::notebook::attempts;
@@ -23,6 +25,7 @@ use crate::script::engine::Session;
 use crate::script::host::Host;
 use crate::script::parameters::{self, Code, Declared};
 use crate::script::report::ScriptError;
+use crate::script::typed::read_value;
 use crate::{files, place, plain};
 
 /// Seconds after which it is worth a word how a failed run goes on.
@@ -33,52 +36,81 @@ struct Script {
     name: String,
     text: String,
     cells: Vec<Cell>,
+    /// The bundle that it is from, and the bundle's name.
+    bundle: Option<(Bundle, String)>,
+}
+
+/// How a run ended, and where it is kept, if it is.
+pub struct Ended {
+    pub code: u8,
+    pub folder: Option<PathBuf>,
+}
+
+impl Script {
+    /// What the command line called it.
+    fn called(&self) -> &str {
+        self.bundle.as_ref().map_or(&self.name, |(_, name)| name)
+    }
+}
+
+fn not_begun(code: u8) -> Ended {
+    Ended { code, folder: None }
 }
 
 /// Reads the words behind `ebb run` and does what they say.
 pub fn main(words: &[String]) -> u8 {
+    run(words, &[]).code
+}
+
+/// The same; gives how the run ended. `taken` are names of options that a parameter cannot have either.
+pub fn run(words: &[String], taken: &[String]) -> Ended {
     let mut words = words.to_vec();
     if let Some(folder) = resume::asked(&mut words) {
-        return go_on(&folder, &words);
+        return go_on(&folder, &words, taken);
     }
     let Some(position) = arguments::script_position(&words) else {
         let matches = arguments::run_without_script().try_get_matches_from(&words);
-        return matches.map_or_else(|error| show_usage(&error), |_| USAGE);
+        return not_begun(matches.map_or_else(|error| show_usage(&error), |_| USAGE));
     };
     let name = words.remove(position);
     match read(&name) {
-        Ok(script) => with_words(&script, &words, None),
-        Err(error) => refuse(&Screen::new(Stream::Error, Bars::new()), &error, USAGE),
+        Ok(script) => with_words(script, &words, taken, None),
+        Err(error) => not_begun(refuse(&Screen::new(Stream::Error, Bars::new()), &error, USAGE)),
     }
 }
 
 /// Goes on with a run that did not come to its end.
-fn go_on(folder: &str, words: &[String]) -> u8 {
+fn go_on(folder: &str, words: &[String], taken: &[String]) -> Ended {
     let errors = Screen::new(Stream::Error, Bars::new());
     let resumed = match resume::read(folder) {
         Ok(resumed) => resumed,
-        Err(error) => return refuse(&errors, &error, USAGE),
+        Err(error) => return not_begun(refuse(&errors, &error, USAGE)),
     };
     for note in &resumed.notes {
         errors.remark(&format!("note: {}\n", plain::printable(note)));
     }
-    let text = resumed.text.clone();
-    let script = Script { name: resumed.script.clone(), cells: cells::split(&text), text };
-    with_words(&script, words, Some(&resumed))
+    let (name, text) = (resumed.script.clone(), resumed.text.clone());
+    let script = Script { name, cells: cells::split(&text), text, bundle: None };
+    with_words(script, words, taken, Some(&resumed))
 }
 
-fn with_words(script: &Script, words: &[String], resumed: Option<&Resumed>) -> u8 {
+fn with_words(
+    script: Script,
+    words: &[String],
+    taken: &[String],
+    resumed: Option<&Resumed>,
+) -> Ended {
     let errors = Screen::new(Stream::Error, Bars::new());
-    let declared = match declared(script) {
+    let declared = match declared(&script, taken) {
         Ok(declared) => declared,
         Err(error) => {
             errors.remark(&errors.style().script_error(&error));
-            return FAILED;
+            return not_begun(FAILED);
         }
     };
-    match Run::read(&script.name, &script.cells, &declared, words) {
+    match Run::read(script.called(), &script.cells, &declared, words) {
         Ok(asked) => start(script, asked, words, resumed),
-        Err(error) => show_usage(&error),
+        Err(error) => not_begun(show_usage(&error)),
     }
 }
 
@@ -105,18 +137,27 @@ impl Refused {
 /// A script's text and its parameters.
 pub fn parameters_of(name: &str) -> std::result::Result<(String, Vec<Declared>), Refused> {
     let script = read(name).map_err(Refused::File)?;
-    let declared = declared(&script).map_err(Refused::Script)?;
+    let declared = declared(&script, &[]).map_err(Refused::Script)?;
     Ok((script.text, declared))
 }
 
 fn read(name: &str) -> Result<Script> {
+    if site::is_bundle(name) {
+        let bundle = Bundle::open(Path::new(name))?;
+        let (text, script) = (bundle.script()?, bundle.manifest.script.clone());
+        let bundle = Some((bundle, name.to_string()));
+        return Ok(Script { name: script, cells: cells::split(&text), text, bundle });
+    }
     let text = Roots::anywhere().text(Path::new(name))?;
     let text = text.replace("\r\n", "\n");
-    Ok(Script { name: name.to_string(), cells: cells::split(&text), text })
+    Ok(Script { name: name.to_string(), cells: cells::split(&text), text, bundle: None })
 }
 
 /// The script's parameters, none of them with the name of an option of `ebb run`.
-fn declared(script: &Script) -> std::result::Result<Vec<Declared>, Box<ScriptError>> {
+fn declared(
+    script: &Script,
+    taken: &[String],
+) -> std::result::Result<Vec<Declared>, Box<ScriptError>> {
     let code: Vec<Code> = script
         .cells
         .iter()
@@ -126,8 +167,12 @@ fn declared(script: &Script) -> std::result::Result<Vec<Declared>, Box<ScriptErr
             Some(Code { lines_before, text })
         })
         .collect();
-    let declared = parameters::find(&script.name, &script.text, &code)?;
-    match parameters::unusable_name(&declared, &arguments::own_names()) {
+    let mut declared = parameters::find(&script.name, &script.text, &code)?;
+    if let Some((bundle, _)) = &script.bundle {
+        take_recorded(&mut declared, bundle);
+    }
+    let names = [&arguments::own_names(), taken].concat();
+    match parameters::unusable_name(&declared, &names) {
         None => Ok(declared),
         Some((line, message)) => {
             Err(Box::new(ScriptError::at_line(&script.name, &script.text, line, message)))
@@ -135,29 +180,59 @@ fn declared(script: &Script) -> std::result::Result<Vec<Declared>, Box<ScriptErr
     }
 }
 
-fn start(script: &Script, asked: Run, words: &[String], resumed: Option<&Resumed>) -> u8 {
+/// What a bundle's parameters were is what they are unless the command line gives others.
+fn take_recorded(declared: &mut [Declared], bundle: &Bundle) {
+    let recorded = typed_parameters(&bundle.manifest.parameters);
+    for parameter in declared {
+        let typed = recorded.iter().find(|(name, _)| *name == parameter.name);
+        let value = typed.map(|(name, typed)| read_value(name, typed, &parameter.default));
+        if let Some(Ok(value)) = value {
+            parameter.default = value;
+        }
+    }
+}
+
+fn start(mut script: Script, mut asked: Run, words: &[String], resumed: Option<&Resumed>) -> Ended {
     let bars = Bars::new();
     let stream = if asked.json { Stream::Error } else { Stream::Out };
     let screen = Screen::new(stream, bars.clone());
+    let mut command = vec!["ebb".to_string(), "run".to_string(), script.called().to_string()];
     let host = match report::check(asked.report.as_deref())
-        .and_then(|()| prepare(script, &asked, resumed, &bars))
+        .and_then(|()| prepare(&mut script, &mut asked, resumed, &bars))
     {
         Ok(host) => host,
-        Err(error) => return refuse(&screen, &error, USAGE),
+        Err(error) => return not_begun(refuse(&screen, &error, USAGE)),
     };
-    let mut command = vec!["ebb".to_string(), "run".to_string(), script.name.clone()];
     if let Some(resumed) = resumed {
         command.extend(["--resume".to_string(), resumed.folder.display().to_string()]);
     }
     command.extend_from_slice(words);
-    match begin(script, &asked, resumed, host, command) {
-        Ok((host, record)) => carry_out(script, &asked, Rc::new(host), record, &screen),
-        Err(error) => refuse(&screen, &error, FAILED),
+    match begin(&script, &asked, resumed, host, command) {
+        Ok((host, record)) => {
+            let folder = host.run_folder.clone();
+            Ended { code: carry_out(&script, &asked, Rc::new(host), record, &screen), folder }
+        }
+        Err(error) => not_begun(refuse(&screen, &error, FAILED)),
     }
 }
 
-fn prepare(script: &Script, asked: &Run, resumed: Option<&Resumed>, bars: &Bars) -> Result<Host> {
+fn prepare(
+    script: &mut Script,
+    asked: &mut Run,
+    resumed: Option<&Resumed>,
+    bars: &Bars,
+) -> Result<Host> {
     let mut host = host(&asked.common, bars)?;
+    if let Some((bundle, name)) = script.bundle.take() {
+        // What the command line names stands where the program was started.
+        for path in [&mut asked.report, &mut asked.run_folder].into_iter().flatten() {
+            *path = host.working_folder.join(&path).to_string_lossy().to_string();
+        }
+        Site::unpack(bundle, &name)?.settle(&mut host);
+        host.given = RefCell::new(asked.given.clone());
+        host.seed.set(asked.seed.unwrap_or(host.seed.get()));
+        return Ok(host);
+    }
     let folder = Path::new(&script.name).parent();
     host.script_folder =
         folder.and_then(|folder| host.working_folder.join(folder).canonicalize().ok());
@@ -256,7 +331,15 @@ fn tell_how_to_go_on(host: &Host, screen: &Screen) {
     let Some(folder) = &host.run_folder else { return };
     let folder = folder.strip_prefix(&host.working_folder).unwrap_or(folder);
     let folder = plain::one_line(&folder.to_string_lossy());
-    screen.remark(&screen.style().dim(&format!("to go on: ebb run --resume {folder}\n")));
+    // A bundle's script is run in a folder of its own.
+    let place = match here() {
+        Ok(here) if here != host.working_folder => {
+            let place = host.working_folder.strip_prefix(&here).unwrap_or(&host.working_folder);
+            format!(", in {}", plain::one_line(&place.to_string_lossy()))
+        }
+        _ => String::new(),
+    };
+    screen.remark(&screen.style().dim(&format!("to go on{place}: ebb run --resume {folder}\n")));
 }
 
 /// The last value as one line on standard output, which nothing else is written to.
@@ -292,7 +375,8 @@ fn finish(
         }
     }
     let shorter = |path: PathBuf| {
-        let shorter = path.strip_prefix(&host.working_folder);
+        let here = here().unwrap_or_else(|_| host.working_folder.clone());
+        let shorter = path.strip_prefix(here);
         shorter.map(Path::to_path_buf).unwrap_or(path)
     };
     Ok(closed.path.map(shorter))

@@ -11,9 +11,11 @@ use super::arguments::{Common, with_permissions};
 use super::exit::{DONE, FAILED, STOPPED, USAGE};
 use super::host::{host, listen};
 use super::progress::Bars;
-use super::resume::typed;
+use super::resume::typed_parameters;
 use super::screen::{Screen, Stream};
+use super::site::{self, Site};
 use super::{signals, watch};
+use crate::bundle::Bundle;
 use crate::error::{Error, Result};
 use crate::notebook::cells::{self, Cell};
 use crate::notebook::compare::{self, Verdict};
@@ -38,7 +40,7 @@ pub fn command() -> Command {
     with_permissions(
         Command::new("verify")
             .about("Run a kept run again, and say whether it is the same")
-            .arg(Arg::new("RUN").required(true).help("The folder of a run"))
+            .arg(Arg::new("RUN").required(true).help("The folder of a run, or a bundle (.ebb)"))
             .arg(within),
     )
 }
@@ -76,28 +78,49 @@ pub fn main(matches: &ArgMatches) -> u8 {
         screen.remark(&screen.style().error(error));
         code
     };
-    let begun = kept::open(Path::new(&folder)).and_then(|kept| {
-        check(&kept)?;
-        let host = prepare(&kept, Common::of(matches), &bars)?;
-        Ok((kept, host))
-    });
-    let (before, host) = match begun {
+    let (before, host, site) = match begin(&folder, Common::of(matches), &bars) {
         Ok(begun) => begun,
         Err(error) => return refuse(&error, USAGE),
     };
-    let again = match again(&before, host, &screen) {
+    let again = match again(&before, host, &folder, &screen) {
         Ok(again) => again,
         Err(error) => return refuse(&error, FAILED),
     };
     if again.was_stopped {
         return STOPPED;
     }
-    let compared = kept::open(&again.folder)
+    let compared = opened_again(&again.folder, site.as_ref())
         .and_then(|after| Ok((compare::runs(&before, &after, within)?, after)));
     match compared {
         Ok((verdict, after)) => tell(&screen, &before, &after, &verdict, within),
         Err(error) => refuse(&error, FAILED),
     }
+}
+
+/// The run that is to be made again, what it is made in, and the bundle it is from.
+fn begin(name: &str, common: Common, bars: &Bars) -> Result<(Kept, Host, Option<Site>)> {
+    let site = if site::is_bundle(name) {
+        Some(Site::unpack(Bundle::open(Path::new(name))?, name)?)
+    } else {
+        None
+    };
+    let folder = site.as_ref().map_or(PathBuf::from(name), Site::expected);
+    let kept = kept::open(&folder)?;
+    check(&kept)?;
+    let mut host = prepare(&kept, common, bars)?;
+    if let Some(site) = &site {
+        site.settle(&mut host);
+    }
+    Ok((kept, host, site))
+}
+
+/// The run that was made again. One of a bundle speaks of its files as the bundle does.
+fn opened_again(folder: &Path, site: Option<&Site>) -> Result<Kept> {
+    let mut after = kept::open(folder)?;
+    if let Some(site) = site {
+        site.rename(&mut after);
+    }
+    Ok(after)
 }
 
 /// Refuses a run that did not come to its end.
@@ -130,9 +153,8 @@ fn prepare(kept: &Kept, mut common: Common, bars: &Bars) -> Result<Host> {
     let beside = beside.parent().and_then(|folder| real_form(folder).ok());
     // A folder outside is that of another machine, or not this command line's to open.
     host.script_folder = beside.filter(|folder| folder.starts_with(&host.working_folder));
-    let recorded = kept.facts["parameters"].as_object().into_iter().flatten();
-    let recorded = recorded.map(|(name, value)| (name.clone(), typed(value)));
-    host.recorded = RefCell::new(recorded.collect());
+    let recorded = kept.facts["parameters"].as_object().map(typed_parameters);
+    host.recorded = RefCell::new(recorded.unwrap_or_default());
     host.seed.set(kept.facts["first_seed"].as_u64().unwrap_or_default());
     // What was computed before must be computed again.
     host.cache = None;
@@ -145,13 +167,13 @@ struct Again {
     was_stopped: bool,
 }
 
-fn again(before: &Kept, mut host: Host, screen: &Screen) -> Result<Again> {
+fn again(before: &Kept, mut host: Host, name: &str, screen: &Screen) -> Result<Again> {
     let script = before.facts["script"].as_str().unwrap_or("script.rhai").to_string();
     let stem = Path::new(&script).file_stem().unwrap_or_default().to_string_lossy().to_string();
     let roots = host.write_roots();
     let runs = host.working_folder.join("runs");
     let folder = record::free_folder(&roots, &runs, Path::new(&format!("{stem}-again")))?;
-    let command = ["ebb".to_string(), "verify".to_string(), before.folder.display().to_string()];
+    let command = ["ebb".to_string(), "verify".to_string(), name.to_string()];
     let begun =
         Record::begin(&folder, roots.clone(), &script, &before.script, command.to_vec(), &host)?;
     signals::set_last_word(begun.abandoned(&host));

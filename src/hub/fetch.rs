@@ -1,6 +1,6 @@
 //! Files of a repository at a revision, fetched where they are not in the cache yet.
 
-use super::cache::Repository;
+use super::cache::{Repository, is_commit};
 use super::client::{Client, Trouble};
 use super::fetched::Fetched;
 use super::kind::Kind;
@@ -36,6 +36,17 @@ pub trait Wanted {
 impl Request<'_> {
     /// What is wanted, in the cache, and the names of the files.
     pub fn run(&self, wanted: &impl Wanted) -> Result<(Fetched, Vec<String>)> {
+        let name = match self.kind {
+            Kind::Model => self.repository.to_string(),
+            Kind::Data => format!("hf/{}", self.repository),
+        };
+        match self.settings.locked.get(&name).filter(|_| !is_commit(self.revision)) {
+            Some(commit) => Request { revision: commit, ..*self }.run_as_asked(wanted),
+            None => self.run_as_asked(wanted),
+        }
+    }
+
+    fn run_as_asked(&self, wanted: &impl Wanted) -> Result<(Fetched, Vec<String>)> {
         self.control.check()?;
         self.check_names()?;
         self.settings.check(self.repository)?;

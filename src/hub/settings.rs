@@ -1,5 +1,6 @@
 //! What the door tells the Hub client.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
@@ -18,6 +19,8 @@ pub struct Settings {
     pub only: Option<Vec<String>>,
     /// Where torch.hub keeps the checkpoints that it fetched from other places.
     pub checkpoints: Option<PathBuf>,
+    /// Commits that repositories are asked for instead of branches and tags: `org/name`, of data sets `hf/org/name`.
+    pub locked: BTreeMap<String, String>,
 }
 
 impl Settings {

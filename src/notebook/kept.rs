@@ -27,6 +27,8 @@ pub struct Kept {
     pub metrics: Vec<Value>,
     /// What is worth a word: lines that are cut short, for example.
     pub notes: Vec<String>,
+    /// Folders that texts speak of, and what stands for each where runs of other places are compared.
+    pub places: Vec<(String, String)>,
 }
 
 /// What run.json of a folder says.
@@ -78,7 +80,8 @@ pub fn open(folder: &Path) -> Result<Kept> {
     let ran = cells.iter().enumerate().filter_map(|(place, cell)| ran(place, cell, &lines));
     let outcome = Outcome { ran: ran.collect(), error, ..Outcome::default() };
     let metrics = json_lines(folder, METRICS, &mut notes)?.unwrap_or_default();
-    Ok(Kept { folder: folder.to_path_buf(), facts, script, outcome, metrics, notes })
+    let places = places(&facts);
+    Ok(Kept { folder: folder.to_path_buf(), facts, script, outcome, metrics, notes, places })
 }
 
 impl Kept {
@@ -102,8 +105,35 @@ impl Kept {
         let real = Roots::anywhere().find(&self.folder).map(|found| found.path().to_path_buf());
         let real = real.unwrap_or_else(|_| self.folder.clone());
         let text = text.replace(&real.display().to_string(), "RUN");
-        text.replace(&self.folder.display().to_string(), "RUN")
+        let text = text.replace(&self.folder.display().to_string(), "RUN");
+        self.places.iter().fold(text, |text, (place, word)| text.replace(place, word))
     }
+
+    /// The same for all texts of a value, where the runs are of several places.
+    pub fn value_without_place(&self, value: &Value) -> Value {
+        match value {
+            _ if self.places.is_empty() => value.clone(),
+            Value::String(text) => Value::from(self.without_place(text)),
+            Value::Array(values) => {
+                Value::Array(values.iter().map(|value| self.value_without_place(value)).collect())
+            }
+            Value::Object(map) => {
+                let pair = |(name, value): (&String, &Value)| {
+                    (name.clone(), self.value_without_place(value))
+                };
+                Value::Object(map.iter().map(pair).collect())
+            }
+            other => other.clone(),
+        }
+    }
+}
+
+/// Where a run was that is kept in a bundle now: `places` maps folders of the machine it was made on to words.
+fn places(facts: &Value) -> Vec<(String, String)> {
+    let places = facts["places"].as_array().into_iter().flatten();
+    let pair =
+        |place: &Value| Some((place[0].as_str()?.to_string(), place[1].as_str()?.to_string()));
+    places.filter_map(pair).filter(|(place, _)| !place.is_empty()).collect()
 }
 
 /// The lines of the outputs.

@@ -2,6 +2,7 @@
 //! shows it.
 
 pub mod attempts;
+pub mod bundled;
 pub mod cells;
 pub mod compare;
 pub mod history;

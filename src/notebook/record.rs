@@ -263,9 +263,13 @@ impl Record {
             .map(|(name, sha256)| json!({ "name": name, "sha256": sha256 }))
             .collect();
         let error = outcome.and_then(|outcome| outcome.error.as_deref());
+        let library = host.library.iter().map(|folder| folder.display().to_string());
+        let library: Vec<String> = library.collect();
         json!({
             "script": self.script_name,
             "script_sha256": self.script_sha256,
+            "working_folder": host.working_folder.display().to_string(),
+            "library": library,
             "command": self.command,
             "status": status,
             "parameters": parameters,

@@ -33,7 +33,10 @@ pub fn compare(before: &Kept, after: &Kept, within: f64, verdict: &mut Verdict) 
             verdict.differences.push(difference);
         }
     }
-    let message = |kept: &Kept| kept.outcome.error.as_ref().map(|error| error.message.clone());
+    let message = |kept: &Kept| {
+        let error = kept.outcome.error.as_ref();
+        error.map(|error| kept.without_place(&error.message))
+    };
     let (one, other) = (message(before), message(after));
     if one != other {
         let said = |message: Option<String>| message.unwrap_or_else(|| "none".to_string());

@@ -24,7 +24,10 @@ pub use self::values::{first, same};
 pub fn runs(before: &Kept, after: &Kept, within: f64) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     cells::compare(before, after, within, &mut verdict)?;
-    let list = |kept: &Kept, name: &str| kept.facts[name].as_array().cloned().unwrap_or_default();
+    let list = |kept: &Kept, name: &str| -> Vec<Value> {
+        let values = kept.facts[name].as_array().into_iter().flatten();
+        values.map(|value| kept.value_without_place(value)).collect()
+    };
     verdict.counts.metrics = before.metrics.len().max(after.metrics.len());
     let metrics = lists("metrics line", &before.metrics, &after.metrics, within);
     let (one, other) = (list(before, "finetunings"), list(after, "finetunings"));

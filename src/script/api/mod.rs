@@ -28,6 +28,7 @@ mod several;
 pub mod texts;
 pub mod tokenizer;
 mod tokens;
+mod told;
 pub mod toxicity;
 mod train;
 

@@ -11,6 +11,7 @@ use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 use super::frame::Frame;
 use super::tokenizer::{TokenizerFile, register_tokenizer};
 use super::tokens::{ids_array, prompt_ids, token_ids};
+use super::told;
 use crate::aside::aside;
 use crate::doorway::Found;
 use crate::error::{Context, Error, Result};
@@ -223,7 +224,7 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
     let hub = host.hub_settings();
     let model = load::open(source, folder.as_deref(), &settings, &hub);
     let model = lost::model(host, source, model)?;
-    host.tell(Event::Input { name: source.to_string(), sha256: model.lineage().sha256.clone() });
+    told::model(host, source, folder.as_deref(), &model);
     if model.config().to_json("float32").get("auto_map").is_some() {
         host.tell(Event::Note(format!(
             "load_model: {source} names code of its own (auto_map), which is not run: it is computed as a {}",

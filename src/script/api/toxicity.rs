@@ -8,6 +8,7 @@ use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::frame::Frame;
 use super::texts;
+use super::told;
 use crate::error::{Context, Error, Result};
 use crate::model::load::shortened;
 use crate::script::convert;
@@ -107,7 +108,8 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Scorer> {
     };
     let hub = host.hub_settings();
     let made = toxicity::open(source, place.as_deref(), &settings, &hub)?;
-    host.tell(Event::Input { name: source.to_string(), sha256: Some(made.sha256().to_string()) });
+    let name = told::with_commit(source, made.source());
+    host.tell(Event::Input { name, sha256: Some(made.sha256().to_string()) });
     if !made.unused().is_empty() {
         host.tell(Event::Note(format!(
             "load_detoxify: the files hold tensors that the classifier does not use: {}",
