@@ -5,6 +5,7 @@
 
 mod arguments;
 mod check;
+mod doc;
 mod draw;
 mod environment;
 mod evaluate;
@@ -75,6 +76,7 @@ fn program() -> Command {
         verify::command(),
         runs::command(),
         kernel::command(),
+        doc::command(),
     ];
     arguments::program().subcommands(others)
 }
@@ -88,6 +90,7 @@ fn open(words: &[String]) -> u8 {
         {
             Ok(matches) => match matches.subcommand() {
                 Some(("kernel", options)) => kernel::main(options),
+                Some(("doc", options)) => doc::main(options, program()),
                 Some(("new", options)) => new::main(options),
                 Some(("check", options)) => check::main(options),
                 Some(("import", options)) => import::main(options),
