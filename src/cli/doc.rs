@@ -187,7 +187,10 @@ fn manual(mut program: Command) -> Result<Vec<(String, Vec<u8>)>> {
         let inner = inner.map(|inner| (format!("{name}-{}", inner.get_name()), inner.clone()));
         waiting.extend(inner);
         let file = format!("{name}.1");
-        let page = clap_mangen::Man::new(command.name(name.clone())).title(name).manual("ebb");
+        let page = clap_mangen::Man::new(command.name(name.clone()))
+            .title(name)
+            .source(concat!("ebb ", env!("CARGO_PKG_VERSION")))
+            .manual("ebb");
         let mut bytes = Vec::new();
         page.render(&mut bytes).map_err(|error| Error::io("write", &file, error))?;
         pages.push((file, bytes));

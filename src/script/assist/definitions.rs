@@ -82,7 +82,9 @@ fn definition(entry: &Entry) -> String {
     let receiver = receiver(entry).map(|(name, kind)| format!("{name}: {kind}"));
     let parameters: Vec<String> =
         receiver.into_iter().chain(parameters(&entry.parameters)).collect();
-    let gives = entry.gives.as_deref().map_or("?".to_string(), type_name);
+    // A form that does not say what it gives may give something else than its neighbours.
+    let is_told = entry.form.contains("->") || ["Frame", "Expr"].contains(&entry.on.as_str());
+    let gives = entry.gives.as_deref().filter(|_| is_told).map_or("?".to_string(), type_name);
     format!("fn {}({}) -> {gives};", entry.name, parameters.join(", "))
 }
 
@@ -114,6 +116,7 @@ fn parameters(text: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for part in parts(text) {
         let (word, kind) = match part.chars().next() {
+            Some('#') if part.contains(':') => ("map", "Map"),
             Some('#') => ("opts", "Map"),
             Some('|') => ("closure", "FnPtr"),
             Some('[') => ("columns", "Array"),

@@ -126,19 +126,20 @@ fn function(record: &Record, all: &[Entry]) -> Function {
     }
 }
 
-/// What a record speaks of, what speaks of it, and its neighbours of the same type.
+/// What a record speaks of, what speaks of it, and its neighbours in the topic.
 fn near(record: &Record, all: &[Entry]) -> Vec<String> {
     let mut found: Vec<&str> = spoken_of(record, all);
     let speaks = |other: &&Record| spoken_of(other, all).contains(&record.name);
     found.extend(api::all().filter(speaks).map(|other| other.name));
     let owner = entries::owner(record);
-    let family: Vec<&str> = topics::of(record)
-        .map(records)
-        .unwrap_or_default()
-        .iter()
-        .filter(|other| entries::owner(other) == owner)
-        .map(|other| other.name)
-        .collect();
+    let of_topic = topics::of(record).map(records).unwrap_or_default();
+    let is_like = |other: &&&Record| entries::owner(other) == owner;
+    let alike: Vec<&str> = of_topic.iter().filter(is_like).map(|other| other.name).collect();
+    // One that is alone of its type has its neighbours in the topic.
+    let family = match alike.len() {
+        1 => of_topic.iter().map(|other| other.name).collect(),
+        _ => alike,
+    };
     if let Some(place) = family.iter().position(|name| *name == record.name) {
         found.extend(place.checked_sub(1).and_then(|before| family.get(before)).copied());
         found.extend(family.get(place + 1).copied());
