@@ -303,6 +303,8 @@ fn definition_files_are_read_by_the_language_and_hold_every_function() {
     assert!(ours.contains("fn select(f: Frame, ...expr: ?) -> Frame;"), "{ours}");
     assert!(ours.contains("fn finetune(m: Model, data: ?, opts: Map) -> Model;"));
     assert!(ours.contains("op +(Expr, ?) -> Expr;"));
+    assert!(ours.contains("fn frame(map: Map) -> Frame;"));
+    assert!(ours.contains("fn min(a: ?, b: ?) -> ?;"), "a form that does not say what it gives");
     assert!(ours.contains("/// - `steps` (whole number"));
     for record in api::all() {
         assert!(ours.contains(&format!("/// {}.\n", record.summary)), "{}", record.name);

@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
 use super::arguments;
-use super::exit::{DONE, FAILED};
+use super::exit::{DONE, FAILED, STOPPED};
 use super::progress::Bars;
 use super::screen::{Screen, Stream};
 use super::signals;
@@ -52,7 +52,7 @@ pub fn main(matches: &ArgMatches, program: Command) -> u8 {
         Ok(()) => DONE,
         Err(error) => {
             screen.remark(&screen.style().error(&error));
-            FAILED
+            if matches!(error, Error::Interrupted) { STOPPED } else { FAILED }
         }
     }
 }

@@ -88,8 +88,7 @@ impl Writer {
             let function = &entry.function;
             let all = std::iter::once(&function.name).chain(&function.others);
             for name in all {
-                let short = name.rsplit('.').next().unwrap_or(name).to_string();
-                for word in BTreeSet::from([name.clone(), short]) {
+                for word in words(name) {
                     let meant = names.entry(word).or_insert_with(|| Some(function.name.clone()));
                     if meant.as_ref().is_some_and(|meant| *meant != function.name) {
                         *meant = None;
@@ -230,6 +229,17 @@ impl Writer {
     }
 }
 
+/// What prose calls a function: "Frame.select" or "select", "bbq::split".
+fn words(name: &str) -> BTreeSet<String> {
+    match name.strip_prefix("std/") {
+        Some(rest) => BTreeSet::from([rest.replacen('.', "::", 1)]),
+        None => {
+            let short = name.rsplit('.').next().unwrap_or(name);
+            BTreeSet::from([name.to_string(), short.to_string()])
+        }
+    }
+}
+
 /// What a function is found by: its names, its summary, its options.
 fn found_by(entry: &Entry) -> String {
     let function = &entry.function;
@@ -264,7 +274,7 @@ fn shown(items: &[Item]) -> String {
         Item::Note(text) => items::note(&format!("Note: {text}")),
         Item::Output(Output::Markdown(text)) => prose(text),
         Item::Output(Output::Table(rows)) => table(rows, &escape(&rows.caption)),
-        Item::Output(Output::Chart(chart)) => items::chart(chart, &escape(&chart.title)),
+        Item::Output(Output::Chart(chart)) => items::chart(chart, ""),
     };
     format!("<div class=\"shown\">\n{}</div>\n", cut(items).iter().map(item).collect::<String>())
 }
