@@ -32,7 +32,11 @@ pub const TOPICS: &[Topic] = &[
     topic!("expressions", "Expressions", &["col", "lit", "len", "when", "template", "Expr.*"]),
     topic!("models", "Models", &["load_model", "new_model", "train_tokenizer", "Model.*"]),
     topic!("finetuning", "Finetuning", &["Model.finetune", "Model.log"]),
-    topic!("generation", "Generation", &["Model.generate", "Model.chat", "Model.chat_prompt"]),
+    topic!(
+        "generation",
+        "Generation",
+        &["Model.generate", "Model.chat", "Model.chat_prompt", "Model.conversation"]
+    ),
     topic!("scores", "Scores", SCORES),
     topic!("charts", "Charts", &["plot", "Plot.*"]),
     topic!("toxicity", "Toxicity", &["load_detoxify", "train_classifier", "Scorer.*"]),
