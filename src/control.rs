@@ -216,6 +216,11 @@ impl Control {
         Self::new(Arc::new(Silent), Arc::new(AtomicBool::new(false)))
     }
 
+    /// The same wish to stop, and no progress.
+    pub fn quietly(&self) -> Self {
+        Self::new(Arc::new(Silent), self.stop.clone())
+    }
+
     pub fn begin(&self, label: &str, total: u64, unit: &str) -> Box<dyn Task> {
         self.progress.begin(label, total, unit)
     }

@@ -9,6 +9,7 @@ mod cached;
 mod chat;
 mod classifiers;
 mod command_line;
+mod doc;
 mod errors;
 mod examples;
 mod expressions;

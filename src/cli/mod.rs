@@ -6,6 +6,7 @@
 mod arguments;
 mod bundle;
 mod check;
+mod doc;
 mod draw;
 mod environment;
 mod evaluate;
@@ -78,6 +79,7 @@ fn program() -> Command {
         bundle::command(),
         runs::command(),
         kernel::command(),
+        doc::command(),
     ];
     arguments::program().subcommands(others)
 }
@@ -92,6 +94,7 @@ fn open(words: &[String]) -> u8 {
         {
             Ok(matches) => match matches.subcommand() {
                 Some(("kernel", options)) => kernel::main(options),
+                Some(("doc", options)) => doc::main(options, program()),
                 Some(("new", options)) => new::main(options),
                 Some(("check", options)) => check::main(options),
                 Some(("import", options)) => import::main(options),

@@ -13,6 +13,7 @@ pub mod outcome;
 mod outputs;
 pub mod prose;
 pub mod record;
+pub mod reference;
 pub mod report;
 pub mod runner;
 pub mod sweep;

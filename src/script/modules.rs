@@ -131,6 +131,11 @@ pub fn plain(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
+/// The guide to the standard library, in Markdown.
+pub fn guide() -> &'static str {
+    STANDARD.get_file("README.md").and_then(|file| file.contents_utf8()).unwrap_or_default()
+}
+
 /// "std/bbq", "std/mixture", …
 pub fn standard_names() -> Vec<String> {
     let pages = STANDARD.files().map(|file| file.path());

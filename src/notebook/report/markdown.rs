@@ -82,7 +82,7 @@ impl Pages {
 }
 
 /// A block of code, within a fence that is longer than any in it.
-fn fenced(text: &str, language: &str) -> String {
+pub fn fenced(text: &str, language: &str) -> String {
     let text = printable(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
@@ -90,7 +90,7 @@ fn fenced(text: &str, language: &str) -> String {
 }
 
 /// A text on one line in which no sign is markup.
-fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     let mut out = String::new();
     for character in one_line(text).chars() {
         match character {
@@ -107,7 +107,8 @@ fn literal(text: &str) -> String {
     out
 }
 
-fn table(table: &Table) -> String {
+/// A table, its caption below it.
+pub fn table(table: &Table) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let heads = table.columns.iter().map(|column| literal(&column.name)).collect();
     let rules = table.columns.iter().map(|column| if column.numeric { "---:" } else { "---" });

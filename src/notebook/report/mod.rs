@@ -1,13 +1,13 @@
 //! Reports of a run, one file per format.
 
-mod code;
+pub mod code;
 pub mod cut;
-mod escape;
+pub mod escape;
 mod fragment;
 pub mod html;
 pub mod markdown;
 pub mod media;
 pub mod notebook;
-mod text;
+pub mod text;
 pub mod timing;
 mod title;

@@ -5,7 +5,9 @@ use super::candidates::modules;
 use super::entries::{self, Entry, entries};
 use super::keys;
 use super::pages::{Own, Page};
+use super::reference::{records as of_topic, spoken_of};
 use super::tokens::LANGUAGE;
+use super::topics::{self, TOPICS};
 use super::view::{View, columns};
 use crate::display::Output;
 use crate::error::nearest;
@@ -29,7 +31,12 @@ All of one kind: `help("Frame")`, `help("Expr")`, `help("Model")`, `help("Scorer
 
 /// Where to begin.
 pub fn tour() -> Output {
-    Output::Markdown(TOUR.to_string())
+    Output::Markdown(tour_text())
+}
+
+fn tour_text() -> String {
+    let names: Vec<String> = TOPICS.iter().map(|topic| format!("`?{}`", topic.name)).collect();
+    format!("{TOUR}To read first: {}.\n", names.join(", "))
 }
 
 /// Help on a name as it is typed: "finetune", "m0.finetune", "Frame.select", "bbq::rows", "std/bbq". An empty one gives the tour.
@@ -50,7 +57,7 @@ pub fn asked(line: &str) -> Option<&str> {
 fn text(view: &View, name: &str) -> String {
     let all = entries();
     match name {
-        "" => return TOUR.to_string(),
+        "" => return tour_text(),
         "functions" => return functions(&all),
         "modules" => return list_of_modules(view),
         _ => {}
@@ -86,7 +93,7 @@ fn of_word(view: &View, name: &str, all: &[Entry]) -> Option<String> {
     if let Some((path, page)) = view.page(name.trim_start_matches("std/")) {
         return Some(module_page(&path, &page));
     }
-    let of_kind = kind_page(name, all);
+    let of_kind = kind_page(name, all).or_else(|| topic_page(name));
     of_kind.or_else(|| option_page(name, all)).or_else(|| builtin(view, name))
 }
 
@@ -117,14 +124,7 @@ fn record_page(record: &Record, all: &[Entry]) -> String {
         page.push_str(&format!("\nOptions:\n\n{}", keys::table(record.all_options())));
     }
     page.push_str(&format!("\nExample:\n\n{}", indented(record.example)));
-    let said = std::iter::once(record.doc).chain(record.all_options().map(|option| option.meaning));
-    let others: Vec<&str> = said.flat_map(|said| said.split('`').skip(1).step_by(2)).collect();
-    let is_other =
-        |entry: &&Entry| others.contains(&entry.name.as_str()) && entry.record.name != record.name;
-    let mut see: Vec<String> =
-        all.iter().filter(is_other).map(|entry| format!("`{}`", entry.record.name)).collect();
-    see.sort();
-    see.dedup();
+    let see: Vec<String> = spoken_of(record, all).iter().map(|name| format!("`{name}`")).collect();
     if !see.is_empty() {
         page.push_str(&format!("\nSee also: {}.\n", see.join(", ")));
     }
@@ -158,6 +158,19 @@ fn module_page(path: &str, page: &Page) -> String {
         .iter()
         .map(|own| format!("- `{alias}::{}`: {}\n", own.form(), own.summary()));
     format!("# {path}\n\n{}\n\n{import}\n{}", page.doc, lines.collect::<String>())
+}
+
+/// A topic: what one reads before any function, and its functions.
+fn topic_page(name: &str) -> Option<String> {
+    let topic = topics::named(name)?;
+    let line = |record: &&'static Record| format!("- `{}`: {}\n", record.name, record.summary);
+    let lines: String = of_topic(topic).iter().map(line).collect();
+    let more = if lines.is_empty() {
+        "`help(\"modules\")` lists the modules.\n".to_string()
+    } else {
+        lines
+    };
+    Some(format!("# {}\n\n{}\n{more}", topic.title, topic.page))
 }
 
 /// Everything that can be called on a kind of value.

@@ -5,13 +5,16 @@
 
 mod candidates;
 pub mod complete;
+pub mod definitions;
 pub mod entries;
 pub mod help;
 pub mod keys;
 mod kinds;
 mod pages;
+pub mod reference;
 mod strings;
 pub mod tokens;
+pub mod topics;
 mod view;
 
 pub use candidates::{Candidates, Item};

@@ -27,6 +27,24 @@ impl Own {
     }
 }
 
+impl Own {
+    /// The doc's first sentence without its full stop, and what comes after it.
+    pub fn told(&self) -> (String, String) {
+        let first = self.doc.split("\n\n").next().unwrap_or_default();
+        let flat = first.replace('\n', " ");
+        let end = flat.find(". ").map_or(first.len(), |at| at + 1);
+        let (summary, _) = flat.split_at(end);
+        let rest = self.doc.get(end..).unwrap_or_default().trim_start_matches([' ', '\n']);
+        // Code that follows at once keeps the spaces that make it code.
+        let code = if self.doc.get(end..).is_some_and(|text| text.starts_with("\n\n    ")) {
+            "    "
+        } else {
+            ""
+        };
+        (summary.trim_end_matches('.').to_string(), format!("{code}{rest}"))
+    }
+}
+
 /// A module's page.
 #[derive(Clone, Debug, Default)]
 pub struct Page {

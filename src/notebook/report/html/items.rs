@@ -50,15 +50,18 @@ fn caption(kind: &str, number: usize, text: &str) -> String {
     format!("<b>{kind} {number}</b>{point}{}", escape(text))
 }
 
-fn pre(text: &str) -> String {
+/// Text as it stands.
+pub fn pre(text: &str) -> String {
     format!("<pre class=\"text\">{}</pre>\n", escape(text))
 }
 
-fn note(text: &str) -> String {
+/// A remark.
+pub fn note(text: &str) -> String {
     format!("<p class=\"note\">{}</p>\n", escape(text))
 }
 
-fn chart(chart: &Chart, caption: &str) -> String {
+/// A chart as a drawing.
+pub fn chart(chart: &Chart, caption: &str) -> String {
     match chart.to_svg(CHART.0, CHART.1) {
         Ok(drawing) => format!(
             "<figure class=\"chart\">\n{drawing}\n<figcaption>{caption}</figcaption>\n</figure>\n"

@@ -4,10 +4,10 @@
 
 mod cells;
 mod facts;
-mod items;
-mod prose;
-mod script;
-mod tables;
+pub mod items;
+pub mod prose;
+pub mod script;
+pub mod tables;
 
 use serde_json::Value;
 
@@ -23,7 +23,8 @@ pub use self::items::CHART;
 
 /// The page of a run under way looks by itself whether there is more to see.
 const AGAIN: &str = "<meta http-equiv=\"refresh\" content=\"5\">\n";
-const STYLE: &str = include_str!("style.css");
+/// The looks of every page.
+pub const STYLE: &str = include_str!("style.css");
 
 /// The page. `facts` is what run.json says.
 pub fn page(outcome: &Outcome, facts: &Value) -> String {
@@ -48,7 +49,7 @@ pub fn page(outcome: &Outcome, facts: &Value) -> String {
          content=\"width=device-width, initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n{}\
          <title>{}</title>\n<style>\n{STYLE}{columns}</style>\n</head>\n<body>\n<main>\n{body}</main>\n\
          <script>{}</script>\n</body>\n</html>\n",
-        script::policy(),
+        script::policy(script::SCRIPT),
         if facts["running"].is_null() { "" } else { AGAIN },
         escape(&title),
         script::SCRIPT

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 pub const SCRIPT: &str = include_str!("page.js");
 
 /// The Content-Security-Policy: nothing is loaded, and only the script with this very text runs.
-pub fn policy() -> String {
-    let hash = STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
+pub fn policy(script: &str) -> String {
+    let hash = STANDARD.encode(Sha256::digest(script.as_bytes()));
     format!(
         "default-src 'none'; script-src 'sha256-{hash}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
          form-action 'none'"
