@@ -150,7 +150,7 @@ pub fn asked(
     })
 }
 
-/// What is permitted, and the device, as words of a command line.
+/// What is permitted, the limits of a run and the device, as words of a command line.
 pub fn shared(common: &Common) -> Vec<String> {
     let mut words = vec![format!("--device={}", common.device)];
     if common.offline {
@@ -159,10 +159,14 @@ pub fn shared(common: &Common) -> Vec<String> {
     let lists = [
         ("allow-read", &common.allow_read),
         ("allow-write", &common.allow_write),
+        ("allow-hub", &common.allow_hub),
         ("library", &common.library),
     ];
     for (name, paths) in lists {
         words.extend(paths.iter().map(|path| format!("--{name}={path}")));
     }
+    words.extend(common.time.map(|time| format!("--max-time={}", time.as_secs_f64())));
+    words.extend(common.operations.map(|count| format!("--max-operations={count}")));
+    words.extend(common.calls.map(|count| format!("--max-depth={count}")));
     words
 }
