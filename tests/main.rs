@@ -6,6 +6,7 @@ mod adapters;
 mod arrays;
 mod cached;
 mod chat;
+mod check;
 mod classifiers;
 mod command_line;
 mod errors;

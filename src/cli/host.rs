@@ -55,6 +55,12 @@ pub fn host(common: &Common, bars: &Bars) -> Result<Host> {
     })
 }
 
+/// The folder that a script stands in, where its own modules are looked for first.
+pub fn script_folder(host: &Host, script: &str) -> Option<PathBuf> {
+    let folder = Path::new(script).parent()?;
+    host.working_folder.join(folder).canonicalize().ok()
+}
+
 fn existing(path: &str) -> Result<PathBuf> {
     Path::new(path).canonicalize().map_err(|error| Error::io("read", path, error))
 }

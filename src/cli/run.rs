@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::arguments::{self, Run};
 use super::exit::{DONE, FAILED, STOPPED, USAGE, show_usage};
-use super::host::{host, listen};
+use super::host::{host, listen, script_folder};
 use super::progress::Bars;
 use super::report;
 use super::screen::{Screen, Stream};
@@ -107,9 +107,7 @@ fn start(script: &Script, asked: Run, words: &[String]) -> u8 {
 
 fn prepare(script: &Script, asked: &Run, bars: &Bars) -> Result<Host> {
     let mut host = host(&asked.common, bars)?;
-    let folder = Path::new(&script.name).parent();
-    host.script_folder =
-        folder.and_then(|folder| host.working_folder.join(folder).canonicalize().ok());
+    host.script_folder = script_folder(&host, &script.name);
     host.given = RefCell::new(asked.given.clone());
     host.seed.set(asked.seed.unwrap_or(0));
     Ok(host)
