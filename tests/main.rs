@@ -7,6 +7,7 @@ mod arrays;
 mod bundles;
 mod cached;
 mod chat;
+mod check;
 mod classifiers;
 mod command_line;
 mod doc;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{self, Check};
 use super::exit::{DONE, FAILED, USAGE, show_usage};
-use super::host::host;
+use super::host::{host, script_folder};
 use super::progress::Bars;
 use super::screen::{Screen, Stream};
 use crate::display::{Column, Table};
@@ -60,8 +60,12 @@ pub fn main(matches: &ArgMatches) -> u8 {
     let cells = cells::split(&text);
     // A script whose parameters cannot be read is checked without any.
     let declared = parameters::find(&name, &text, &code(&cells));
-    let reads = declared.is_ok();
-    let declared = declared.unwrap_or_default();
+    let unusable = declared
+        .as_ref()
+        .ok()
+        .and_then(|declared| parameters::unusable_name(declared, &arguments::own_names()));
+    let reads = declared.is_ok() && unusable.is_none();
+    let declared = declared.ok().filter(|_| reads).unwrap_or_default();
     let asked = match Check::read(&name, &cells, &declared, &words, reads) {
         Ok(asked) => asked,
         Err(error) => return show_usage(&error),
@@ -70,12 +74,9 @@ pub fn main(matches: &ArgMatches) -> u8 {
         Ok(host) => host,
         Err(error) => return refuse(&errors, &error),
     };
-    let folder = Path::new(&name).parent();
-    host.script_folder =
-        folder.and_then(|folder| host.working_folder.join(folder).canonicalize().ok());
+    host.script_folder = script_folder(&host, &name);
     host.given = asked.given.clone().into();
     let mut found = check::check(&Rc::new(host), &name, &text, &parts(&cells));
-    let unusable = parameters::unusable_name(&declared, &arguments::own_names());
     if let Some((line, message)) = unusable {
         found.problems.push(ScriptError::at_line(&name, &text, line, message));
     }
@@ -108,24 +109,20 @@ fn code(cells: &[Cell]) -> Vec<Code<'_>> {
 }
 
 fn parts(cells: &[Cell]) -> Vec<Part<'_>> {
-    let part = |cell: &'_ Cell| match &cell.content {
-        Content::Code(_) => None,
-        Content::Prose(text) => Some(Part::Prose {
-            lines_before: cell.lines_before,
-            names: prose::fill(text, |_| None).unknown,
-        }),
-    };
-    let code = |cell: &'_ Cell| cell.lines_before;
-    cells
-        .iter()
-        .map(|cell| match cell.code() {
-            Some(text) => Part::Code { lines_before: code(cell), text },
-            None => part(cell).unwrap_or(Part::Prose { lines_before: 0, names: Vec::new() }),
-        })
-        .collect()
+    cells.iter().map(part).collect()
 }
 
-/// Problems on standard error, and what the script reaches for on standard output.
+fn part(cell: &Cell) -> Part<'_> {
+    let lines_before = cell.lines_before;
+    match &cell.content {
+        Content::Code(text) => Part::Code { lines_before, text },
+        Content::Prose(text) => {
+            Part::Prose { lines_before, names: prose::fill(text, |_| None).unknown }
+        }
+    }
+}
+
+/// What is wrong, then what the script reaches for, and the verdict at the end.
 fn say(name: &str, found: &Found) -> Result<()> {
     let screen = Screen::new(Stream::Out, Bars::new());
     let style = screen.style();
@@ -138,13 +135,13 @@ fn say(name: &str, found: &Found) -> Result<()> {
     for (title, roles) in SECTIONS {
         let uses: Vec<&Use> = found.uses.iter().filter(|used| used.role == roles).collect();
         if !uses.is_empty() {
-            screen.write(&format!("{}\n{}\n", style.dim(title), style.table(&table(name, &uses))));
+            screen.write(&format!("{}\n{}", style.dim(title), style.table(&table(name, &uses))));
         }
     }
     let fetched: Vec<&Use> = found.uses.iter().filter(|used| used.hub.is_some()).collect();
     if !fetched.is_empty() {
         let table = style.table(&fetches(&fetched));
-        screen.write(&format!("{}\n{table}\n", style.dim("── fetched from the Hub")));
+        screen.write(&format!("{}\n{table}", style.dim("── fetched from the Hub")));
     }
     let count =
         |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
@@ -173,9 +170,10 @@ fn table(script: &str, uses: &[&Use]) -> Table {
             (Some(what), None) => what.clone(),
             (None, _) => "decided when run".to_string(),
         };
-        let line = match used.file == script {
-            true => used.line.to_string(),
-            false => format!("{}:{}", used.file, used.line),
+        let line = if used.file == script {
+            used.line.to_string()
+        } else {
+            format!("{}:{}", used.file, used.line)
         };
         vec![Some(what), Some(used.call.clone()), Some(line), Some(state(used))]
     };

@@ -64,6 +64,12 @@ pub fn here() -> Result<PathBuf> {
         .map_err(|error| Error::io("read", ".", error))
 }
 
+/// The folder that a script stands in, where its own modules are looked for first.
+pub fn script_folder(host: &Host, script: &str) -> Option<PathBuf> {
+    let folder = Path::new(script).parent()?;
+    host.working_folder.join(folder).canonicalize().ok()
+}
+
 fn existing(path: &str) -> Result<PathBuf> {
     Path::new(path).canonicalize().map_err(|error| Error::io("read", path, error))
 }

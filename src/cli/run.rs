@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::arguments::{self, Run};
 use super::exit::{DONE, FAILED, STOPPED, USAGE, show_usage};
-use super::host::{here, host, listen, meant};
+use super::host::{here, host, listen, meant, script_folder};
 use super::progress::Bars;
 use super::report;
 use super::resume::{self, Resumed, typed_parameters};
@@ -233,9 +233,7 @@ fn prepare(
         host.seed.set(asked.seed.unwrap_or(host.seed.get()));
         return Ok(host);
     }
-    let folder = Path::new(&script.name).parent();
-    host.script_folder =
-        folder.and_then(|folder| host.working_folder.join(folder).canonicalize().ok());
+    host.script_folder = script_folder(&host, &script.name);
     host.given = RefCell::new(asked.given.clone());
     host.seed.set(asked.seed.or(resumed.map(|resumed| resumed.seed)).unwrap_or(0));
     if let Some(resumed) = resumed {

@@ -58,7 +58,8 @@ pub fn function(context: &mut Context, scopes: &Scopes, met: &Call) {
     if holds_closure && (context.is_own(name) || context.surface.has(name)) {
         return context.refuse(met.place, calls::ambiguous(name));
     }
-    if context.own_takes(name, met.count(), met.cell) {
+    let may_be_own = context.is_blind && !context.surface.has(name);
+    if may_be_own || context.own_takes(name, met.count(), met.cell) {
         return;
     }
     let first = met.kinds.first().copied().flatten();
@@ -80,7 +81,8 @@ pub fn method(context: &mut Context, scopes: &Scopes, on: Kind, met: &Call) {
     // A map may have a closure under any key.
     let on = on.filter(|kind| *kind != "Map");
     let is_key = on.is_none() && context.keys.contains(name);
-    if own || is_key {
+    let may_be_own = context.is_blind && !context.surface.has(name);
+    if own || is_key || may_be_own {
         return;
     }
     if !context.surface.takes(name, count + 1, on) {

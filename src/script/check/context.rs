@@ -84,6 +84,8 @@ pub struct Context<'a> {
     /// Paths that the script asks for with `exists`.
     pub asked: HashSet<String>,
     pub reaches: Vec<Reached>,
+    /// A cell could not be read: what it would have declared is not known.
+    pub is_blind: bool,
     pub found: Found,
     told: HashSet<(Place, String)>,
     unknown: HashSet<String>,
@@ -110,6 +112,7 @@ impl<'a> Context<'a> {
             imports: HashMap::new(),
             asked: HashSet::new(),
             reaches: Vec::new(),
+            is_blind: false,
             found: Found::default(),
             told: HashSet::new(),
             unknown: HashSet::new(),
@@ -155,7 +158,7 @@ impl<'a> Context<'a> {
 
     /// Notes a variable that there is not, the first time.
     pub fn unknown_variable(&mut self, name: &str, place: Place, scopes: &Scopes) {
-        if self.unknown.insert(name.to_string()) {
+        if !self.is_blind && self.unknown.insert(name.to_string()) {
             let error = EvalAltResult::ErrorVariableNotFound(name.to_string(), place.position());
             self.problem(place, &error, scopes);
         }

@@ -65,7 +65,7 @@ pub fn check(host: &Rc<Host>, name: &str, text: &str, parts: &[Part]) -> Found {
         found.uses.extend(inner.uses);
         waiting.extend(further);
     }
-    found.uses.sort_by(|a, b| (a.role, a.file != name).cmp(&(b.role, b.file != name)));
+    found.uses.sort_by_key(|used| (used.role, used.file != name));
     found
 }
 
@@ -103,7 +103,10 @@ impl<'a> Desk<'a> {
                 }
                 (_, Some(cell)) => walk(&mut context, &mut scopes, cell, number),
                 // What a cell with an error would have declared is not known.
-                (_, None) => break,
+                (_, None) => {
+                    context.is_blind = true;
+                    scopes.forget();
+                }
             }
         }
         settle::settle(&mut context);
@@ -242,9 +245,9 @@ fn prose(context: &mut Context, scopes: &Scopes, lines_before: usize, names: &[S
         };
         let line = behind.map(|(number, line)| (number + 1, line)).find(|(_, line)| asks(line));
         let (line, text) = line.unwrap_or((lines_before + 1, ""));
-        let column = text.split_once("{{").and_then(|(before, rest)| {
+        let column = text.split_once("{{").map(|(before, rest)| {
             let blanks = rest.chars().take_while(|character| character.is_whitespace()).count();
-            Some(before.chars().count() + 2 + blanks + 1)
+            before.chars().count() + 2 + blanks + 1
         });
         context.warn(
             Place { line, column },

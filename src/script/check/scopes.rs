@@ -51,6 +51,13 @@ impl Scopes {
         &self.variables
     }
 
+    /// Nothing more is known of what variables hold.
+    pub fn forget(&mut self) {
+        for variable in &mut self.variables {
+            (variable.kind, variable.text) = (None, None);
+        }
+    }
+
     pub fn begin_block(&self) -> Mark {
         Mark { count: self.variables.len(), floor: self.floor }
     }

@@ -131,12 +131,13 @@ impl<'w> Walk<'w, '_> {
                 parts.iter().for_each(|part| self.expression(part));
             }
             Expr::Map(parts, _) => parts.0.iter().for_each(|(_, value)| self.expression(value)),
-            Expr::Variable(variable, _, at) => match variable.2.is_empty() {
-                true => self.variable(&variable.1, *at),
-                false => {
-                    calls::module_variable(self.context, &variable.2, &variable.1, self.place(*at))
-                }
-            },
+            Expr::Variable(variable, _, at) if variable.2.is_empty() => {
+                self.variable(&variable.1, *at);
+            }
+            Expr::Variable(variable, _, at) => {
+                let place = self.place(*at);
+                calls::module_variable(self.context, &variable.2, &variable.1, place);
+            }
             Expr::Stmt(block) if is_closure(block.statements()) => {
                 self.capturing(block.statements())
             }
