@@ -446,8 +446,15 @@ fn no_process_is_started_and_no_code_is_loaded_anywhere_in_the_program() {
             if path.extension().is_none_or(|ending| ending != "rs") {
                 continue;
             }
+            // A sweep starts this same program, as whoever types it asks; no script can.
+            if path.parent().unwrap().ends_with("cli/sweep") {
+                continue;
+            }
             for word in [
                 "process::Command",
+                "process::{",
+                "Command as ",
+                "CommandExt",
                 "libc::fork",
                 "libc::exec",
                 "posix_spawn",

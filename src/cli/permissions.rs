@@ -148,6 +148,16 @@ pub struct Common {
 }
 
 impl Common {
+    /// The words that hand on what narrows a run, to a program that runs it in its place.
+    pub fn narrowing(&self) -> Vec<String> {
+        let hub = self.allow_hub.iter().map(|repository| format!("--allow-hub={repository}"));
+        let time = self.time.map(|time| format!("--max-time={}s", time.as_secs_f64()));
+        let operations = self.operations.map(|most| format!("--max-operations={most}"));
+        let calls = self.calls.map(|most| format!("--max-depth={most}"));
+        let offline = self.offline.then(|| "--offline".to_string());
+        hub.chain(time).chain(operations).chain(calls).chain(offline).collect()
+    }
+
     pub fn of(matches: &ArgMatches) -> Self {
         let list = |name: &str| -> Vec<String> {
             let values = matches.get_many::<String>(name);

@@ -61,7 +61,8 @@ pub fn read(folder: &str) -> Result<Resumed> {
     let script = facts["script"].as_str().unwrap_or(SCRIPT).to_string();
     let before = Roots::below(&folder).text(&folder.join(SCRIPT))?;
     let mut notes = Vec::new();
-    let text = match Roots::anywhere().text(Path::new(&script)) {
+    // A record may come from a stranger, and names no file outside the folder that this is called in.
+    let text = match Roots::below(Path::new(".")).text(Path::new(&script)) {
         Ok(now) => {
             let now = now.replace("\r\n", "\n");
             if now != before {
@@ -72,7 +73,9 @@ pub fn read(folder: &str) -> Result<Resumed> {
             now
         }
         Err(_) => {
-            notes.push(format!("{script} cannot be read; the script is run as it was"));
+            notes.push(format!(
+                "{script} is not to be read below this folder; the script is run as it was"
+            ));
             before
         }
     };

@@ -237,6 +237,9 @@ fn prepare(
     host.given = RefCell::new(asked.given.clone());
     host.seed.set(asked.seed.or(resumed.map(|resumed| resumed.seed)).unwrap_or(0));
     if let Some(resumed) = resumed {
+        // What the record names outside is not this command line's to open.
+        let here = host.working_folder.clone();
+        host.script_folder = host.script_folder.filter(|folder| folder.starts_with(&here));
         host.recorded = RefCell::new(resumed.recorded.clone());
         host.resumes = true;
     }

@@ -98,6 +98,34 @@ fn a_script_of_a_strangers_run_may_no_more_than_any_other() {
 }
 
 #[test]
+fn a_run_goes_on_with_no_script_from_outside() {
+    let place = Place::new();
+    place.write("here/x.rhai", "try { import \"m\" as m; m::word() } catch {}\nthrow \"first\"");
+    place.write("outside/m.rhai", "fn word() { print(\"second\") }");
+    place.ebb(&["run", "x.rhai", "--run-dir", "r"]);
+    let secret = place.path("outside/secret.csv");
+    place.link("../outside/secret.csv", "here/linked.rhai");
+    for name in [
+        "../outside/secret.csv",
+        secret.to_str().unwrap(),
+        "linked.rhai",
+        "/proc/self/environ",
+        "/dev/zero",
+    ] {
+        facts(&place, |facts| facts["script"] = name.into());
+        let (status, said) = place.ebb(&["run", "--resume", "r"]);
+        assert_eq!(status, Some(1), "{name}: {said}");
+        // The script is run as it was kept.
+        assert!(said.contains("first"), "{name}: {said}");
+        assert!(!said.contains("second"), "{name}: {said}");
+        for path in all(&place.path("here/r")).iter().filter(|path| Path::new(path).is_file()) {
+            let text = std::fs::read(path).unwrap();
+            assert!(!String::from_utf8_lossy(&text).contains(SECRET), "{name}: {path}");
+        }
+    }
+}
+
+#[test]
 fn a_table_of_a_strangers_run_lies_in_its_folder_or_is_refused() {
     let place = with_run();
     let outputs = place.read("here/r/outputs.jsonl");

@@ -50,21 +50,8 @@ fn specification(common: &Common) -> Result<JupyterKernelspec> {
             words.extend([option.to_string(), absolute(path)?.display().to_string()]);
         }
     }
-    for repository in &common.allow_hub {
-        words.extend(["--allow-hub".to_string(), repository.clone()]);
-    }
-    if let Some(time) = common.time {
-        words.extend(["--max-time".to_string(), format!("{}s", time.as_secs_f64())]);
-    }
-    if common.offline {
-        words.push("--offline".to_string());
-    }
-    let numbers = [
-        ("--threads", common.threads.map(u64::from)),
-        ("--memory", common.memory),
-        ("--max-operations", common.operations),
-        ("--max-depth", common.calls.map(|calls| calls as u64)),
-    ];
+    words.extend(common.narrowing());
+    let numbers = [("--threads", common.threads.map(u64::from)), ("--memory", common.memory)];
     for (option, number) in numbers {
         if let Some(number) = number {
             words.extend([option.to_string(), number.to_string()]);

@@ -153,9 +153,7 @@ pub fn asked(
 /// What is permitted, the limits of a run and the device, as words of a command line.
 pub fn shared(common: &Common) -> Vec<String> {
     let mut words = vec![format!("--device={}", common.device)];
-    if common.offline {
-        words.push("--offline".to_string());
-    }
+    words.extend(common.narrowing());
     let lists = [
         ("allow-read", &common.allow_read),
         ("allow-write", &common.allow_write),
