@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::arguments::{script_position, with_permissions};
 use super::exit::{DONE, FAILED, USAGE, show_usage};
-use super::host::here;
+use super::host::{here, meant_here};
 use super::progress::Bars;
 use super::run;
 use super::screen::{Screen, Stream};
@@ -213,7 +213,8 @@ fn carry_out(matches: &ArgMatches, library: &[String], run: &Path) -> Result<(Pa
     let kept = kept::open(run)?;
     bundled::check_ended(&kept, &kept::status(run, &kept.facts))?;
     let made = bundled::bundle(&kept, &asked)?;
-    files::write_bytes(&Roots::anywhere(), &file, &made.bytes)?;
+    let (path, roots) = meant_here("-o", &file.to_string_lossy())?;
+    files::write_bytes(&roots, &path, &made.bytes)?;
     Ok((file, made))
 }
 
