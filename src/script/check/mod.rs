@@ -214,8 +214,8 @@ impl<'a> Desk<'a> {
 }
 
 fn walk(context: &mut Context, scopes: &mut Scopes, cell: &Cell, number: usize) {
-    let functions =
-        cell.ast.clone_functions_only_filtered(|_, _, _, name, _| !name.starts_with(CLOSURE));
+    let mut functions = cell.ast.clone_functions_only();
+    functions.retain_functions(|_, _, name, _| !name.starts_with(CLOSURE));
     context.library.combine(functions);
     let bodies = bodies::of(&cell.ast);
     let (closures, own): (Vec<_>, Vec<_>) =

@@ -63,21 +63,25 @@ fn found<'r>(
         Role::Data => data(context.host, &what.text),
         Role::Model | Role::Module => model(context.host, reached, &what.text),
     };
+    let within = |other: &&Reached| {
+        let place = other.what.as_ref().map(|place| normal_form(Path::new(&place.text)));
+        place.is_some_and(|place| normal_form(Path::new(&what.text)).starts_with(place))
+    };
+    let made = match (&looked, reached.role) {
+        (_, Role::Written) => None,
+        // A folder that the script writes may look like a name on the Hub.
+        (Ok(settled), _) if settled.state != State::Hub => None,
+        _ => earlier.clone().find(within),
+    };
+    if let Some(made) = made {
+        return Settled::new(State::Made, format!("written in line {}", made.place.line));
+    }
     let error = match looked {
         Ok(settled) => return settled,
         Err(error) => error,
     };
-    if reached.role != Role::Written {
-        let within = |other: &&Reached| {
-            let place = other.what.as_ref().map(|place| normal_form(Path::new(&place.text)));
-            place.is_some_and(|place| normal_form(Path::new(&what.text)).starts_with(place))
-        };
-        if let Some(made) = earlier.clone().find(within) {
-            return Settled::new(State::Made, format!("written in line {}", made.place.line));
-        }
-        if context.asked.contains(&what.text) {
-            return Settled::new(State::Missing, "the script asks with `exists`");
-        }
+    if reached.role != Role::Written && context.asked.contains(&what.text) {
+        return Settled::new(State::Missing, "the script asks with `exists`");
     }
     // What a parameter's default names, or a `try` catches, or may be written under a name that only the run knows, may be
     // meant to be missing.
