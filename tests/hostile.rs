@@ -6,7 +6,7 @@ mod depth;
 #[cfg(unix)]
 mod doors;
 mod extremes;
-mod fuzz;
+pub mod fuzz;
 mod headers;
 #[cfg(unix)]
 mod patience;

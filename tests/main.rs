@@ -17,6 +17,7 @@ mod expressions;
 mod families;
 mod finetuning;
 mod frames;
+mod fuzz;
 mod generation;
 mod gguf;
 mod hostile;

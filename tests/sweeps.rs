@@ -210,6 +210,25 @@ fn stopping_a_sweep_leaves_no_run_under_way() {
 }
 
 #[test]
+fn parts_of_a_sweep_make_the_whole_and_are_done_side_by_side() {
+    let desk = Desk::new(SCRIPT);
+    let part = |part: &str| {
+        desk.command(&["sweep", "x.rhai", "--seed", "0..5", "--jobs", "1", "--part", part])
+            .spawn()
+            .unwrap()
+    };
+    let parts = [part("0/3"), part("1/3"), part("2/3")];
+    for part in parts {
+        let ended = part.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+    assert_eq!(desk.runs().len(), 5);
+    assert!(desk.rows().iter().all(|row| row["status"] == "done"));
+    let (code, _, err) = desk.ebb(&["sweep", "x.rhai", "--seed", "0..5", "--part", "3/3"]);
+    assert!(code == 1 && err.contains("a part and how many there are"), "{err}");
+}
+
+#[test]
 fn what_is_no_sweep_is_told_in_a_sentence() {
     let desk = Desk::new(SCRIPT);
     let refused = |words: &[&str]| {

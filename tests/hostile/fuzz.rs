@@ -18,7 +18,7 @@ use super::Spoilt;
 use crate::support::{cpu, fixture, quiet, tiny};
 
 /// A changed copy. Most changes go to the first `head` bytes.
-fn changed(bytes: &[u8], draw: Stream, head: usize) -> Vec<u8> {
+pub fn changed(bytes: &[u8], draw: Stream, head: usize) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for change in 0..1 + draw.below(0, 5) {
         if bytes.is_empty() {

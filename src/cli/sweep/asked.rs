@@ -46,10 +46,11 @@ fn with_own_options(command: Command) -> Command {
                 "SETTINGS",
                 "Run it as a job array of Slurm: partition=short,time=1:00:00,gres=gpu:1,array=%10",
             ))
-            .arg(
-                option("part", "I/N", "Run every Nth of the sweep's runs from the Ith: what an element of an array does")
-                    .hide(true),
-            )
+            .arg(option(
+                "part",
+                "I/N",
+                "Do a part of the sweep: every Nth of its runs from the Ith, counted from 0",
+            ))
             .arg(
                 Arg::new("dry-run")
                     .long("dry-run")

@@ -137,7 +137,7 @@ fn joined(asked: &Asked, roots: &Roots) -> Result<Plan> {
 fn carry_out(mut asked: Asked, screen: &Screen, bars: &Bars) -> Result<u8> {
     let host = host(&asked.common, bars)?;
     let roots = run::checked(&host, "--sweep-dir", &asked.folder.to_string_lossy())?.1;
-    let plan = if asked.part.is_some() { known(&asked)? } else { joined(&asked, &roots)? };
+    let plan = if asked.part.is_some() { known(&asked, &roots)? } else { joined(&asked, &roots)? };
     if let Some(part) = &asked.part {
         let places = of_slurm::of_part(part, plan.tasks.len())?;
         asked.plan.tasks =
@@ -166,15 +166,16 @@ fn carry_out(mut asked: Asked, screen: &Screen, bars: &Bars) -> Result<u8> {
     told(&asked, screen, outcome)
 }
 
-/// The sweep that an element of an array is a part of: others write to its folder too, so that this one only reads.
-fn known(asked: &Asked) -> Result<Plan> {
+/// The sweep that this command does a part of. Others do theirs in its folder, so that one that is there is only read.
+fn known(asked: &Asked, roots: &Roots) -> Result<Plan> {
     match Plan::read(&asked.folder)? {
         Some(plan) if plan.script_sha256 == asked.plan.script_sha256 => Ok(plan),
         Some(_) => Err(Error::failed(format!(
             "the script has changed since the sweep in {} was begun",
             asked.folder.display()
         ))),
-        None => Err(Error::failed(format!("{} holds no sweep", asked.folder.display()))),
+        // Whoever comes first writes it down; all that come at once write the same.
+        None => joined(asked, roots),
     }
 }
 
