@@ -385,7 +385,7 @@ fn what_cannot_be_written_is_said_before_anything_is_run() {
     std::fs::create_dir(folder.path().join("there.html")).unwrap();
     for (words, said) in [
         (&["doc", "-o", "there.html"][..], "there.html is a folder"),
-        (&["doc", "-o", "file/page.html"], "file/page.html"),
+        (&["doc", "-o", "file/page.html"], "not a directory"),
         (&["doc", "-o", "page.md"], "--markdown FILE"),
         (&["doc", "--man", "file"], "file is a file"),
         (&["doc", "--definitions", "file/inner"], "file/inner"),

@@ -342,7 +342,7 @@ fn what_a_limit_stops_says_which_option_raises_it() {
     let loops = "let n = 0; loop { n += 1; }";
     place.refused(loops, &["--max-operations", "1e5"], "--max-operations N");
     place.refused(loops, &["--max-time", "0.2"], "--max-time TIME");
-    place.refused("sleep(100)", &["--max-time", "200e-3s"], "--max-time TIME");
+    place.refused("sleep(100)", &["--max-time", "0.2s"], "--max-time TIME");
     place.refused("fn f(n) { f(n + 1) } f(0)", &[], "--max-depth N, which is 64 here");
     let deep = "fn f(n) { if n > 0 { f(n - 1) } else { 7 } } f(80)";
     place.refused(deep, &[], "--max-depth N");

@@ -59,6 +59,7 @@ pub fn read(folder: &str) -> Result<Resumed> {
         _ => {}
     }
     let script = facts["script"].as_str().unwrap_or(SCRIPT).to_string();
+    let folder = Roots::really(&folder);
     let before = Roots::below(&folder).text(&folder.join(SCRIPT))?;
     let mut notes = Vec::new();
     // A record may come from a stranger, and names no file outside the folder that this is called in.

@@ -181,8 +181,8 @@ fn show(screen: &Screen, folder: &Path) -> Result<()> {
         rows.push(("error".to_string(), format!("{message}{line}")));
     }
     table(screen, facts_table(rows));
-    let page = folder.join("report.html");
-    if Roots::below(folder).find(&page).is_ok() {
+    let (real, page) = (Roots::really(folder), folder.join("report.html"));
+    if Roots::below(&real).find(&real.join("report.html")).is_ok() {
         screen.write(&format!("report: {}\n", plain::one_line(&page.to_string_lossy())));
     }
     Ok(())

@@ -115,6 +115,13 @@ impl Roots {
         Self::of(folder.canonicalize())
     }
 
+    /// Where a folder really is that the person at the keyboard names, so that paths below it are found without the way there;
+    /// as it is named where it is not there.
+    pub fn really(folder: &Path) -> PathBuf {
+        let found = Self::anywhere().folder(folder);
+        found.map_or_else(|_| folder.to_path_buf(), |found| found.path().to_path_buf())
+    }
+
     /// These roots and more.
     pub fn and(&self, more: impl IntoIterator<Item = PathBuf>) -> Self {
         match &self.0 {

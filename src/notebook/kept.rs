@@ -33,11 +33,12 @@ pub struct Kept {
 
 /// What run.json of a folder says.
 pub fn facts(folder: &Path) -> Result<Value> {
+    let (named, folder) = (folder, &Roots::really(folder));
     let path = folder.join(FACTS);
     let text = match Roots::below(folder).text(&path) {
         Err(error) if error.is_missing() => {
             return Err(Error::failed_with_hint(
-                format!("{} holds no run", folder.display()),
+                format!("{} holds no run", named.display()),
                 "a run is a folder with run.json in it, such as those that `ebb runs` lists",
             ));
         }
@@ -65,6 +66,7 @@ pub fn status(folder: &Path, facts: &Value) -> String {
 /// # Errors
 /// Where there is none, or its script is not the one that was run.
 pub fn open(folder: &Path) -> Result<Kept> {
+    let folder = &Roots::really(folder);
     let facts = facts(folder)?;
     let script = Roots::below(folder).text(&folder.join(SCRIPT))?;
     if facts["script_sha256"] != files::sha256(script.as_bytes()) {

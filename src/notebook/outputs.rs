@@ -88,6 +88,7 @@ impl Outputs {
 
 /// Whether a run in a folder is under way: its file is locked. Where there are no locks it may be.
 pub fn is_being_written(folder: &Path) -> bool {
+    let folder = &Roots::really(folder);
     let Ok(opened) = Roots::below(folder).open(&folder.join(FILE)) else {
         return false;
     };

@@ -105,7 +105,11 @@ fn a_link_in_a_folder_that_is_allowed_opens_nothing_and_scripts_make_none() {
         ["symlink(\"../outside\", \"a\")", "link(\"../outside\", \"a\")", "rename(\"way\", \"a\")"]
     {
         let (status, said) = place.code(code, &["--allow-write", "/"]);
-        assert!(status == Some(1) && said.contains("there is no function"), "{code}: {said}");
+        assert!(
+            status == Some(1)
+                && (said.contains("there is no function") || said.contains("works on a Frame")),
+            "{code}: {said}"
+        );
     }
     // A link that is left where it leads: what is allowed by its real place is read.
     let outside = place.path("outside");

@@ -50,7 +50,8 @@ impl Array<'_> {
 
     /// The job that is under way for this sweep, if there is one.
     pub fn job(&self) -> Option<String> {
-        let text = Roots::below(self.sweep).text(&self.sweep.join(FOLDER).join(JOB)).ok()?;
+        let sweep = Roots::really(self.sweep);
+        let text = Roots::below(&sweep).text(&sweep.join(FOLDER).join(JOB)).ok()?;
         let job = text.trim().to_string();
         let is_number = !job.is_empty() && job.chars().all(|digit| digit.is_ascii_digit());
         (is_number && queued(&job).is_ok_and(|count| count > 0)).then_some(job)

@@ -105,7 +105,8 @@ fn without_tags(text: &str) -> String {
     let mut rest = text.chars().peekable();
     while let Some(character) = rest.next() {
         let begins = |next: &char| next.is_ascii_alphabetic() || "/!?".contains(*next);
-        if character == '<' && rest.peek().is_some_and(begins) {
+        // What follows a piece's last sign stands in the next one.
+        if character == '<' && rest.peek().is_none_or(begins) {
             out.push_str("&lt;");
         } else {
             out.push(character);

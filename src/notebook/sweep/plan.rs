@@ -177,6 +177,7 @@ fn name_of(parameters: &[(String, String)]) -> String {
 impl Plan {
     /// The plan in a sweep's folder, if there is one.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
+        let folder = &Roots::really(folder);
         let path = folder.join(PLAN);
         let text = match Roots::below(folder).text(&path) {
             Err(error) if error.is_missing() => return Ok(None),

@@ -3,8 +3,8 @@
 use rhai::{Expr, FnCallExpr};
 
 use super::found::Role;
+use super::scopes::Text;
 use super::surface::Kind;
-use super::texts::Text;
 
 /// What a call reaches for.
 pub struct Reach {

@@ -1,7 +1,29 @@
 //! The variables that a place of a script sees, with what is known of each.
 
 use super::surface::Kind;
-use super::texts::Text;
+
+/// A text, and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    pub text: String,
+    /// The parameter that it is, or is made with.
+    pub parameter: Option<String>,
+    /// It is the parameter's default, which the command line may change.
+    pub is_default: bool,
+}
+
+impl Text {
+    pub fn literal(text: &str) -> Self {
+        Self { text: text.to_string(), parameter: None, is_default: false }
+    }
+
+    pub fn and(mut self, next: Self) -> Self {
+        self.text.push_str(&next.text);
+        self.parameter = self.parameter.or(next.parameter);
+        self.is_default |= next.is_default;
+        self
+    }
+}
 
 /// A variable.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::context::{Context, Reached};
 use super::found::{Fetch, Role, State, Use};
-use super::texts::Text;
+use super::scopes::Text;
 use crate::doorway::Found;
 use crate::error::{Error, Result};
 use crate::frame::{bundled, read};

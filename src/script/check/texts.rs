@@ -2,30 +2,7 @@
 
 use rhai::Expr;
 
-use super::scopes::Scopes;
-
-/// A text, and where it came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text {
-    pub text: String,
-    /// The parameter that it is, or is made with.
-    pub parameter: Option<String>,
-    /// It is the parameter's default, which the command line may change.
-    pub is_default: bool,
-}
-
-impl Text {
-    fn literal(text: &str) -> Self {
-        Self { text: text.to_string(), parameter: None, is_default: false }
-    }
-
-    fn and(mut self, next: Self) -> Self {
-        self.text.push_str(&next.text);
-        self.parameter = self.parameter.or(next.parameter);
-        self.is_default |= next.is_default;
-        self
-    }
-}
+use super::scopes::{Scopes, Text};
 
 /// What an expression is, as a text; `given` says what the command line gave for a parameter.
 pub fn of(

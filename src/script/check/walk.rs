@@ -9,7 +9,7 @@ use super::calls::{self, Call};
 use super::context::{Context, Place, Reached};
 use super::kinds::{Link, Reader, is_closure, links};
 use super::reach::{self, Reach};
-use super::scopes::{Scopes, Variable};
+use super::scopes::{Scopes, Text, Variable};
 use super::surface::Kind;
 use super::texts;
 
@@ -117,7 +117,7 @@ impl<'w> Walk<'w, '_> {
         Reader { surface: self.context.surface, scopes: self.scopes, is_own }
     }
 
-    fn text(&self, value: &Expr) -> Option<texts::Text> {
+    fn text(&self, value: &Expr) -> Option<Text> {
         texts::of(value, self.scopes, &|name| self.context.given(name))
     }
 
