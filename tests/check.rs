@@ -194,6 +194,7 @@ fn files_that_are_not_there() {
     has_one("load_model(\"here\")", "1:1", "there is no model `here`");
     is_clean("frame(#{ a: [1] }).write(\"rows.csv\");\nread(\"rows.csv\")");
     is_clean("if exists(\"rows.csv\") { read(\"rows.csv\"); }");
+    is_clean("let path = param(\"rows\", \"\", \"\"); if path != \"\" { read(path); }");
     let default = told("read(param(\"rows\", \"rows.csv\", \"\"))");
     assert_eq!(default.code, 0);
     assert!(default.text.contains("1 warning"), "{}", default.text);
@@ -381,6 +382,15 @@ fn what_is_no_script_is_said_in_words() {
     assert!(deep.text.contains("too many operations in one expression"), "{}", deep.text);
     let blocks = format!("{}{}", "if true { ".repeat(3000), "}".repeat(3000));
     assert_eq!(told_of(blocks).code, 1);
+}
+
+/// Closures of a function are looked for in it alone: ten in one function took minutes.
+#[test]
+fn many_closures_beside_a_function_take_no_time() {
+    let links: String = (0..40).map(|n| format!(".map(|y| y + {n} * x)")).collect();
+    let start = Instant::now();
+    is_clean(&format!("fn a(x) {{ [1].map(|y| y + x) }}\nfn b(x) {{ [1]{links} }}\nb(2)"));
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -15,9 +15,9 @@ pub fn check(engine: &Engine, ast: &AST, closures: &[String]) -> Result<(), Box<
     let mut found = calls_of(&whole, &outer);
     for function in ast.iter_functions() {
         let (name, count) = (function.name, function.params.len());
-        let body = ast.clone_functions_only_filtered(|_, _, _, other, arguments| {
-            other == name && arguments == count
-        });
+        // rhai's clone with a filter takes all functions.
+        let mut body = ast.clone_functions_only();
+        body.retain_functions(|_, _, other, arguments| other == name && arguments == count);
         let mut inner = assigned(&body);
         // Closures see the variables around them, functions do not.
         if name.starts_with(CLOSURE) {

@@ -96,9 +96,9 @@ fn bodies(ast: &AST) -> Vec<Body> {
     let all = ast.iter_functions();
     all.map(|function| {
         let (name, count) = (function.name, function.params.len());
-        let alone = ast.clone_functions_only_filtered(|_, _, _, other, arguments| {
-            other == name && arguments == count
-        });
+        // rhai's clone with a filter takes all functions, and each closure would be looked for in all of them.
+        let mut alone = ast.clone_functions_only();
+        alone.retain_functions(|_, _, other, arguments| other == name && arguments == count);
         Body {
             name: name.to_string(),
             parameters: function.params.iter().map(ToString::to_string).collect(),

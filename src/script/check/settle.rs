@@ -37,6 +37,8 @@ pub fn settle(context: &mut Context) {
     for reached in &reaches {
         let settled = match &reached.what {
             None => Settled::new(State::Open, ""),
+            // An empty default stands for what is not asked for.
+            Some(what) if what.text.is_empty() && what.is_default => Settled::new(State::Open, ""),
             Some(what) => {
                 let earlier = reaches.iter().filter(|other| is_before(other, reached));
                 found(context, reached, what, earlier)
