@@ -388,7 +388,7 @@ fn what_cannot_be_written_is_said_before_anything_is_run() {
         (&["doc", "-o", "file/page.html"], "not a directory"),
         (&["doc", "-o", "page.md"], "--markdown FILE"),
         (&["doc", "--man", "file"], "file is a file"),
-        (&["doc", "--definitions", "file/inner"], "file/inner"),
+        (&["doc", "--definitions", "file/inner"], "not a directory"),
         (&["doc", "--completions", "tcsh"], "tcsh"),
     ] {
         let began = Instant::now();

@@ -349,7 +349,7 @@ fn what_a_limit_stops_says_which_option_raises_it() {
     place.gives(deep, &["--max-depth", "100"], "7");
     place.gives(&deep.replace("80", "398"), &["--max-depth", "400"], "7");
     place.refused(
-        "let t = \"x\"; loop { t += t; }",
+        "let all = []; loop { all.push(frame(#{ x: random_integers(1000000, 10, 1, \"x\") })); }",
         &["--memory", "300MiB", "--max-time", "50"],
         "--memory",
     );

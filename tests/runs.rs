@@ -626,3 +626,51 @@ fn a_checkpoint_is_told_from_a_model() {
         "{err}"
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn a_killed_run_goes_on_with_its_parameters_and_only_once() {
+    let script = "let phi = param(\"phi\", 0.1, \"threshold\"); print(phi); try { read(\"go.jsonl\"); } catch { sleep(600); }";
+    let desk = Desk::new(script);
+    let mut child =
+        desk.command(&["run", "x.rhai", "--phi", "0.7", "--run-dir", "record"]).spawn().unwrap();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut String::new()).unwrap();
+    let (code, _, err) = desk.ebb(&["run", "--resume", "record"]);
+    assert!(code == 2 && err.contains("is under way"), "{err}");
+    ended(child);
+    std::fs::write(desk.path("go.jsonl"), "{\"x\": 1}\n").unwrap();
+    // Of several that would go on with it, one does.
+    let several: Vec<Child> =
+        (0..6).map(|_| desk.command(&["run", "--resume", "record"]).spawn().unwrap()).collect();
+    let ended: Vec<(i32, String, String)> = several.into_iter().map(told_of).collect();
+    let done: Vec<_> = ended.iter().filter(|(code, _, _)| *code == 0).collect();
+    assert_eq!(done.len(), 1, "{ended:?}");
+    assert_eq!(done[0].1, "0.7\n");
+    assert!(desk.path("record/attempt-1").exists() && !desk.path("record/attempt-2").exists());
+}
+
+#[test]
+fn folders_of_short_names_and_results_that_name_the_folder_are_compared_rightly() {
+    let desk = Desk::new(
+        "let n = param(\"n\", 1, \"n\"); print(`n is ${n}`); log(#{ at: run_dir(), n: 1 }); frame(#{ p: [run_dir() + \"/x\"] })",
+    );
+    assert_eq!(desk.ebb(&["run", "x.rhai", "--n", "3", "--run-dir", "3"]).0, 0);
+    assert_eq!(desk.ebb(&["run", "x.rhai", "--n", "4", "--run-dir", "4"]).0, 0);
+    let (_, out, _) = desk.ebb(&["runs", "compare", "3", "4"]);
+    assert!(out.contains("\"n is 3\" before, \"n is 4\" now"), "{out}");
+    let (code, out, _) = desk.ebb(&["verify", "3"]);
+    assert_eq!((code, out.as_str()), (0, "same: 1 cell, 1 table, 1 text, 1 metrics line\n"));
+    // From within, and from beside.
+    let inner = desk.command(&["verify", "."]).current_dir(desk.path("3")).output().unwrap();
+    assert!(told(&inner).1.starts_with("same:"), "{inner:?}");
+    for words in [
+        &["export", "nope", "x.html"][..],
+        &["verify", "nope"],
+        &["runs", "show", "nope"],
+        &["run", "--resume", "nope"],
+    ] {
+        let (_, _, err) = desk.ebb(words);
+        assert!(err.contains("nope holds no run"), "{words:?}: {err}");
+    }
+}

@@ -253,3 +253,58 @@ fn what_is_no_sweep_is_told_in_a_sentence() {
     assert_eq!(code, 0);
     assert!(out.contains("1 runs in sweeps/x") && !desk.path("sweeps").exists(), "{out}");
 }
+
+#[test]
+fn a_sweep_that_is_widened_knows_its_runs_and_limits_reach_them() {
+    let desk = Desk::new(SCRIPT);
+    let (code, out, err) = desk.ebb(&[
+        "sweep",
+        "x.rhai",
+        "--phi",
+        "0.1,0.2",
+        "--max-time",
+        "60s",
+        "--max-operations",
+        "1e7",
+        "--max-depth",
+        "50",
+    ]);
+    assert_eq!(code, 0, "{out}{err}");
+    // The runs without a seed are those of seed 0, and 00 is 0.
+    let (code, out, err) = desk.ebb(&["sweep", "x.rhai", "--phi", "0.1,0.2", "--seed", "0,00,1,2"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("6 runs, 6 done") && out.contains("2.0 ± 2.484"), "{out}");
+    let dry = [
+        "sweep",
+        "x.rhai",
+        "--phi",
+        "0.1",
+        "--memory",
+        "1GiB",
+        "--max-time",
+        "60s",
+        "--slurm",
+        "time=10",
+        "--dry-run",
+    ];
+    let (_, out, _) = desk.ebb(&dry);
+    assert!(
+        out.contains("--memory=1073741824") && out.matches("--max-time=").count() == 1,
+        "{out}"
+    );
+}
+
+#[test]
+fn runs_without_a_number_are_counted_and_names_do_not_replace_each_other() {
+    let script = r#"let phi = param("phi", 0.5, "x"); let seed = param("seed", 0, "seed");
+        log(#{ phi: 7, loss: if seed == 2 { 0.0 / 0.0 } else { 1.0 + seed } });"#;
+    let desk = Desk::new(script);
+    let (code, out, err) = desk.ebb(&["sweep", "x.rhai", "--phi", "0.1", "--seed", "0..3"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("no number in 1"), "{out}");
+    let rows = desk.rows();
+    assert_eq!((&rows[0]["phi"], &rows[0]["metric phi"]), (&0.1.into(), &7.0.into()));
+    let taken = Desk::new("param(\"jobs\", 1, \"x\")");
+    let (code, _, err) = taken.ebb(&["sweep", "x.rhai"]);
+    assert!(code == 2 && err.contains("has the name of an option"), "{err}");
+}

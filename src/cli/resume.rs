@@ -1,12 +1,14 @@
 //! `ebb run --resume RUN`: a run that failed, was stopped or was killed goes on in its folder, with its parameters and its
 //! seed. Finetunings with a `dir` go on from their checkpoints, and what `cached` kept is not computed again.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
+use crate::folders::{self, Held};
 use crate::notebook::kept;
 use crate::notebook::record::SCRIPT;
 
@@ -20,6 +22,8 @@ pub struct Resumed {
     pub recorded: Vec<(String, String)>,
     pub seed: u64,
     pub notes: Vec<String>,
+    /// Until the run has begun nobody else goes on with it.
+    pub held: RefCell<Option<Held>>,
 }
 
 /// Takes `--resume RUN` out of the words behind `ebb run`; gives the run's folder.
@@ -42,14 +46,17 @@ pub fn read(folder: &str) -> Result<Resumed> {
         ));
     }
     let folder = PathBuf::from(folder);
+    kept::facts(&folder)?;
+    let under_way = || {
+        Error::failed_with_hint(
+            format!("the run in {} is under way", folder.display()),
+            "wait until it has ended",
+        )
+    };
+    let held = folders::hold_now(&Roots::really(&folder)).ok_or_else(under_way)?;
     let facts = kept::facts(&folder)?;
     match kept::status(&folder, &facts).as_str() {
-        "running" => {
-            return Err(Error::failed_with_hint(
-                format!("the run in {} is under way", folder.display()),
-                "wait until it has ended",
-            ));
-        }
+        "running" => return Err(under_way()),
         "done" => {
             return Err(Error::failed_with_hint(
                 format!("the run in {} is done: there is nothing to go on with", folder.display()),
@@ -82,7 +89,8 @@ pub fn read(folder: &str) -> Result<Resumed> {
     };
     let recorded = facts["parameters"].as_object().map(typed_parameters).unwrap_or_default();
     let seed = facts["first_seed"].as_u64().unwrap_or_default();
-    Ok(Resumed { folder, script, text, recorded, seed, notes })
+    let held = RefCell::new(Some(held));
+    Ok(Resumed { folder, script, text, recorded, seed, notes, held })
 }
 
 /// The parameters of a record as one types them.

@@ -135,9 +135,12 @@ impl Refused {
 }
 
 /// A script's text and its parameters.
-pub fn parameters_of(name: &str) -> std::result::Result<(String, Vec<Declared>), Refused> {
+pub fn parameters_of(
+    name: &str,
+    taken: &[String],
+) -> std::result::Result<(String, Vec<Declared>), Refused> {
     let script = read(name).map_err(Refused::File)?;
-    let declared = declared(&script, &[]).map_err(Refused::Script)?;
+    let declared = declared(&script, taken).map_err(Refused::Script)?;
     Ok((script.text, declared))
 }
 
@@ -280,6 +283,10 @@ fn begin(
         }
     };
     let record = Record::begin(&folder, roots.clone(), &script.name, &script.text, command, &host)?;
+    if let Some(resumed) = resumed {
+        // From here on the record is held by itself.
+        resumed.held.take();
+    }
     signals::set_last_word(record.abandoned(&host));
     let real = place::folder(&roots, &folder)?.path().to_path_buf();
     host.access.write.push(real.clone());

@@ -35,8 +35,9 @@ pub struct Kept {
 pub fn facts(folder: &Path) -> Result<Value> {
     let (named, folder) = (folder, &Roots::really(folder));
     let path = folder.join(FACTS);
+    let is_gone = Roots::anywhere().find(folder).is_err_and(|error| error.is_missing());
     let text = match Roots::below(folder).text(&path) {
-        Err(error) if error.is_missing() => {
+        Err(error) if is_gone || error.is_missing() => {
             return Err(Error::failed_with_hint(
                 format!("{} holds no run", named.display()),
                 "a run is a folder with run.json in it, such as those that `ebb runs` lists",
@@ -104,17 +105,13 @@ impl Kept {
 
     /// A text that speaks of the run's folder, so that it is the same for a run in another one.
     pub fn without_place(&self, text: &str) -> String {
-        let real = Roots::anywhere().find(&self.folder).map(|found| found.path().to_path_buf());
-        let real = real.unwrap_or_else(|_| self.folder.clone());
-        let text = text.replace(&real.display().to_string(), "RUN");
-        let text = text.replace(&self.folder.display().to_string(), "RUN");
-        self.places.iter().fold(text, |text, (place, word)| text.replace(place, word))
+        let text = replaced(text, &self.folder.display().to_string(), "RUN");
+        self.places.iter().fold(text, |text, (place, word)| replaced(&text, place, word))
     }
 
-    /// The same for all texts of a value, where the runs are of several places.
+    /// The same for all texts of a value.
     pub fn value_without_place(&self, value: &Value) -> Value {
         match value {
-            _ if self.places.is_empty() => value.clone(),
             Value::String(text) => Value::from(self.without_place(text)),
             Value::Array(values) => {
                 Value::Array(values.iter().map(|value| self.value_without_place(value)).collect())
@@ -128,6 +125,23 @@ impl Kept {
             other => other.clone(),
         }
     }
+}
+
+/// A text with a word for a folder's path, where that stands for itself and is no part of a longer name. Paths are whole: a
+/// folder that is called `3` is no reason to change numbers.
+fn replaced(text: &str, path: &str, word: &str) -> String {
+    if !Path::new(path).is_absolute() || path.len() < 2 {
+        return text.to_string();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(path) {
+        out.push_str(before);
+        let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        out.push_str(if after.starts_with(goes_on) { path } else { word });
+        rest = after;
+    }
+    out + rest
 }
 
 /// Where a run was that is kept in a bundle now: `places` maps folders of the machine it was made on to words.

@@ -44,7 +44,8 @@ pub fn list(runs: &Path) -> Result<Vec<Line>> {
         Some(Line { folder: entry.path, name: entry.name, facts, status, bytes })
     });
     let mut lines: Vec<Line> = lines.collect();
-    lines.sort_by(|one, other| text(&other.facts["started"]).cmp(&text(&one.facts["started"])));
+    let started = |line: &Line| text(&line.facts["started"]).parse::<jiff::Timestamp>().ok();
+    lines.sort_by_key(|line| std::cmp::Reverse(started(line)));
     Ok(lines)
 }
 

@@ -2,7 +2,7 @@
 //! behind each table in a parquet file of `outputs/`.
 
 use std::fs::{File, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -46,13 +46,15 @@ pub struct Outputs {
 
 impl Outputs {
     /// Those of the run in a folder, which lies below the roots.
-    pub fn new(folder: &Path, roots: &Roots) -> Result<Self> {
-        let path = folder.join(FILE);
-        let taken = || Error::io("write", &path, ErrorKind::AlreadyExists.into());
-        let file = files::create_new(roots, &path)?.ok_or_else(taken)?;
-        // Where the file system has no locks, a run that was killed is listed as one under way.
-        let _ = file.try_lock();
-        Ok(Self { folder: folder.to_path_buf(), roots: roots.clone(), file, tables: 0 })
+    /// None where another run was quicker.
+    pub fn new(folder: &Path, roots: &Roots) -> Result<Option<Self>> {
+        let Some(file) = files::create_new(roots, &folder.join(FILE))? else {
+            return Ok(None);
+        };
+        // Whoever looks whether a run is under way holds the lock for a moment. Where the file system has no locks, a run that
+        // was killed is listed as one under way.
+        let _ = file.lock();
+        Ok(Some(Self { folder: folder.to_path_buf(), roots: roots.clone(), file, tables: 0 }))
     }
 
     /// Keeps all rows of a table. Rows that parquet cannot hold are not kept; the table is, as it was shown.

@@ -67,6 +67,11 @@ pub struct Abandoned {
 impl Abandoned {
     /// Notes in run.json how the run ended. Where that fails nobody is left to be told.
     pub fn write(mut self, status: &str, error: Option<&Error>) {
+        // What the run has told since is on disk.
+        let told = self.roots.text(&self.path).ok();
+        if let Some(told) = told.and_then(|text| serde_json::from_str::<Value>(&text).ok()) {
+            self.facts = told;
+        }
         self.facts["status"] = Value::from(status);
         if let Some(error) = error {
             self.facts["error"] = json!({ "message": error.to_string(), "hint": error.hint() });
@@ -119,19 +124,25 @@ impl Record {
         let held = place::folder(&roots, folder)?;
         let mut record = Self::unkept(script_name, script, command, host);
         let path = folder.join(FACTS);
-        let facts = facts_text(&record.facts(host, None));
-        if !files::write_new(&roots, &path, facts.as_bytes())? {
-            return Err(Error::failed_with_hint(
+        let taken = || {
+            Error::failed_with_hint(
                 format!("{} already holds the record of a run", folder.display()),
                 "give another folder, or remove this one first",
-            ));
+            )
+        };
+        if std::fs::symlink_metadata(held.way(FACTS)).is_ok() {
+            return Err(taken());
         }
-        let begun = refuse_strangers(&held)
-            .and_then(|()| files::write_bytes(&roots, &folder.join(SCRIPT), script.as_bytes()))
-            .and_then(|()| Outputs::new(folder, &roots));
-        let outputs = begun.inspect_err(|_| {
-            // The run does not begin, so the folder holds none.
-            let _ = std::fs::remove_file(held.way(FACTS));
+        refuse_strangers(&held)?;
+        // Locked before there is a record, so that no run that begins looks like one that was killed.
+        let outputs = Outputs::new(folder, &roots)?.ok_or_else(taken)?;
+        let facts = facts_text(&record.facts(host, None));
+        let begun = files::write_new(&roots, &path, facts.as_bytes())
+            .and_then(|is_new| if is_new { Ok(()) } else { Err(taken()) })
+            .and_then(|()| files::write_bytes(&roots, &folder.join(SCRIPT), script.as_bytes()));
+        begun.inspect_err(|_| {
+            // The run does not begin, so the folder holds none of its outputs.
+            let _ = std::fs::remove_file(held.way(outputs::FILE));
         })?;
         record.place = Some(Place { folder: folder.to_path_buf(), roots, outputs });
         Ok(record)
@@ -181,6 +192,9 @@ impl Record {
         }
         let begun = Instant::now();
         let mut facts = self.facts(host, None);
+        if let Some(Place { folder, roots, .. }) = &self.place {
+            write_facts(roots, &folder.join(FACTS), &facts)?;
+        }
         facts["running"] = next;
         self.write_page(&html::page(outcome, &facts))?;
         self.page = Some((Instant::now(), begun.elapsed()));
@@ -251,12 +265,14 @@ impl Record {
             Some(Outcome { error: Some(error), .. }) if error.interrupted => "stopped",
             Some(_) => "failed",
         };
-        let parameters: Map<String, Value> = host
-            .parameters
-            .borrow()
-            .iter()
-            .map(|parameter| (parameter.name.clone(), parameter.value.clone()))
-            .collect();
+        // What was given is known before the script has asked for it.
+        let (given, recorded) = (host.given.borrow(), host.recorded.borrow());
+        let typed = recorded.iter().chain(given.iter());
+        let mut parameters: Map<String, Value> =
+            typed.map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect();
+        for parameter in host.parameters.borrow().iter() {
+            parameters.insert(parameter.name.clone(), parameter.value.clone());
+        }
         let inputs: Vec<Value> = self
             .inputs
             .iter()

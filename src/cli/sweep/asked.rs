@@ -6,7 +6,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::cli::arguments::{Common, with_permissions};
 use crate::error::Result;
-use crate::notebook::sweep::plan::{self, Axis, Plan};
+use crate::notebook::kept;
+use crate::notebook::sweep::plan::{self, Axis, Plan, Task};
 use crate::notebook::sweep::slurm::Settings;
 use crate::script::parameters::Declared;
 use crate::{files, place, plain};
@@ -85,6 +86,11 @@ pub fn for_script(script: &str, declared: &[Declared]) -> Command {
     with_own_options(command.next_help_heading("Options")).after_help(about)
 }
 
+/// The options that a sweep has itself: a script's parameter cannot have the name of one.
+pub fn own_names() -> Vec<String> {
+    command().get_arguments().filter_map(Arg::get_long).map(str::to_string).collect()
+}
+
 /// A sweep as it was asked for.
 pub struct Asked {
     pub script: String,
@@ -121,7 +127,11 @@ pub fn asked(
         }
         axes.push(Axis { name: parameter.name.clone(), values });
     }
-    let tasks = plan::tasks(&axes, matches.get_one::<usize>("sample").copied())?;
+    let defaults = declared.iter().chain((!has_seed).then_some(&seed));
+    let defaults: Vec<(String, String)> = defaults
+        .map(|parameter| (parameter.name.clone(), plan::as_typed(&parameter.default)))
+        .collect();
+    let tasks = plan::tasks(&axes, &defaults, matches.get_one::<usize>("sample").copied())?;
     let stem = Path::new(script).file_stem().unwrap_or_default().to_string_lossy().to_string();
     let folder = matches
         .get_one::<String>("sweep-dir")
@@ -133,6 +143,7 @@ pub fn asked(
         script: script.to_string(),
         script_sha256: files::sha256(text.as_bytes()),
         axes,
+        defaults,
         tasks,
     };
     Ok(Asked {
@@ -158,14 +169,19 @@ pub fn shared(common: &Common) -> Vec<String> {
     let lists = [
         ("allow-read", &common.allow_read),
         ("allow-write", &common.allow_write),
-        ("allow-hub", &common.allow_hub),
         ("library", &common.library),
     ];
     for (name, paths) in lists {
         words.extend(paths.iter().map(|path| format!("--{name}={path}")));
     }
-    words.extend(common.time.map(|time| format!("--max-time={}", time.as_secs_f64())));
-    words.extend(common.operations.map(|count| format!("--max-operations={count}")));
-    words.extend(common.calls.map(|count| format!("--max-depth={count}")));
     words
+}
+
+/// How a task stands.
+pub fn status(sweep: &Path, task: &Task) -> String {
+    let folder = plan::folder_of(sweep, task);
+    match kept::facts(&folder) {
+        Ok(facts) => kept::status(&folder, &facts),
+        Err(_) => "missing".to_string(),
+    }
 }

@@ -6,9 +6,9 @@ mod asked;
 mod runner;
 mod slurm;
 
-use std::path::Path;
+use std::time::Duration;
 
-use self::asked::{Asked, asked, for_script, shared};
+use self::asked::{Asked, asked, for_script, own_names, shared, status};
 use self::runner::Runner;
 use self::slurm::Array;
 use super::exit::{DONE, FAILED, STOPPED, USAGE, show_usage};
@@ -16,17 +16,20 @@ use super::host::host;
 use super::progress::Bars;
 use super::run;
 use super::screen::{Screen, Stream};
+use crate::control::Control;
 use crate::display::Output;
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
-use crate::notebook::kept;
 use crate::notebook::outcome::Item;
-use crate::notebook::sweep::plan::{self, Plan, Task};
+use crate::notebook::sweep::plan::{self, Plan};
 use crate::notebook::sweep::{gather, slurm as of_slurm, table};
 use crate::script::host::Host;
-use crate::{files, place, plain};
+use crate::{files, folders, place, plain};
 
 pub use self::asked::command;
+
+/// How long is waited for another command that joins the same sweep.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Reads the words behind `ebb sweep` and runs what is missing.
 pub fn main(words: &[String]) -> u8 {
@@ -47,7 +50,7 @@ pub fn main(words: &[String]) -> u8 {
             },
         );
     };
-    let (text, declared) = match run::parameters_of(script) {
+    let (text, declared) = match run::parameters_of(script, &own_names()) {
         Ok(found) => found,
         Err(told) => {
             screen.remark(&told.drawn(&screen));
@@ -95,9 +98,8 @@ fn array<'a>(asked: &'a Asked, host: &'a Host, roots: &'a Roots) -> Array<'a> {
     let mut words = vec!["sweep".to_string(), asked.script.clone(), "--jobs=1".to_string()];
     words.push(format!("--sweep-dir={}", asked.folder.display()));
     words.extend(shared(&asked.common));
-    if let Some(threads) = asked.common.threads {
-        words.push(format!("--threads={threads}"));
-    }
+    words.extend(asked.common.threads.map(|threads| format!("--threads={threads}")));
+    words.extend(asked.common.memory.map(|bytes| format!("--memory={bytes}")));
     let name = asked.folder.file_name().and_then(|name| name.to_str()).unwrap_or("sweep");
     Array {
         sweep: &asked.folder,
@@ -111,7 +113,16 @@ fn array<'a>(asked: &'a Asked, host: &'a Host, roots: &'a Roots) -> Array<'a> {
 }
 
 /// Joins the sweep that is in the folder already, if it is one of the same script.
-fn joined(asked: &Asked, roots: &Roots) -> Result<Plan> {
+fn joined(asked: &Asked, roots: &Roots, control: &Control) -> Result<Plan> {
+    // Of several commands that join one sweep at once, each adds to what the others have added.
+    let tasks = place::folder(roots, &plan::tasks_folder(&asked.folder))?.path().to_path_buf();
+    let _held = loop {
+        match folders::hold_now(&tasks) {
+            Some(held) => break held,
+            None => std::thread::sleep(PAUSE),
+        }
+        control.check()?;
+    };
     let plan = match Plan::read(&asked.folder)? {
         None => asked.plan.clone(),
         Some(known) if known.script_sha256 == asked.plan.script_sha256 => {
@@ -127,7 +138,6 @@ fn joined(asked: &Asked, roots: &Roots) -> Result<Plan> {
             ));
         }
     };
-    place::folder(roots, &plan::tasks_folder(&asked.folder))?;
     plan.write(roots, &asked.folder)?;
     let copy = asked.folder.join("script.rhai");
     files::write_bytes(roots, &copy, asked.text.as_bytes())?;
@@ -137,12 +147,19 @@ fn joined(asked: &Asked, roots: &Roots) -> Result<Plan> {
 fn carry_out(mut asked: Asked, screen: &Screen, bars: &Bars) -> Result<u8> {
     let host = host(&asked.common, bars)?;
     let roots = run::checked(&host, "--sweep-dir", &asked.folder.to_string_lossy())?.1;
-    let plan = if asked.part.is_some() { known(&asked, &roots)? } else { joined(&asked, &roots)? };
+    let plan = if asked.part.is_some() {
+        known(&asked, &roots, &host.control)?
+    } else {
+        joined(&asked, &roots, &host.control)?
+    };
     if let Some(part) = &asked.part {
         let places = of_slurm::of_part(part, plan.tasks.len())?;
         asked.plan.tasks =
             places.iter().filter_map(|place| plan.tasks.get(*place).cloned()).collect();
     }
+    // A sweep that was widened knows the runs by the names that they were begun with.
+    let own = asked.plan.tasks.iter().filter_map(|task| plan.same(task).cloned());
+    asked.plan.tasks = own.collect();
     let (mut left, mut taken) = (Vec::new(), 0);
     for task in &asked.plan.tasks {
         match status(&asked.folder, task).as_str() {
@@ -167,7 +184,7 @@ fn carry_out(mut asked: Asked, screen: &Screen, bars: &Bars) -> Result<u8> {
 }
 
 /// The sweep that this command does a part of. Others do theirs in its folder, so that one that is there is only read.
-fn known(asked: &Asked, roots: &Roots) -> Result<Plan> {
+fn known(asked: &Asked, roots: &Roots, control: &Control) -> Result<Plan> {
     match Plan::read(&asked.folder)? {
         Some(plan) if plan.script_sha256 == asked.plan.script_sha256 => Ok(plan),
         Some(_) => Err(Error::failed(format!(
@@ -175,7 +192,7 @@ fn known(asked: &Asked, roots: &Roots) -> Result<Plan> {
             asked.folder.display()
         ))),
         // Whoever comes first writes it down; all that come at once write the same.
-        None => joined(asked, roots),
+        None => joined(asked, roots, control),
     }
 }
 
@@ -186,7 +203,7 @@ fn in_slurm(asked: &Asked, plan: &Plan, host: &Host, roots: &Roots, screen: &Scr
     if done() == plan.tasks.len() {
         return Ok(());
     }
-    let job = match array.job() {
+    let job = match array.job()? {
         Some(job) => job,
         None => array.submit(plan.tasks.len())?,
     };
@@ -212,12 +229,4 @@ fn told(asked: &Asked, screen: &Screen, outcome: Result<()>) -> Result<u8> {
         names.contains(&&row.task.name) && row.status != "done" && row.status != "running"
     };
     Ok(if gathered.rows.iter().any(is_open) { FAILED } else { DONE })
-}
-
-fn status(sweep: &Path, task: &Task) -> String {
-    let folder = plan::folder_of(sweep, task);
-    match kept::facts(&folder) {
-        Ok(facts) => kept::status(&folder, &facts),
-        Err(_) => "missing".to_string(),
-    }
 }

@@ -3,7 +3,7 @@
 use std::process::{Child, Command as Process, Stdio};
 use std::time::{Duration, Instant};
 
-use super::asked::{Asked, shared};
+use super::asked::{Asked, shared, status};
 use crate::cli::signals;
 use crate::control::Control;
 use crate::doorway::Roots;
@@ -40,6 +40,12 @@ impl Runner<'_> {
             while self.under_way.len() < self.asked.jobs
                 && let Some((task, resumes)) = left.pop()
             {
+                // Another command may have begun it meanwhile.
+                let now = status(&self.asked.folder, &task);
+                if now == "running" || now == "done" {
+                    through += 1;
+                    continue;
+                }
                 match self.spawn(&task, resumes) {
                     Ok(child) => self.under_way.push(child),
                     Err(error) => {

@@ -49,12 +49,17 @@ impl Array<'_> {
     }
 
     /// The job that is under way for this sweep, if there is one.
-    pub fn job(&self) -> Option<String> {
+    ///
+    /// # Errors
+    /// Where Slurm does not answer: then it is not known, and a second array would do everything twice.
+    pub fn job(&self) -> Result<Option<String>> {
         let sweep = Roots::really(self.sweep);
-        let text = Roots::below(&sweep).text(&sweep.join(FOLDER).join(JOB)).ok()?;
-        let job = text.trim().to_string();
-        let is_number = !job.is_empty() && job.chars().all(|digit| digit.is_ascii_digit());
-        (is_number && queued(&job).is_ok_and(|count| count > 0)).then_some(job)
+        let text = Roots::below(&sweep).text(&sweep.join(FOLDER).join(JOB));
+        let job = text.map_or_else(|_| String::new(), |text| text.trim().to_string());
+        if job.is_empty() || !job.chars().all(|digit| digit.is_ascii_digit()) {
+            return Ok(None);
+        }
+        Ok((queued(&job)? > 0).then_some(job))
     }
 
     /// Submits the array; where Slurm takes no array of that many elements, one of half as many.

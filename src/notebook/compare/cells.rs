@@ -142,8 +142,11 @@ impl Sides<'_> {
     }
 
     fn charts(&self, place: &str, before: &Chart, after: &Chart) -> Option<Difference> {
-        let value = |chart: &Chart| serde_json::to_value(chart).unwrap_or(Value::Null);
-        let found = values::first(&value(before), &value(after), self.within)?;
+        let value = |chart: &Chart, kept: &Kept| {
+            kept.value_without_place(&serde_json::to_value(chart).unwrap_or(Value::Null))
+        };
+        let (one, other) = (value(before, self.before), value(after, self.after));
+        let found = values::first(&one, &other, self.within)?;
         Some(of(place.to_string(), found))
     }
 
@@ -175,12 +178,18 @@ impl Sides<'_> {
             return Ok(difference.or_else(|| (self.within == 0.0).then(hashes)));
         };
         let (one, other) = (self.before.rows(one)?, self.after.rows(other)?);
-        let within = self.within;
-        let same = |before: &Value, after: &Value| values::same(before, after, within);
+        let sides = |before: &Value, after: &Value| {
+            (self.before.value_without_place(before), self.after.value_without_place(after))
+        };
+        let same = |before: &Value, after: &Value| {
+            let (before, after) = sides(before, after);
+            values::same(&before, &after, self.within)
+        };
         let found = first_difference(&one, &other, same)?;
         Ok(found.and_then(|cell| {
             let place = format!("{place}, row {} of `{}`", cell.row + 1, cell.column);
-            values::first(&cell.before, &cell.after, within).map(|found| of(place, found))
+            let (before, after) = sides(&cell.before, &cell.after);
+            values::first(&before, &after, self.within).map(|found| of(place, found))
         }))
     }
 
@@ -191,9 +200,12 @@ impl Sides<'_> {
             cells.map(move |((one, other), column)| (row, one, other, column))
         })
         .find_map(|(row, one, other, column)| {
-            let text =
-                |cell: &Option<String>| cell.clone().unwrap_or_else(|| "missing".to_string());
-            let found = values::text(&text(one), &text(other), self.within)?;
+            let text = |cell: &Option<String>, kept: &Kept| match cell {
+                Some(text) => kept.without_place(text),
+                None => "missing".to_string(),
+            };
+            let (one, other) = (text(one, self.before), text(other, self.after));
+            let found = values::text(&one, &other, self.within)?;
             Some(of(format!("{place}, shown row {} of `{}`", row + 1, column.name), found))
         })
     }

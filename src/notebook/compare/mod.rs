@@ -28,8 +28,11 @@ pub fn runs(before: &Kept, after: &Kept, within: f64) -> Result<Verdict> {
         let values = kept.facts[name].as_array().into_iter().flatten();
         values.map(|value| kept.value_without_place(value)).collect()
     };
+    let logged = |kept: &Kept| -> Vec<Value> {
+        kept.metrics.iter().map(|line| kept.value_without_place(line)).collect()
+    };
     verdict.counts.metrics = before.metrics.len().max(after.metrics.len());
-    let metrics = lists("metrics line", &before.metrics, &after.metrics, within);
+    let metrics = lists("metrics line", &logged(before), &logged(after), within);
     let (one, other) = (list(before, "finetunings"), list(after, "finetunings"));
     verdict.counts.finetunings = one.len().max(other.len());
     let finetunings = lists("finetuning", &one, &other, within);

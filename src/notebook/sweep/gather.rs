@@ -17,6 +17,8 @@ pub struct Row {
     pub status: String,
     /// What run.json says; null where there is none.
     pub facts: Value,
+    /// The script's defaults.
+    defaults: Vec<(String, String)>,
 }
 
 /// A sweep with its runs, in the order of the plan.
@@ -37,18 +39,18 @@ pub fn read_all(folder: &Path) -> Result<Gathered> {
             "a sweep is a folder with sweep.json in it, such as `ebb sweep SCRIPT` makes in `sweeps`",
         )
     })?;
-    let rows = plan.tasks.iter().map(|task| row(folder, task)).collect();
+    let rows = plan.tasks.iter().map(|task| row(folder, task, &plan.defaults)).collect();
     Ok(Gathered { folder: folder.to_path_buf(), plan, rows })
 }
 
-fn row(sweep: &Path, task: &Task) -> Row {
+fn row(sweep: &Path, task: &Task, defaults: &[(String, String)]) -> Row {
     let folder = folder_of(sweep, task);
     let is_there = Roots::anywhere().find(&folder).is_ok();
     let (status, facts) = match kept::facts(&folder) {
         Ok(facts) if is_there => (kept::status(&folder, &facts), facts),
         _ => ("missing".to_string(), Value::Null),
     };
-    Row { task: task.clone(), status, facts }
+    Row { task: task.clone(), status, facts, defaults: defaults.to_vec() }
 }
 
 impl Row {
@@ -58,14 +60,19 @@ impl Row {
         metrics.filter_map(|(name, metric)| Some((name, metric["last"].as_f64()?)))
     }
 
+    /// Whether the run logged a metric, a number or not.
+    pub fn logged(&self, name: &str) -> bool {
+        !self.facts["metrics"][name].is_null()
+    }
+
     pub fn metric(&self, name: &str) -> Option<f64> {
         self.facts["metrics"][name]["last"].as_f64()
     }
 
-    /// The value of a parameter, as typed.
+    /// The value of a parameter, as typed, or its default.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        let found = self.task.parameters.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str())
+        let all = self.task.parameters.iter().chain(&self.defaults);
+        all.into_iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -81,26 +88,35 @@ impl Gathered {
         names
     }
 
-    /// All runs as a frame: parameters, status, seconds and metrics.
+    /// All runs as a frame: `run`, the parameters, `status` and the metrics. Where names clash, the later one says what it is:
+    /// "metric phi".
     pub fn frame(&self) -> Result<DataFrame> {
         let metrics = self.metrics();
         let lines = self.rows.iter().map(|row| {
             let mut line = Map::new();
             line.insert("run".to_string(), row.task.name.clone().into());
-            for (name, value) in &row.task.parameters {
-                line.insert(name.clone(), number_or_text(value));
-            }
             line.insert("status".to_string(), row.status.clone().into());
+            for axis in &self.plan.axes {
+                let value = row.parameter(&axis.name).map_or(Value::Null, number_or_text);
+                line.insert(free(&line, "parameter", &axis.name), value);
+            }
             for name in &metrics {
-                line.insert(
-                    name.clone(),
-                    row.metric(name).map_or(Value::Null, |value| json!(value)),
-                );
+                let value = row.metric(name).map_or(Value::Null, |value| json!(value));
+                line.insert(free(&line, "metric", name), value);
             }
             format!("{}\n", Value::Object(line))
         });
         read::parse(Path::new("results.jsonl"), lines.collect::<String>().as_bytes())
     }
+}
+
+/// A name that no column has yet.
+fn free(line: &Map<String, Value>, what: &str, name: &str) -> String {
+    let mut free = name.to_string();
+    while line.contains_key(&free) {
+        free = format!("{what} {free}");
+    }
+    free
 }
 
 /// A parameter's value as data.

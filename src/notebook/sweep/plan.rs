@@ -1,7 +1,7 @@
 //! Which runs a sweep is made of: lists and ranges of values as they are typed, their combinations, and the folder that
 //! knows them all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,9 @@ pub struct Plan {
     pub script: String,
     pub script_sha256: String,
     pub axes: Vec<Axis>,
+    /// What the script's parameters are where a task does not say.
+    #[serde(default)]
+    pub defaults: Vec<(String, String)>,
     pub tasks: Vec<Task>,
 }
 
@@ -59,9 +62,8 @@ pub fn values(name: &str, typed_values: &str, default: &Value) -> Result<Vec<Str
                 all.extend((range.0..range.1).map(|number| number.to_string()));
             }
             None => {
-                // Refused here, before the first run begins.
-                typed::read_value(name, &piece, default)?;
-                all.push(piece);
+                // Refused here, before the first run begins; 00 and 0 are one value.
+                all.push(as_typed(&typed::read_value(name, &piece, default)?));
             }
         }
     }
@@ -73,6 +75,11 @@ pub fn values(name: &str, typed_values: &str, default: &Value) -> Result<Vec<Str
         ));
     }
     Ok(all)
+}
+
+/// A value as one types it.
+pub fn as_typed(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_string)
 }
 
 fn pieces(typed: &str) -> Vec<String> {
@@ -115,7 +122,11 @@ fn too_many(count: usize) -> Error {
 }
 
 /// Every combination of the axes, or `sample` of them drawn under a seed of their own.
-pub fn tasks(axes: &[Axis], sample: Option<usize>) -> Result<Vec<Task>> {
+pub fn tasks(
+    axes: &[Axis],
+    defaults: &[(String, String)],
+    sample: Option<usize>,
+) -> Result<Vec<Task>> {
     let count =
         axes.iter().try_fold(1usize, |product, axis| product.checked_mul(axis.values.len()));
     let count = count.unwrap_or(usize::MAX);
@@ -142,8 +153,8 @@ pub fn tasks(axes: &[Axis], sample: Option<usize>) -> Result<Vec<Task>> {
             })
             .collect();
         parameters.reverse();
-        let task = Task { name: name_of(&parameters), parameters };
-        if known.insert(task.name.clone()) {
+        let task = Task { name: name_of(&parameters, defaults), parameters };
+        if known.insert(identity(&task.name).to_string()) {
             tasks.push(task);
         }
     }
@@ -162,15 +173,23 @@ fn drawn(count: usize, sample: usize) -> Vec<usize> {
     chosen.into_iter().collect()
 }
 
-/// A folder's name that says the parameters, and tells them apart by a hash where it must leave something out.
-fn name_of(parameters: &[(String, String)]) -> String {
+/// What tells a task from every other one, whichever of its parameters were typed: the end of its name.
+fn identity(name: &str) -> &str {
+    name.rsplit('_').next().unwrap_or(name)
+}
+
+/// A folder's name that says the parameters that were typed, and at its end a hash of them all, defaults too.
+fn name_of(parameters: &[(String, String)], defaults: &[(String, String)]) -> String {
     let told: Vec<String> =
         parameters.iter().map(|(name, value)| format!("{name}-{value}")).collect();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let told: String =
         told.join("_").chars().map(|c| if is_plain(c) { c } else { '-' }).take(NAME).collect();
-    let whole = serde_json::to_string(parameters).unwrap_or_default();
-    let hash: String = files::sha256(whole.as_bytes()).chars().take(8).collect();
+    let mut whole: BTreeMap<&String, &String> =
+        defaults.iter().map(|(name, value)| (name, value)).collect();
+    whole.extend(parameters.iter().map(|(name, value)| (name, value)));
+    let whole = serde_json::to_string(&whole).unwrap_or_default();
+    let hash: String = files::sha256(whole.as_bytes()).chars().take(16).collect();
     format!("{}_{hash}", told.trim_matches(['.', '-']))
 }
 
@@ -225,9 +244,18 @@ impl Plan {
                 None => self.axes.push(axis),
             }
         }
-        let known: BTreeSet<String> = self.tasks.iter().map(|task| task.name.clone()).collect();
-        self.tasks.extend(other.tasks.into_iter().filter(|task| !known.contains(&task.name)));
+        let known: BTreeSet<String> =
+            self.tasks.iter().map(|task| identity(&task.name).to_string()).collect();
+        let is_new = |task: &Task| !known.contains(identity(&task.name));
+        self.tasks.extend(other.tasks.into_iter().filter(is_new));
         self
+    }
+}
+
+impl Plan {
+    /// The task here that is the same as one of another plan, whichever of its parameters were typed there.
+    pub fn same(&self, task: &Task) -> Option<&Task> {
+        self.tasks.iter().find(|known| identity(&known.name) == identity(&task.name))
     }
 }
 
@@ -266,23 +294,23 @@ mod tests {
             values: values.iter().map(|value| value.to_string()).collect(),
         };
         let axes = [axis("phi", &["0.1", "0.2"]), axis("seed", &["0", "1", "2"])];
-        let all = tasks(&axes, None).unwrap();
+        let all = tasks(&axes, &[], None).unwrap();
         assert_eq!(all.len(), 6);
         assert_eq!(
             all[1].parameters,
             [("phi".to_string(), "0.1".to_string()), ("seed".to_string(), "1".to_string())]
         );
         assert!(all[1].name.starts_with("phi-0.1_seed-1_"), "{}", all[1].name);
-        let some = tasks(&axes, Some(4)).unwrap();
+        let some = tasks(&axes, &[], Some(4)).unwrap();
         assert_eq!(some.len(), 4);
-        assert_eq!(some, tasks(&axes, Some(4)).unwrap());
+        assert_eq!(some, tasks(&axes, &[], Some(4)).unwrap());
         assert!(some.iter().all(|task| all.contains(task)));
-        assert_eq!(tasks(&axes, Some(9)).unwrap(), all);
+        assert_eq!(tasks(&axes, &[], Some(9)).unwrap(), all);
         // A value that stands twice is run once; odd ones have names that lead nowhere.
-        assert_eq!(tasks(&[axis("a", &["1", "1"])], None).unwrap().len(), 1);
-        let odd = tasks(&[axis("a", &["../../x", ".."])], None).unwrap();
+        assert_eq!(tasks(&[axis("a", &["1", "1"])], &[], None).unwrap().len(), 1);
+        let odd = tasks(&[axis("a", &["../../x", ".."])], &[], None).unwrap();
         assert!(odd.iter().all(|task| !task.name.contains('/') && !task.name.starts_with('.')));
         let large = axis("n", &vec!["0"; 400]);
-        assert!(tasks(&[large.clone(), large], None).is_err());
+        assert!(tasks(&[large.clone(), large], &[], None).is_err());
     }
 }

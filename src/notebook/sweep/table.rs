@@ -26,6 +26,18 @@ impl Group<'_> {
         let values: Vec<f64> = done.filter_map(|row| row.metric(metric)).collect();
         mean(&values)
     }
+
+    /// The mean in words; runs whose value is no number, as where a training diverged, are counted beside it.
+    fn told(&self, metric: &str) -> Option<String> {
+        let done = self.rows.iter().filter(|row| row.status == "done");
+        let strange = done.filter(|row| row.logged(metric) && row.metric(metric).is_none()).count();
+        match (self.mean(metric), strange) {
+            (None, 0) => None,
+            (Some(mean), 0) => Some(told(&mean)),
+            (None, count) => Some(format!("no number in {count}")),
+            (Some(mean), count) => Some(format!("{}, no number in {count}", told(&mean))),
+        }
+    }
 }
 
 /// The axes but the seed's.
@@ -74,7 +86,7 @@ pub fn summary(sweep: &Gathered) -> Table {
             format!("{done} of {}", group.rows.len())
         };
         let values = group.values.iter().map(|value| Some(value.to_string()));
-        let means = metrics.iter().map(|name| group.mean(name).as_ref().map(told));
+        let means = metrics.iter().map(|name| group.told(name));
         values.chain([Some(runs)]).chain(means).collect()
     });
     let count = |status: &str| sweep.rows.iter().filter(|row| row.status == status).count();
