@@ -613,21 +613,57 @@ fn told_of(child: Child) -> (i32, String, String) {
 }
 
 #[test]
-fn a_checkpoint_is_told_from_a_model() {
+fn a_checkpoint_is_opened_as_the_model_that_it_holds() {
     let desk = Desk::new(
-        r#"load_model("ebb/tiny").finetune(["The cat sat."], #{ steps: 1, batch_size: 1, dir: "learning" });
-        load_model("learning/checkpoint-00000001")"#,
+        r#"let m0 = load_model("ebb/tiny");
+        let rows = ["The cat sat.", "A dog ran.", "It was late."];
+        let same = [];
+        for method in ["full", "lora", "last_block", "head"] {
+            let plan = #{ steps: 6, batch_size: 1, method: method, learning_rate: 0.001 };
+            m0.finetune(rows, plan + #{ dir: "of-" + method, save_every: 2, keep: 9 });
+            let there = m0.finetune(rows, plan + #{ stop_after: 4 });
+            let opened = load_model("of-" + method + "/checkpoint-00000004");
+            same.push(opened.loss(rows) == there.loss(rows) && opened.lineage() == there.lineage());
+            let whole = load_model("of-" + method + "/checkpoint-00000006");
+            same.push(whole.loss(rows) == m0.finetune(rows, plan).loss(rows) && whole.log().len() == 6);
+        }
+        let m1 = m0.finetune(rows, #{ steps: 1 });
+        m1.finetune(rows, #{ steps: 2, dir: "second", save_every: 1 });
+        same.push(load_model("second/checkpoint-00000002", #{ base: m1 }).lineage().stages.len() == 2);
+        same"#,
     );
-    let (code, _, err) = desk.run();
-    assert!(
-        code == 1
-            && err.contains("is a checkpoint of a finetuning")
-            && err.contains("resume: true"),
+    let (code, out, err) = desk.ebb(&["run", "x.rhai", "--json"]);
+    assert_eq!(
+        (code, out.as_str()),
+        (0, "[true,true,true,true,true,true,true,true,true]\n"),
         "{err}"
     );
+    for (code, said) in [
+        (
+            r#"load_model("second/checkpoint-00000002")"#,
+            "give that model: load_model(folder, #{ base: m1 })",
+        ),
+        (
+            r#"load_model("second/checkpoint-00000002", #{ base: load_model("ebb/tiny") })"#,
+            "expected the model that it was trained from, ebb/tiny after 1 finetunings",
+        ),
+        (
+            r#"load_model("ebb/tiny", #{ base: load_model("ebb/tiny") })"#,
+            "`base` is for checkpoints",
+        ),
+        (
+            r#"load_model("of-full/checkpoint-00000004", #{ quantize: "q8_0" })"#,
+            "the options `base` and `device` alone",
+        ),
+    ] {
+        let (_, _, err) = desk.ebb(&["-e", code]);
+        assert!(err.contains(said), "{code}: {err}");
+    }
+    std::fs::write(desk.path("of-head/checkpoint-00000004/variables.safetensors"), "x").unwrap();
+    let (_, _, err) = desk.ebb(&["-e", r#"load_model("of-head/checkpoint-00000004")"#]);
+    assert!(err.contains("has changed since it was written"), "{err}");
 }
 
-#[cfg(unix)]
 #[test]
 fn a_killed_run_goes_on_with_its_parameters_and_only_once() {
     let script = "let phi = param(\"phi\", 0.1, \"threshold\"); print(phi); try { read(\"go.jsonl\"); } catch { sleep(600); }";

@@ -55,6 +55,8 @@ pub struct Checkpoint {
     pub moments: Tensors,
     pub best: Option<Tensors>,
     pub log: Vec<StepRecord>,
+    /// Rows that are trained on.
+    pub rows: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,6 +65,8 @@ struct State {
     /// What must be the same for a finetuning to go on: model, data, options.
     run: Value,
     progress: Progress,
+    #[serde(default)]
+    rows: usize,
     /// SHA-256 of each other file.
     files: BTreeMap<String, String>,
 }
@@ -142,6 +146,7 @@ impl Keeping {
             format: FORMAT,
             run: run.clone(),
             progress: checkpoint.progress.clone(),
+            rows: checkpoint.rows,
             files: hashes,
         };
         let text = serde_json::to_string_pretty(&state)
@@ -197,7 +202,7 @@ fn step_of(path: &Path) -> Option<u64> {
 }
 
 /// Whether a folder holds a state of ours, or, where that is broken, the tensors that stand beside one.
-fn is_checkpoint(folder: &Path) -> bool {
+pub fn is_checkpoint(folder: &Path) -> bool {
     if !folders::is_real_folder(folder) {
         return false;
     }
@@ -217,6 +222,11 @@ fn owned(folder: &Path) -> Result<Vec<String>> {
         return Err(refused(format!("{}: {what}", folder.display())));
     }
     folders::known_entries(folder, &NAMES).map_err(|error| refused(error.to_string()))
+}
+
+/// What a checkpoint holds, and what was trained on what with which options.
+pub fn opened(folder: &Path, device: &Device) -> Result<(Value, Checkpoint)> {
+    read(folder, device).map(|(state, checkpoint)| (state.run, checkpoint))
 }
 
 fn read(folder: &Path, device: &Device) -> Result<(State, Checkpoint)> {
@@ -260,6 +270,7 @@ fn read(folder: &Path, device: &Device) -> Result<(State, Checkpoint)> {
         moments: tensors(MOMENTS)?.ok_or_else(|| broken("it has no moments"))?,
         best: tensors(BEST)?,
         log: read_log(&log).ok_or_else(|| broken("its log cannot be read"))?,
+        rows: state.rows,
     };
     Ok((state, checkpoint))
 }

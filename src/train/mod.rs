@@ -10,6 +10,7 @@ pub mod optimiser;
 pub mod options;
 pub mod outputs;
 pub mod parameters;
+pub mod restored;
 pub mod tensorboard;
 mod trainer;
 

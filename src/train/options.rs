@@ -1,12 +1,12 @@
 //! The settings of a finetuning, with the study's defaults (REFERENCE: AdamW, 2e-4, linear decay, LoRA r 8 α 16).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::ops::AdamW;
 
 /// Which parameters are trained.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Every weight.
@@ -20,7 +20,7 @@ pub enum Method {
 }
 
 /// How long to train.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Duration {
     Steps(usize),
@@ -28,7 +28,7 @@ pub enum Duration {
 }
 
 /// How the learning rate moves after the warm-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
     /// Down to 0 at the last step, in a line.
@@ -39,7 +39,7 @@ pub enum Schedule {
 }
 
 /// What the loss of an update is the mean of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LossAverage {
     /// All trained tokens of the update.
@@ -49,7 +49,7 @@ pub enum LossAverage {
 }
 
 /// All settings of a finetuning.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     pub method: Method,
     pub duration: Duration,
@@ -87,7 +87,7 @@ pub struct Options {
 }
 
 /// What the decoder computes in while training. Variables and moments are f32 in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// The type of the model's weights.

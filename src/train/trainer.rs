@@ -280,6 +280,7 @@ impl<'a> Run<'a> {
 
     fn checkpoint(&self) -> Result<Checkpoint> {
         Ok(Checkpoint {
+            rows: self.data.len(),
             progress: self.progress.clone(),
             variables: self.parameters.copies()?,
             moments: self.optimiser.copies()?,

@@ -3,6 +3,7 @@
 mod arrays;
 mod cached;
 pub mod chat;
+mod checkpoints;
 mod classify;
 pub mod comparisons;
 mod conversation;

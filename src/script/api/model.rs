@@ -8,6 +8,7 @@ use candle_core::DType;
 use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
+use super::checkpoints;
 use super::frame::Frame;
 use super::tokenizer::{TokenizerFile, register_tokenizer};
 use super::tokens::{ids_array, prompt_ids, token_ids};
@@ -25,7 +26,7 @@ use crate::model::weights::{Entry, Weights};
 use crate::model::{Model, save};
 use crate::script::convert;
 use crate::script::failure::At;
-use crate::script::host::{Event, Host};
+use crate::script::host::Host;
 use crate::script::lost;
 use crate::script::options::Options;
 use crate::script::record::{OptionDoc, Record, option};
@@ -57,6 +58,7 @@ pub const RECORDS: &[Record] = &[
             option("dtype", "string", r#""f32""#, r#"What the weights are held in: "f32", "bf16" or "f16""#),
             option("revision", "string", "", "The branch, tag or commit of a Hub repository"),
             option("adapter", "string", "", "A PEFT folder to put over the model"),
+            option("base", "Model", "", "Of a checkpoint: the model that it was trained from, where that was finetuned itself"),
             option("quantize", "string", "", r#"Packs the matrices into GGUF blocks: "q8_0", "q6_k", "q5_k", "q5_1", "q5_0", "q4_k", "q4_1" or "q4_0""#),
         ],
     ]),
@@ -219,25 +221,23 @@ fn open(host: &Host, source: &str, options: Options) -> Result<Model> {
         control: host.control.clone(),
         roots,
     };
+    let base = options.value("base");
     options.finish()?;
     let folder = if source.starts_with("ebb/") { None } else { on_disk(host, source)? };
+    if let Some(folder) = folder.as_deref().filter(|folder| checkpoints::is_one(folder)) {
+        let load = |from: &str| open(host, from, Options::none("load_model"));
+        return checkpoints::model(host, source, folder, base, &settings, load);
+    }
+    if base.is_some() {
+        return Err(Error::failed(format!(
+            "load_model: `base` is for checkpoints of a finetuning, and {source} is none"
+        )));
+    }
     let hub = host.hub_settings();
     let model = load::open(source, folder.as_deref(), &settings, &hub);
     let model = lost::model(host, source, model)?;
     told::model(host, source, folder.as_deref(), &model);
-    if model.config().to_json("float32").get("auto_map").is_some() {
-        host.tell(Event::Note(format!(
-            "load_model: {source} names code of its own (auto_map), which is not run: it is computed as a {}",
-            model.config().family.name()
-        )));
-    }
-    if !model.lineage().unused.is_empty() {
-        let unused = model.lineage().unused.iter().cloned().collect();
-        host.tell(Event::Note(format!(
-            "load_model: the files hold tensors that the model does not use: {}",
-            load::shortened(&unused)
-        )));
-    }
+    told::strange(host, source, &model);
     Ok(model)
 }
 

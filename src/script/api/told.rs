@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::model::Model;
+use crate::model::{Model, load};
 use crate::script::host::{Event, Host};
 
 /// Tells of a model; of an adapter and its base each by itself. `folder` is where the name leads on the disk.
@@ -26,4 +26,21 @@ pub fn with_commit(source: &str, known: &str) -> String {
     let rest = known.strip_prefix(repository);
     let is_commit = rest.is_some_and(|rest| rest.starts_with('@'));
     if is_commit { known.to_string() } else { source.to_string() }
+}
+
+/// What of a model's files is not computed with: code of their own, and tensors that the model has no use for.
+pub fn strange(host: &Host, source: &str, model: &Model) {
+    if model.config().to_json("float32").get("auto_map").is_some() {
+        host.tell(Event::Note(format!(
+            "load_model: {source} names code of its own (auto_map), which is not run: it is computed as a {}",
+            model.config().family.name()
+        )));
+    }
+    if !model.lineage().unused.is_empty() {
+        let unused = model.lineage().unused.iter().cloned().collect();
+        host.tell(Event::Note(format!(
+            "load_model: the files hold tensors that the model does not use: {}",
+            load::shortened(&unused)
+        )));
+    }
 }

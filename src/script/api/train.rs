@@ -120,7 +120,7 @@ fn what_is_left(keeping: Option<&Keeping>) -> String {
     };
     match keeping.newest() {
         Some(newest) => format!(
-            "the finetuning was stopped; {} holds what it had learnt, and the same call with resume: true goes on from there",
+            "the finetuning was stopped; {} holds what it had learnt: load_model opens it, and the same call with resume: true goes on from there",
             newest.display()
         ),
         None => "the finetuning was stopped before its first step, so that there is no checkpoint"
