@@ -666,7 +666,7 @@ fn a_checkpoint_is_opened_as_the_model_that_it_holds() {
 
 #[test]
 fn a_killed_run_goes_on_with_its_parameters_and_only_once() {
-    let script = "let phi = param(\"phi\", 0.1, \"threshold\"); print(phi); try { read(\"go.jsonl\"); } catch { sleep(600); }";
+    let script = "let phi = param(\"phi\", 0.1, \"threshold\"); print(phi); try { read(\"go.jsonl\"); } catch { sleep(600); }\n();";
     let desk = Desk::new(script);
     let mut child =
         desk.command(&["run", "x.rhai", "--phi", "0.7", "--run-dir", "record"]).spawn().unwrap();

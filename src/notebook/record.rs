@@ -133,9 +133,18 @@ impl Record {
         if std::fs::symlink_metadata(held.way(FACTS)).is_ok() {
             return Err(taken());
         }
-        refuse_strangers(&held)?;
+        refuse_strangers(&held, &[SCRIPT, METRICS, REPORT, outputs::FOLDER])?;
         // Locked before there is a record, so that no run that begins looks like one that was killed.
-        let outputs = Outputs::new(folder, &roots)?.ok_or_else(taken)?;
+        let Some(outputs) = Outputs::new(folder, &roots)? else {
+            // A run that was quicker has its lock by now, if it is one.
+            std::thread::sleep(Duration::from_millis(50));
+            let is_run = std::fs::symlink_metadata(held.way(FACTS)).is_ok();
+            if is_run || outputs::is_being_written(folder) {
+                return Err(taken());
+            }
+            refuse_strangers(&held, &[outputs::FILE])?;
+            return Err(taken());
+        };
         let facts = facts_text(&record.facts(host, None));
         let begun = files::write_new(&roots, &path, facts.as_bytes())
             .and_then(|is_new| if is_new { Ok(()) } else { Err(taken()) })
@@ -311,9 +320,8 @@ impl Record {
 }
 
 /// Refuses a folder with files that a run would write over, or through, where they are links.
-fn refuse_strangers(folder: &Folder) -> Result<()> {
+fn refuse_strangers(folder: &Folder, names: &[&str]) -> Result<()> {
     let there = |name: &&str| std::fs::symlink_metadata(folder.way(name)).is_ok();
-    let names = [SCRIPT, METRICS, REPORT, outputs::FILE, outputs::FOLDER];
     match names.iter().find(|name| there(name)) {
         None => Ok(()),
         Some(name) => Err(Error::failed_with_hint(
