@@ -6,6 +6,7 @@ use rhai::Dynamic;
 
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::model::lineage::Lineage;
 use crate::model::load::{self, LoadOptions};
 use crate::script::convert;
 use crate::script::host::{Event, Host};
@@ -38,29 +39,30 @@ pub fn model(
             let wrong = || Error::invalid("option `base` of load_model", "a model", got);
             base.try_cast::<Model>().ok_or_else(wrong)?
         }
-        None if restored.base.stages.is_empty() => {
-            let from = restored.base.source.clone();
-            load_base(&from).map_err(|error| {
-                let why =
-                    format!("{source} was trained from {from}, which cannot be loaded: {error}");
-                Error::failed_with_hint(
-                    why,
-                    "load that model first and give it as the option `base`",
-                )
-            })?
-        }
-        None => {
-            return Err(Error::failed_with_hint(
-                format!(
-                    "{source} was trained from {} after {} finetunings, which stands in no file that is known here",
-                    restored.base.source,
-                    restored.base.stages.len()
-                ),
-                "give that model: load_model(folder, #{ base: m1 })",
-            ));
-        }
+        None => named(source, &restored.base, load_base)?,
     };
     let model = restored.over(&base)?;
     host.tell(Event::Input { name: source.to_string(), sha256: None });
     Ok(model)
+}
+
+/// The model that a checkpoint was trained from, where it stands under the name that its lineage begins with.
+fn named(
+    source: &str,
+    lineage: &Lineage,
+    load_base: impl Fn(&str) -> Result<Model>,
+) -> Result<Model> {
+    let from = &lineage.source;
+    let hint = "give that model: load_model(folder, #{ base: m1 })";
+    let found = load_base(from).map_err(|error| {
+        let why = format!("{source} was trained from {from}, which cannot be loaded: {error}");
+        Error::failed_with_hint(why, hint)
+    })?;
+    if found.lineage() == lineage {
+        return Ok(found);
+    }
+    Err(Error::failed_with_hint(
+        format!("{source} was trained from a model that was made of {from} and stands in no file"),
+        hint,
+    ))
 }
