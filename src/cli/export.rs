@@ -4,7 +4,6 @@ use std::path::Path;
 
 use clap::{Arg, ArgMatches, Command};
 
-use super::exit::{DONE, FAILED};
 use super::host::meant_here;
 use super::progress::Bars;
 use super::report;
@@ -13,7 +12,7 @@ use super::watch;
 use crate::error::Result;
 use crate::notebook::kept;
 use crate::notebook::report::html;
-use crate::{files, place, plain};
+use crate::{files, place};
 
 /// What the command line takes.
 pub fn command() -> Command {
@@ -28,18 +27,7 @@ pub fn main(matches: &ArgMatches) -> u8 {
     let screen = Screen::new(Stream::Error, Bars::new());
     watch::begin(None);
     let text = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
-    match carry_out(&text("RUN"), &text("FILE")) {
-        Ok(notes) => {
-            for note in notes {
-                screen.remark(&format!("note: {}\n", plain::printable(&note)));
-            }
-            DONE
-        }
-        Err(error) => {
-            screen.remark(&screen.style().error(&error));
-            FAILED
-        }
-    }
+    screen.ended(carry_out(&text("RUN"), &text("FILE")))
 }
 
 fn carry_out(run: &str, file: &str) -> Result<Vec<String>> {

@@ -4,13 +4,12 @@ use std::path::Path;
 
 use clap::{Arg, ArgMatches, Command};
 
-use super::exit::{DONE, FAILED};
 use super::progress::Bars;
 use super::screen::{Screen, Stream};
 use crate::doorway::Roots;
 use crate::error::{Error, Result};
 use crate::notebook::import::import;
-use crate::{files, place, plain};
+use crate::{files, place};
 
 /// What the command line takes.
 pub fn command() -> Command {
@@ -31,18 +30,7 @@ pub fn command() -> Command {
 pub fn main(matches: &ArgMatches) -> u8 {
     let screen = Screen::new(Stream::Error, Bars::new());
     let text = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
-    match carry_out(&text("NOTEBOOK"), &text("output")) {
-        Ok(notes) => {
-            for note in notes {
-                screen.remark(&format!("note: {}\n", plain::printable(&note)));
-            }
-            DONE
-        }
-        Err(error) => {
-            screen.remark(&screen.style().error(&error));
-            FAILED
-        }
-    }
+    screen.ended(carry_out(&text("NOTEBOOK"), &text("output")))
 }
 
 fn carry_out(notebook: &str, script: &str) -> Result<Vec<String>> {

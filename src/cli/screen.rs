@@ -6,11 +6,13 @@ use std::rc::Rc;
 
 use super::draw::Style;
 use super::environment;
+use super::exit::{DONE, FAILED};
 use super::progress::Bars;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::notebook::cells::Cell;
 use crate::notebook::outcome::Item;
 use crate::notebook::runner::Front;
+use crate::plain;
 
 /// Where a screen writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,22 @@ impl Screen {
         self.trouble.borrow_mut().take()
     }
 
+    /// Ends a command that gives nothing but words: notes where it went well, else its error; both go to standard error.
+    pub fn ended(&self, outcome: Result<Vec<String>>) -> u8 {
+        match outcome {
+            Ok(notes) => {
+                for note in notes {
+                    self.remark(&format!("note: {}\n", plain::printable(&note)));
+                }
+                DONE
+            }
+            Err(error) => {
+                self.remark(&self.style().error(&error));
+                FAILED
+            }
+        }
+    }
+
     /// Writes a line to standard error, beside the bars.
     pub fn remark(&self, text: &str) {
         // Standard error may be closed; there is nobody else to tell.
@@ -97,7 +115,7 @@ impl Front for Screen {
     fn show(&mut self, item: &Item) {
         let heading = std::mem::take(&mut *self.heading.borrow_mut());
         if !heading.is_empty() {
-            let heading = crate::plain::one_line(&heading);
+            let heading = plain::one_line(&heading);
             self.write(&format!("\n{}\n", self.style.dim(&format!("── {heading}"))));
         }
         self.write(&self.style.item(item));

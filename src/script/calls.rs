@@ -3,6 +3,7 @@
 
 use rhai::{AST, ASTNode, Engine, EvalAltResult, Expr, FnPtr, Position, Stmt};
 
+use super::alone::alone;
 use super::captures::CLOSURE;
 use super::failure::raise_at;
 use crate::error::Error;
@@ -15,9 +16,7 @@ pub fn check(engine: &Engine, ast: &AST, closures: &[String]) -> Result<(), Box<
     let mut found = calls_of(&whole, &outer);
     for function in ast.iter_functions() {
         let (name, count) = (function.name, function.params.len());
-        // rhai's clone with a filter takes all functions.
-        let mut body = ast.clone_functions_only();
-        body.retain_functions(|_, _, other, arguments| other == name && arguments == count);
+        let body = alone(ast, name, count);
         let mut inner = assigned(&body);
         // Closures see the variables around them, functions do not.
         if name.starts_with(CLOSURE) {

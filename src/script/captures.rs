@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use rhai::{AST, ASTNode, EvalAltResult, Expr, FnPtr, Position, Stmt};
 
+use super::alone::alone;
 use super::failure::raise_at;
 use crate::error::Error;
 
@@ -95,12 +96,9 @@ fn own(body: &Body) -> HashSet<String> {
 fn bodies(ast: &AST) -> Vec<Body> {
     let all = ast.iter_functions();
     all.map(|function| {
-        let (name, count) = (function.name, function.params.len());
-        // rhai's clone with a filter takes all functions, and each closure would be looked for in all of them.
-        let mut alone = ast.clone_functions_only();
-        alone.retain_functions(|_, _, other, arguments| other == name && arguments == count);
+        let alone = alone(ast, function.name, function.params.len());
         Body {
-            name: name.to_string(),
+            name: function.name.to_string(),
             parameters: function.params.iter().map(ToString::to_string).collect(),
             facts: facts(&alone),
         }

@@ -4,6 +4,7 @@
 //! how it is registered. From the records come registration, help, completion, the reference page and a test that
 //! runs every example.
 
+mod alone;
 pub mod api;
 pub mod assist;
 mod bounds;

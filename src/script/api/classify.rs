@@ -6,6 +6,7 @@ use std::sync::Arc;
 use polars::prelude::{DataFrame, DataType};
 use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
+use super::finetune_options::VALIDATING;
 use super::frame::Frame;
 use super::model::{SAVING, kept_folders, log_frame, stored_as};
 use super::texts;
@@ -83,24 +84,6 @@ const OPTIONS: &[OptionDoc] = &[
         "",
         "A frame like the data, which is not trained on and whose loss is logged",
     ),
-    option(
-        "validate_every",
-        "whole number",
-        "",
-        "Steps between validations, for `best` and `patience`; else there is one at the end",
-    ),
-    option(
-        "best",
-        "true or false",
-        "false",
-        "Gives the weights with the lowest validation loss; needs `validate_every`",
-    ),
-    option(
-        "patience",
-        "whole number",
-        "",
-        "Stops after so many validations without a lower loss; needs `validate_every`",
-    ),
 ];
 
 pub const RECORDS: &[Record] = &[
@@ -121,7 +104,7 @@ train_classifier(small, rows, #{ labels: "toxicity", steps: 2, batch_size: 4, se
          Labels: columns with numbers from 0 to 1, or booleans; a missing value is not known and gives no loss. The loss is the mean \
          binary cross-entropy over what is known.",
     )
-    .options(&[OPTIONS]),
+    .options(&[OPTIONS, VALIDATING]),
     Record::new(
         "Scorer.save",
         &["d.save(folder) -> Scorer", "d.save(folder, opts) -> Scorer"],

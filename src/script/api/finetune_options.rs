@@ -11,6 +11,28 @@ use crate::train::options::{
 };
 use crate::train::outputs::Outputs;
 
+/// How rows that are not trained on say when to stop, and which weights to take.
+pub const VALIDATING: &[OptionDoc] = &[
+    option(
+        "validate_every",
+        "whole number",
+        "",
+        "Steps between validations, for `best` and `patience`; else there is one at the end",
+    ),
+    option(
+        "best",
+        "true or false",
+        "false",
+        "Gives the weights with the lowest validation loss; needs `validate_every`",
+    ),
+    option(
+        "patience",
+        "whole number",
+        "",
+        "Stops after so many validations without a lower loss; needs `validate_every`",
+    ),
+];
+
 /// What `finetune` takes beside the options that say where texts are.
 pub const OPTIONS: &[OptionDoc] = &[
     option(
@@ -83,24 +105,6 @@ pub const OPTIONS: &[OptionDoc] = &[
         "frame or array",
         "",
         "Rows like the data, which are not trained on and whose loss is logged",
-    ),
-    option(
-        "validate_every",
-        "whole number",
-        "",
-        "Steps between validations, for `best` and `patience`; else there is one at the end",
-    ),
-    option(
-        "best",
-        "true or false",
-        "false",
-        "Gives the weights with the lowest validation loss; needs `validate_every`",
-    ),
-    option(
-        "patience",
-        "whole number",
-        "",
-        "Stops after so many validations without a lower loss; needs `validate_every`",
     ),
     option("dir", "string", "", "The folder of checkpoints and of the log"),
     option("save_every", "whole number", "100", "Steps between checkpoints"),

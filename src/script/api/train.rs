@@ -33,7 +33,7 @@ m.log().select(["step", "loss"])"#,
          The prompt of a `completion` is not trained on, and nothing is put around what a chat template writes. Other texts get an end token where they have none. \
          The log is lines of JSON in `dir` or the run folder. The model it is called on stays as it is.",
     )
-    .options(&[rows::OPTIONS, finetune_options::OPTIONS]),
+    .options(&[rows::OPTIONS, finetune_options::OPTIONS, finetune_options::VALIDATING]),
     Record::new(
         "Model.loss",
         &[

@@ -2,6 +2,8 @@
 
 use rhai::{AST, ASTNode, Stmt};
 
+use crate::script::alone::alone;
+
 /// A function, or a closure, by rhai's name.
 pub struct Body {
     pub name: String,
@@ -13,12 +15,9 @@ pub struct Body {
 /// All of a text.
 pub fn of(ast: &AST) -> Vec<Body> {
     let all = ast.iter_functions().map(|function| {
-        let (name, count) = (function.name, function.params.len());
-        // rhai's clone with a filter takes all functions.
-        let mut alone = ast.clone_functions_only();
-        alone.retain_functions(|_, _, other, arguments| other == name && arguments == count);
+        let alone = alone(ast, function.name, function.params.len());
         Body {
-            name: name.to_string(),
+            name: function.name.to_string(),
             parameters: function.params.iter().map(ToString::to_string).collect(),
             statements: statements(&alone),
         }
